@@ -1,0 +1,23 @@
+"""`python -m entrypoint`, and what the console script calls."""
+
+import sys
+from _signal import SIG_BLOCK, pthread_sigmask, valid_signals
+
+
+# SEGV BUS FPE ILL ABRT TRAP SYS: a blocked crash would be no crash
+_SYNCHRONOUS = {11, 7, 8, 4, 6, 5, 31}
+
+
+def main() -> int:
+    """Block all signals, then see who we are: the kernel drops a signal that finds process 1 unprepared.
+
+    `_signal` is built into the interpreter; `signal` would be milliseconds of deafness (docs/benchmarks.md).
+    """
+    mask = pthread_sigmask(SIG_BLOCK, valid_signals() - _SYNCHRONOUS)
+    from . import cli  # noqa: PLC0415 - after the signals are blocked
+
+    return cli.main(sys.argv[1:], mask)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The door: from a verb to its module, and from an error to its text and exit code."""
+
+import os
+import sys
+
+from . import __version__
+from .errors import NodeError
+from .exitcodes import ExitCode
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence, Set
+
+# verbs that process 1 starts itself, and those that people, docker and kubelet use
+INTERNAL = ("preflight", "prepare", "settle")
+VERBS = ("run", "init", "probe", "drain", "undrain", "status", "check", "version")
+
+HELP = """\
+octo-node: ENTRYPOINT and node supervisor of Octopus Server's Linux container
+
+  octo-node run                    process 1 of a node: check, configure, start and supervise Octopus.Server
+  octo-node init -- CMD [ARG...]   process 1 for any other command; CMD alone does the same
+  octo-node probe startup|liveness|readiness [--timeout 4] [--url URL]
+                                   does the node answer? exit code 0: yes, 1: no
+  octo-node drain [--wait 600] [--cancel-tasks] [--cancel-wait 60]
+                                   take no new tasks, and wait for those that run
+  octo-node undrain [--wait 60]    take tasks again
+  octo-node status [--json]        what this node is doing
+  octo-node check [--json] [--commands]
+                                   what preflight says of the environment; --commands: what prepare would run
+  octo-node version
+
+Settings are environment variables: docs/environment.md. Exit codes: docs/troubleshooting.md.
+"""
+
+
+def main(arguments: "Sequence[str]", mask: "Set[int]") -> int:
+    """Run octo-node with `arguments`; `mask` is what its caller had blocked. Return the exit code."""
+    verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    try:
+        if verb == "run":
+            return _run(rest)
+        if verb == "init" or (verb not in (*VERBS, *INTERNAL) and verb and not verb.startswith("-")):
+            return _init(arguments, mask)
+        _unblock(mask)
+        return _verb(verb)(rest)
+    except NodeError as error:
+        for sentence in error.sentences:
+            print(f"octo-node: {sentence}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _unblock(mask: "Set[int]") -> None:
+    from _signal import SIG_SETMASK, pthread_sigmask  # noqa: PLC0415 - as in __main__
+
+    pthread_sigmask(SIG_SETMASK, mask)
+
+
+def _run(rest: "Sequence[str]") -> int:
+    if rest:
+        raise NodeError(ExitCode.USAGE, "`run` takes no arguments: its settings are environment variables.")
+    from .init import supervisor  # noqa: PLC0415 - imported only for its verb
+
+    return supervisor.run(os.environ)
+
+
+def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
+    from .init import command  # noqa: PLC0415 - imported only for its verb
+
+    explicit = arguments[0] == "init"
+    argv = list(arguments[1:] if explicit else arguments)
+    if argv[:1] == ["--"]:
+        del argv[0]
+    elif argv and argv[0].startswith("-"):
+        raise NodeError(ExitCode.USAGE, f"`init` has no option {argv[0]}. Usage: octo-node init -- CMD [ARG...]")
+    if not argv:
+        raise NodeError(ExitCode.USAGE, "Which command? Usage: octo-node init -- CMD [ARG...]")
+    try:
+        return command.run(argv, os.environ, mask)
+    except NodeError as error:
+        if explicit or error.code != ExitCode.NOT_FOUND:
+            raise
+        raise NodeError(error.code, f"{error}{_nearest_verb(argv[0])}") from error
+
+
+def _nearest_verb(word: str) -> str:
+    import difflib  # noqa: PLC0415 - only a mistyped verb pays for it
+
+    nearest = difflib.get_close_matches(word, VERBS, n=1)
+    return f" Did you mean `octo-node {nearest[0]}`?" if nearest else " See `octo-node --help`."
+
+
+def _help(_rest: "Sequence[str]") -> int:
+    print(HELP, end="")
+    return ExitCode.DONE
+
+
+def _version(_rest: "Sequence[str]") -> int:
+    print(f"octo-node {__version__}")
+    return ExitCode.DONE
+
+
+def _usage(_rest: "Sequence[str]") -> int:
+    print(HELP, end="", file=sys.stderr)
+    return ExitCode.USAGE
+
+
+def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
+    """Return the function of `verb`, importing its module and no other."""
+    match verb:
+        case "version" | "--version":
+            return _version
+        case "--help" | "-h" | "help":
+            return _help
+        case _:
+            return _usage

@@ -1,0 +1,37 @@
+"""The exit codes of octo-node; `docs/troubleshooting.md` has a section for each."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What an orchestrator can tell apart without reading a log."""
+
+    DONE = 0
+    PROBE_NO = 1
+    USAGE = 2
+    EULA = 10
+    SETTINGS = 11
+    SQL_NOT_READY = 12
+    SQL_LOGIN = 13
+    NEWER_DATABASE = 14
+    OTHER_VERSION = 15
+    COMMAND = 16
+    DOCKER_IN_DOCKER = 17
+    NOT_WRITABLE = 18
+    TASKS_RUNNING = 20
+    NODE_UNREACHABLE = 21
+    FAULT = 70
+    NOT_EXECUTABLE = 126
+    NOT_FOUND = 127
+    INTERRUPTED = 130
+
+
+def of_signal(number: int) -> int:
+    """Return the code that a shell gives for an end by signal `number`."""
+    return 128 + number
+
+
+def of_status(status: int) -> int:
+    """Return the code for a `waitpid` status: the process's own, or 128 + its signal."""
+    signal = status & 0x7F
+    return of_signal(signal) if signal else status >> 8

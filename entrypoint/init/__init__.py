@@ -1,0 +1,1 @@
+"""Process 1: standard library only, and little of it."""

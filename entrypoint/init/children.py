@@ -1,0 +1,93 @@
+"""The children of process 1 by their role, what became of them, and when something is due."""
+
+import sys
+import time
+
+from entrypoint import statefile
+from entrypoint.exitcodes import of_status
+
+from . import processes
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+def own_command(verb: str, *arguments: str) -> list[str]:
+    """Return the arguments that start octo-node once more, just as it was started, with another verb."""
+    given = len(sys.argv) - 1
+    return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - given], verb, *arguments]
+
+
+class Children:
+    """Who runs in which role.
+
+    Attributes: `codes`, the exit code of each role's last end; `groups`, the process group each role had last.
+    """
+
+    def __init__(self) -> None:
+        self._roles: dict[int, str] = {}
+        self.codes: dict[str, int] = {}
+        self.groups: dict[str, int] = {}
+
+    def start(self, role: str, program: processes.Program) -> None:
+        """Start `program` in `role`. Raise OSError if it can't be executed."""
+        pid = processes.start(program)
+        self._roles[pid] = role
+        self.groups[role] = pid
+
+    def pid(self, role: str) -> int | None:
+        """Return the pid of who runs in `role`, or None."""
+        return next((pid for pid, name in self._roles.items() if name == role), None)
+
+    def any_alive(self, roles: "Sequence[str]") -> bool:
+        """Return whether somebody runs in one of `roles`."""
+        return any(name in roles for name in self._roles.values())
+
+    def send(self, roles: "Sequence[str]", number: int, *, group: bool = False) -> None:
+        """Send signal `number` to who runs in one of `roles`; with `group` to their process groups."""
+        for pid, name in self._roles.items():
+            if name in roles:
+                processes.send(-pid if group else pid, number)
+
+    def reap(self) -> "Iterator[tuple[str, int]]":
+        """Yield (role, waitpid status) of those that have ended; adopted orphans are reaped in silence."""
+        for pid, status in processes.reap():
+            role = self._roles.pop(pid, None)
+            if role is not None:
+                self.codes[role] = of_status(status)
+                yield role, status
+
+    def published(self, role: str) -> "Mapping[str, object] | None":
+        """Return pid and start time of who runs in `role`, for the state file."""
+        pid = self.pid(role)
+        return None if pid is None else {"pid": pid, "start": statefile.start_time(pid)}
+
+
+class Timers:
+    """Deadlines by name, on the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+
+    def set(self, name: str, seconds: float) -> None:
+        """Let `name` be due in `seconds` from now."""
+        self._due[name] = time.monotonic() + seconds
+
+    def clear(self, name: str) -> None:
+        """Forget `name`."""
+        self._due.pop(name, None)
+
+    def nearest(self) -> float | None:
+        """Return the seconds until the nearest is due; None if nothing is."""
+        return min(self._due.values()) - time.monotonic() if self._due else None
+
+    def take_due(self) -> list[str]:
+        """Return the names that are due, and forget them."""
+        now = time.monotonic()
+        names = [name for name, when in self._due.items() if when <= now]
+        for name in names:
+            del self._due[name]
+        return names
+

@@ -1,0 +1,61 @@
+"""Process 1 for any command: signals to its group, its orphans reaped, its exit code passed on."""
+
+import os
+import signal
+
+from entrypoint import prctl
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode, of_status
+
+from . import processes, signals
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence, Set
+
+
+def run(argv: "Sequence[str]", environ: "Mapping[str, str]", mask: "Set[int]") -> int:
+    """Run the command `argv` and return its exit code, 128+n if signal n ended it.
+
+    Its environment is `environ`; what our caller blocked (`mask`) or ignored is handed on, as tini does.
+    Raise NodeError (126, 127) if it can't be executed.
+    """
+    signals.take_over()
+    if os.getpid() != 1:
+        prctl.become_subreaper()
+    program = processes.Program(argv, environ, terminal=True)
+    program.mask, program.keep_ignored = mask, True
+    try:
+        pid = processes.start(program)
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        raise NodeError(
+            ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE, f"{argv[0]}: {os.strerror(error.errno or 0)}."
+        ) from error
+    os.chdir("/")  # so that no mount is kept busy by us; the command keeps its own folder
+    status = _until_ended(pid)
+    processes.send(-pid, signal.SIGTERM)
+    for _ in processes.reap():
+        pass
+    return of_status(status)
+
+
+def _until_ended(pid: int) -> int:
+    """Pass signals on to group `pid` and reap until its leader has ended; return the leader's status."""
+    while True:
+        number = signals.wait(None)
+        ended = dict(processes.reap())
+        if pid in ended:
+            return ended[pid]
+        if number in signals.SUSPENDS:
+            _suspend(pid)
+        elif number not in {None, signal.SIGCHLD}:
+            processes.send(-pid, number)
+
+
+def _suspend(pid: int) -> None:
+    """Stop the command whatever it does about TSTP; and ourselves, so that a shell sees its job stopped."""
+    processes.send(-pid, signal.SIGSTOP)
+    if os.getpid() != 1:
+        os.kill(os.getpid(), signal.SIGSTOP)

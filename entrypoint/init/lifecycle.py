@@ -1,0 +1,167 @@
+"""The lifecycle of a node as one table of phase x event: pure, and total.
+
+A stop goes down a ladder (`ladder.py`): each rung is something that has to end before the next one is asked to.
+"""
+
+from enum import Enum, auto
+
+from entrypoint.exitcodes import ExitCode
+from entrypoint.phases import Phase
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Set
+
+
+class Event(Enum):
+    """What happened."""
+
+    PREFLIGHT_PASSED = auto()
+    PREFLIGHT_FAILED = auto()
+    PREPARED = auto()
+    PREPARE_FAILED = auto()
+    SERVER_STARTED = auto()
+    SERVER_EXITED = auto()
+    DOCKERD_EXITED = auto()
+    SETTLED = auto()
+    SETTLE_REFUSED = auto()  # the database is of another version than this server
+    SETTLE_FAILED = auto()
+    DRAIN_ENDED = auto()
+    STOP_ASKED = auto()
+    STOP_ASKED_AGAIN = auto()
+    STOP_INSISTED = auto()  # the third time
+    DEADLINE_PASSED = auto()
+    KILL_FAILED = auto()  # a process in uninterruptible sleep: only the container's end will end it
+    RUNG_CLEARED = auto()
+    NOBODY_LEFT = auto()
+
+
+class Action(Enum):
+    """What process 1 does about it."""
+
+    NOTHING = auto()
+    BEGIN = auto()  # dockerd and prepare
+    START_SERVER = auto()
+    START_SETTLE = auto()
+    RETRY_SETTLE = auto()
+    RETRY_DOCKERD = auto()
+    NEXT_RUNG = auto()
+    SKIP_DRAIN = auto()
+    KILL_RUNG = auto()
+    KILL_ALL = auto()
+
+
+_Cell = tuple[Phase, Action]
+_E, _A = Event, Action
+
+
+def _row(phase: Phase, cells: "Mapping[Event, _Cell]", *, ignored: "Set[Event]") -> "dict[tuple[Phase, Event], _Cell]":
+    nothing = {(phase, event): (phase, Action.NOTHING) for event in ignored}
+    return nothing | {(phase, event): cell for event, cell in cells.items()}
+
+
+_PREFLIGHT_ENDS = {_E.PREFLIGHT_PASSED, _E.PREFLIGHT_FAILED}
+_PREPARE_ENDS = {_E.PREPARED, _E.PREPARE_FAILED}
+_SETTLE_ENDS = {_E.SETTLED, _E.SETTLE_REFUSED, _E.SETTLE_FAILED}
+_SERVER = {_E.SERVER_STARTED, _E.SERVER_EXITED}
+_LADDER = {_E.DRAIN_ENDED, _E.DEADLINE_PASSED, _E.KILL_FAILED, _E.RUNG_CLEARED, _E.NOBODY_LEFT}
+# whoever ends on the way down clears its rung, and that is the event that counts
+_ENDS = _PREFLIGHT_ENDS | _PREPARE_ENDS | _SETTLE_ENDS | _SERVER | {_E.DOCKERD_EXITED, _E.DRAIN_ENDED}
+
+_DOWN = (Phase.STOPPING, _A.NEXT_RUNG)
+_FAIL = (Phase.FAILED, _A.NEXT_RUNG)
+_KILL_ALL = (Phase.KILLING, _A.KILL_ALL)
+_STOPS = {_E.STOP_ASKED: _DOWN, _E.STOP_ASKED_AGAIN: _DOWN, _E.STOP_INSISTED: _KILL_ALL}
+
+TABLE = {
+    **_row(
+        Phase.PREFLIGHT,
+        {_E.PREFLIGHT_PASSED: (Phase.PREPARING, _A.BEGIN), _E.PREFLIGHT_FAILED: _FAIL} | _STOPS,
+        ignored=_PREPARE_ENDS | _SERVER | _SETTLE_ENDS | _LADDER | {_E.DOCKERD_EXITED},
+    ),
+    **_row(
+        Phase.PREPARING,
+        {
+            _E.PREPARED: (Phase.STARTING, _A.START_SERVER),
+            _E.PREPARE_FAILED: _FAIL,
+            _E.DOCKERD_EXITED: (Phase.PREPARING, _A.RETRY_DOCKERD),
+        }
+        | _STOPS,
+        ignored=_PREFLIGHT_ENDS | _SERVER | _SETTLE_ENDS | _LADDER,
+    ),
+    **_row(
+        Phase.STARTING,
+        {
+            _E.SERVER_STARTED: (Phase.STARTING, _A.START_SETTLE),
+            _E.SERVER_EXITED: _DOWN,
+            _E.SETTLED: (Phase.UP, _A.NOTHING),
+            _E.SETTLE_REFUSED: _FAIL,
+            _E.SETTLE_FAILED: (Phase.STARTING, _A.RETRY_SETTLE),
+            _E.DOCKERD_EXITED: (Phase.STARTING, _A.RETRY_DOCKERD),
+        }
+        | _STOPS,
+        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | _LADDER,
+    ),
+    **_row(
+        Phase.UP,
+        {_E.SERVER_EXITED: _DOWN, _E.DOCKERD_EXITED: (Phase.UP, _A.RETRY_DOCKERD)} | _STOPS,
+        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | {_E.SERVER_STARTED} | _SETTLE_ENDS | _LADDER,
+    ),
+    **_row(
+        Phase.STOPPING,
+        {
+            _E.RUNG_CLEARED: _DOWN,
+            _E.NOBODY_LEFT: (Phase.STOPPED, _A.NOTHING),
+            _E.DEADLINE_PASSED: (Phase.KILLING, _A.KILL_RUNG),
+            _E.STOP_ASKED_AGAIN: (Phase.STOPPING, _A.SKIP_DRAIN),
+            _E.STOP_INSISTED: _KILL_ALL,
+        },
+        ignored=_ENDS | {_E.STOP_ASKED, _E.KILL_FAILED},
+    ),
+    **_row(
+        Phase.KILLING,
+        {
+            _E.RUNG_CLEARED: _DOWN,
+            _E.KILL_FAILED: _DOWN,
+            _E.NOBODY_LEFT: (Phase.STOPPED, _A.NOTHING),
+            _E.STOP_INSISTED: _KILL_ALL,
+        },
+        ignored=_ENDS | {_E.STOP_ASKED, _E.STOP_ASKED_AGAIN, _E.DEADLINE_PASSED},
+    ),
+    **_row(
+        Phase.FAILED,
+        {
+            _E.RUNG_CLEARED: _FAIL,
+            _E.DEADLINE_PASSED: (Phase.FAILED, _A.KILL_RUNG),
+            _E.KILL_FAILED: _FAIL,
+            _E.STOP_INSISTED: (Phase.FAILED, _A.KILL_ALL),
+        },
+        ignored=_ENDS | {_E.STOP_ASKED, _E.STOP_ASKED_AGAIN, _E.NOBODY_LEFT},
+    ),
+    **_row(Phase.STOPPED, {}, ignored=set(Event)),
+}
+
+
+def step(phase: Phase, event: Event) -> _Cell:
+    """Return the next phase and what to do, for `event` in `phase`."""
+    return TABLE[phase, event]
+
+
+def ended(role: str, code: int) -> Event:
+    """Return what it means that the child in `role` ended with `code`."""
+    good = code == ExitCode.DONE
+    match role:
+        case "preflight":
+            return Event.PREFLIGHT_PASSED if good else Event.PREFLIGHT_FAILED
+        case "prepare":
+            return Event.PREPARED if good else Event.PREPARE_FAILED
+        case "settle":
+            refused = code == ExitCode.NEWER_DATABASE
+            return Event.SETTLED if good else Event.SETTLE_REFUSED if refused else Event.SETTLE_FAILED
+        case "drain":
+            return Event.DRAIN_ENDED
+        case "dockerd":
+            return Event.DOCKERD_EXITED
+        case _:
+            return Event.SERVER_EXITED

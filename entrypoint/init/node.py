@@ -1,0 +1,150 @@
+"""What process 1 does to the others: starts them, asks them to end, kills them."""
+
+import functools
+import signal
+
+from entrypoint import handover, paths, variables
+from entrypoint.exitcodes import ExitCode
+from entrypoint.phases import Wanted
+
+from . import processes
+from .children import Children, Timers, own_command
+from .ladder import Ladder, Rung
+from .lifecycle import Event, ended
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .report import Report
+
+HELPERS = ("preflight", "prepare", "settle")
+GROUP_SECONDS = 5.0  # for what the server leaves running in its process group
+DOCKERD_SECONDS = 20.0  # dockerd itself gives its containers 15
+REST_SECONDS = 5.0
+AFTER_KILL_SECONDS = 5.0
+DRAIN_MARGIN = 30.0  # beyond the drain's own deadline, which it watches itself
+RETRY_SECONDS = (1.0, 60.0)  # before a helper is started again: the first time, and at most
+
+
+class Node:
+    """The processes of a node. `environ` is the environment without secrets."""
+
+    def __init__(self, environ: "Mapping[str, str]", report: "Report") -> None:
+        self.environ = environ
+        self.report = report
+        self.children = Children()
+        self.timers = Timers()
+        self.ladder = Ladder(self._rungs())
+        self.wanted = Wanted.UP
+        self.drain_wanted = True
+        self._delay = RETRY_SECONDS[0]
+
+    def start_helper(self, verb: str, *arguments: str) -> Event | None:
+        """Start a process of octo-node that has the secrets; return the event that it failed, if it can't be."""
+        program = processes.Program(own_command(verb, *arguments), self.environ)
+        memfd = handover.descriptor(self.environ)
+        program.inherit = () if memfd is None else (memfd,)
+        program.parent_death = signal.SIGKILL
+        try:
+            self.children.start(verb, program)
+        except OSError as error:
+            self.children.codes[verb] = ExitCode.FAULT
+            self.report.say("error", f"{verb} can't be started: {error.strerror}.")
+            return ended(verb, ExitCode.FAULT)
+        return None
+
+    def begin(self) -> Event | None:
+        """Start what follows a passed preflight."""
+        if not variables.is_yes(variables.value_or_default("DISABLE_DIND", self.environ)):
+            self.report.say(
+                "warning",
+                "This version of octo-node starts no dockerd, so steps in execution containers fail: "
+                "set DISABLE_DIND=Y to say that this is what you want.",
+            )
+        return self.start_helper("prepare")
+
+    def start_server(self) -> Event:
+        """Start Octopus.Server, without secrets but those of OCTO_NODE_KEEP_ENV."""
+        command = [*(paths.server_command(self.environ) or ["Octopus.Server"]), "run"]
+        mode = variables.value_or_default("SERVICE_MODE", self.environ)
+        options = [f"--instance={paths.INSTANCE}", "--noninteractive", *([f"--service-mode={mode}"] if mode else [])]
+        program = processes.Program([*command, *options], self._server_environ())
+        program.parent_death = signal.SIGTERM
+        try:
+            self.children.start("server", program)
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            self.children.codes["server"] = ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE
+            self.report.say("error", f"{error.strerror}.")
+            return Event.SERVER_EXITED
+        self.report.say("info", "Octopus.Server is started.", pid=self.children.pid("server"))
+        return Event.SERVER_STARTED
+
+    def _server_environ(self) -> dict[str, str]:
+        whole = handover.whole(self.environ)
+        names = variables.value_or_default("OCTO_NODE_KEEP_ENV", self.environ).replace(",", " ").split()
+        kept = {name: variables.value_or_default(name, whole) for name in names if name in variables.SECRETS}
+        public, _ = handover.split(whole)
+        return public | kept
+
+    def retry(self, role: str) -> None:
+        """Have `role` started again after a while, which doubles each time."""
+        self.report.say("warning", f"{role} ended too early and is started again in {self._delay:g} s.")
+        self.timers.set(role, self._delay)
+        self._delay = min(self._delay * 2, RETRY_SECONDS[1])
+
+    def next_rung(self) -> Event | None:
+        """Go on with the stop."""
+        rung = self.ladder.next()
+        if rung is None:
+            self.timers.clear("rung")
+            return Event.NOBODY_LEFT
+        self.timers.set("rung", rung.seconds)
+        return None
+
+    def skip_drain(self) -> None:
+        """End the drain, or don't begin with one."""
+        self.drain_wanted = False
+        self.children.send(["drain"], signal.SIGTERM)
+
+    def kill_rung(self) -> None:
+        """Kill whoever didn't end in time."""
+        if self.ladder.rung is not None:
+            self.report.say("warning", f"{self.ladder.rung.name}: not ended in time, killed.")
+        self.ladder.kill()
+        self.timers.set("rung", AFTER_KILL_SECONDS)
+
+    def kill_all(self) -> None:
+        """Kill everybody at once."""
+        self.ladder.kill_all(_rest())
+        self.timers.set("rung", AFTER_KILL_SECONDS)
+
+    def _rungs(self) -> "Iterator[Rung]":
+        patience = variables.seconds("OCTO_NODE_STOP_TIMEOUT", self.environ) or 0.0
+        yield self._roles_rung("helpers", HELPERS, patience)
+        drain = variables.seconds("OCTO_NODE_DRAIN_ON_STOP", self.environ)
+        if drain and self.drain_wanted and self.wanted is Wanted.DOWN and self.children.pid("server"):
+            self.start_helper("drain", f"--wait={drain:g}")
+            yield self._roles_rung("drain", ("drain",), drain + DRAIN_MARGIN, ask=False)
+        yield self._roles_rung("Octopus.Server", ("server",), patience, group=False)
+        group = self.children.groups.get("server")
+        if group is not None:
+            send = functools.partial(processes.send, -group)
+            yield Rung("what Octopus.Server left", GROUP_SECONDS, send=send, are_alive=lambda: send(0))
+        yield self._roles_rung("dockerd", ("dockerd",), DOCKERD_SECONDS)
+        yield _rest()
+
+    def _roles_rung(
+        self, name: str, roles: tuple[str, ...], seconds: float, *, ask: bool = True, group: bool = True
+    ) -> Rung:
+        def send(number: int) -> None:
+            self.children.send(roles, number, group=group and number == signal.SIGKILL)
+
+        return Rung(name, seconds, send=send, are_alive=lambda: self.children.any_alive(roles), ask=ask)
+
+
+def _rest() -> Rung:
+    return Rung("the rest", REST_SECONDS, send=processes.send_everybody, are_alive=processes.have_children)
+

@@ -1,0 +1,142 @@
+"""Start, signal and reap processes. Nobody else in this process calls fork or waitpid."""
+
+import errno
+import os
+
+from entrypoint import prctl
+from entrypoint.exitcodes import ExitCode
+
+from . import signals
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence, Set
+
+
+class Program:
+    """What to start: arguments, environment, and how the child is set up.
+
+    `inherit` are descriptors it keeps besides 0, 1 and 2; `mask` what is blocked in it, `keep_ignored` whether
+    it keeps ignoring what our caller ignored; `parent_death` the signal it gets if this process dies (None: none);
+    with `terminal` it becomes the foreground group of the terminal on its standard input, else that is /dev/null.
+    """
+
+    __slots__ = ("argv", "environ", "inherit", "keep_ignored", "mask", "parent_death", "terminal")
+
+    def __init__(self, argv: "Sequence[str]", environ: "Mapping[str, str]", *, terminal: bool = False) -> None:
+        self.argv = argv
+        self.environ = environ
+        self.terminal = terminal
+        self.inherit: Sequence[int] = ()
+        self.mask: Set[int] = frozenset()
+        self.keep_ignored = False
+        self.parent_death: int | None = None
+
+
+def start(program: Program) -> int:
+    """Start `program` in its own process group and return its pid. Raise OSError if it can't be executed."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _become(program, parent, write)
+    os.close(write)
+    try:
+        # both sides do it: whoever comes first, the group is there when it is needed
+        os.setpgid(pid, pid)
+    except (PermissionError, ProcessLookupError):
+        pass
+    with open(read, "rb") as report:
+        number = report.read()
+    if number:
+        os.waitpid(pid, 0)
+        raise OSError(int(number), f"{program.argv[0]} can't be executed: {os.strerror(int(number))}")
+    return pid
+
+
+def _become(program: Program, parent: int, report: int) -> None:
+    """Set the forked child up and execute the program; never return."""
+    try:
+        os.setpgid(0, 0)
+        if program.terminal:
+            _take_terminal()
+        else:
+            null = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(null, 0)
+        for descriptor in program.inherit:
+            os.set_inheritable(descriptor, True)  # noqa: FBT003 - the signature is Python's
+        if program.parent_death is not None:
+            prctl.die_with_parent(parent, program.parent_death)
+        signals.restore(program.mask, keep_ignored=program.keep_ignored)
+        os.execvpe(program.argv[0], program.argv, dict(program.environ))
+    except OSError as error:
+        os.write(report, str(error.errno or errno.EIO).encode())
+    finally:
+        os._exit(ExitCode.NOT_FOUND)
+
+
+def _take_terminal() -> None:
+    if os.isatty(0):
+        try:
+            # allowed from the background because TTOU is still blocked here
+            os.tcsetpgrp(0, os.getpgrp())
+        except OSError:
+            pass  # a terminal, but not the one that controls us
+
+
+def reap() -> "Iterator[tuple[int, int]]":
+    """Yield (pid, waitpid status) of every child that has ended; SIGCHLD coalesces, so until there is no more."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, status
+
+
+def have_children() -> bool:
+    """Return whether any child is left, adopted ones included."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def send(pid: int, number: int) -> bool:
+    """Send signal `number` to child `pid`, or to group -`pid`; return whether anybody was there to get it."""
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def send_everybody(number: int) -> None:
+    """Send signal `number` to every process of the container; where we aren't process 1, to our descendants."""
+    if os.getpid() == 1:
+        send(-1, number)
+        return
+    for pid in _descendants():
+        send(pid, number)
+
+
+def _descendants() -> "Iterator[int]":
+    """Yield the pids below this one; an orphan of ours hangs below us, because we are a subreaper."""
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                    parents[int(entry)] = int(file.read().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    for pid in parents:
+        above = parents[pid]
+        while above in parents and above != os.getpid():
+            above = parents[above]
+        if above == os.getpid():
+            yield pid

@@ -1,0 +1,153 @@
+"""Process 1 of a node: it starts, stops and reaps the others, and learns from a child only its exit status.
+
+The loop: wait for a signal or the nearest deadline; reap; let the lifecycle say what follows.
+"""
+
+import os
+
+from entrypoint import __version__, handover, paths, prctl, variables
+from entrypoint.exitcodes import ExitCode, of_signal
+from entrypoint.phases import Phase, Wanted
+
+from . import secrets, signals
+from .lifecycle import Action, Event, ended, step
+from .node import HELPERS, Node
+from .report import Report
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
+
+
+def run(environ: "Mapping[str, str]") -> int:
+    """Be the supervisor of a node until nobody is left; return the container's exit code."""
+    secrets.execute_without(environ)
+    prctl.hide_memory()
+    signals.take_over()
+    if os.getpid() != 1:
+        prctl.become_subreaper()
+    whole = handover.whole(environ)
+    report = Report(environ, [variables.value_or_default(name, whole) for name in variables.SECRETS])
+    return Supervisor(Node(environ, report), report).run()
+
+
+class Supervisor:
+    """The loop of process 1 around `node`; what it does is said through `report`."""
+
+    def __init__(self, node: Node, report: Report) -> None:
+        self.node = node
+        self.report = report
+        self.phase = Phase.PREFLIGHT
+        self.stops: list[int] = []  # the signals that asked for a stop
+        self.over = False
+
+    def run(self) -> int:
+        """Live until nobody is left; return the exit code."""
+        self._greet()
+        self._happen(self.node.start_helper("preflight"))
+        self._publish()
+        while not self.over:
+            number = signals.wait(self.node.timers.nearest())
+            self._reap()
+            if number is not None:
+                self._take(number)
+            self._pass_deadlines()
+            while self.node.ladder.is_clear():
+                self._happen(Event.RUNG_CLEARED)
+        code = self._exit_code()
+        self._publish(code=code)
+        self.report.say("info", f"octo-node ends with exit code {code}.")
+        return code
+
+    def _greet(self) -> None:
+        number = os.getpid()
+        self.report.say("info", f"octo-node {__version__} is process {number}.")
+        if number != 1:
+            self.report.say("info", "Not process 1: orphans are adopted as a subreaper, and only they are reaped.")
+        problem = self.report.folder_problem()
+        if problem:
+            self.report.say("warning", problem)
+
+    def _publish(self, **fields: object) -> None:
+        servers = {role: self.node.children.published(role) for role in ("server", "dockerd")}
+        self.report.state(self.phase, self.node.wanted, **servers, **fields)
+
+    def _happen(self, event: Event | None) -> None:
+        """Let the lifecycle answer `event`, and what follows from the answer."""
+        while event is not None:
+            before = self.phase
+            self.phase, action = step(self.phase, event)
+            self.over = self.over or event is Event.NOBODY_LEFT
+            if self.phase is not before:
+                self.report.say("info", f"The node is {self.phase}.")
+            event = self._act(action)
+            self._publish()
+
+    def _act(self, action: Action) -> Event | None:
+        node = self.node
+        match action:
+            case Action.NOTHING:
+                return None
+            case Action.BEGIN:
+                return node.begin()
+            case Action.START_SERVER:
+                return node.start_server()
+            case Action.START_SETTLE:
+                return node.start_helper("settle")
+            case Action.RETRY_SETTLE:
+                return node.retry("settle")
+            case Action.RETRY_DOCKERD:
+                return node.retry("dockerd")
+            case Action.NEXT_RUNG:
+                return node.next_rung()
+            case Action.SKIP_DRAIN:
+                return node.skip_drain()
+            case Action.KILL_RUNG:
+                return node.kill_rung()
+            case Action.KILL_ALL:
+                return node.kill_all()
+
+    def _reap(self) -> None:
+        for role, status in self.node.children.reap():
+            code = self.node.children.codes[role]
+            if role == "server":
+                self._tell_servers_end(code)
+            elif status & 0x7F and self.node.wanted is Wanted.UP and role in HELPERS:
+                self.report.end_of_helper(role, status & 0x7F)
+            self._happen(ended(role, code))
+
+    def _tell_servers_end(self, code: int) -> None:
+        if self.phase in {Phase.STARTING, Phase.UP}:
+            self.report.end_of_server(code, paths.log_file(self.node.environ))
+        else:
+            self.report.say("info", f"Octopus.Server ended with exit code {code}.")
+
+    def _take(self, number: int) -> None:
+        if number == signals.CHILD:
+            return
+        if number not in signals.STOPS:
+            self.node.children.send(["server"], number)
+            return
+        self.stops.append(number)
+        self.node.wanted = Wanted.DOWN
+        self.report.say("info", f"Signal {signals.name(number)}: the node is asked to stop.", times=len(self.stops))
+        self._happen(_STOPS[min(len(self.stops), len(_STOPS)) - 1])
+
+    def _pass_deadlines(self) -> None:
+        for name in self.node.timers.take_due():
+            if name == "rung":
+                self._happen(Event.KILL_FAILED if self.node.ladder.killed else Event.DEADLINE_PASSED)
+            elif self.node.wanted is Wanted.UP and self.phase in {Phase.PREPARING, Phase.STARTING, Phase.UP}:
+                self._happen(self.node.start_helper(name))
+
+    def _exit_code(self) -> int:
+        codes = self.node.children.codes
+        if self.phase is Phase.FAILED:
+            return next((codes[role] for role in reversed(HELPERS) if codes.get(role)), ExitCode.FAULT)
+        if "server" in codes:
+            return codes["server"]
+        return of_signal(self.stops[0]) if self.stops else ExitCode.FAULT
+

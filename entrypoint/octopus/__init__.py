@@ -1,0 +1,1 @@
+"""What we know of Octopus.Server: its files, its command line, its HTTP API, its tables."""

@@ -1,0 +1,184 @@
+"""Every environment variable that octo-node knows, declared once.
+
+`docs/environment.md` is made from this file (`scripts/docs`). Light: process 1 needs the names of the secrets
+and a few values.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_FILE = 1 << 20  # bytes of a NAME_FILE; more is a mistake, not a setting
+
+
+class Variable:
+    """One variable: its name, what kind of value it takes, its default as text, and a sentence on it.
+
+    A `secret` is kept from logs, state files, and the processes octo-node starts. `kind` names a parser of
+    `settings.py`; one of words is written `a|b`.
+    """
+
+    __slots__ = ("default", "kind", "name", "secret", "sentence")
+
+    def __init__(self, name: str, kind: str, sentence: str, default: str = "", *, secret: bool = False) -> None:
+        self.name = name
+        self.kind = kind
+        self.sentence = sentence
+        self.default = default
+        self.secret = secret
+
+    @property
+    def ours(self) -> bool:
+        """Whether octo-node brought this variable; the others are the official image's."""
+        return self.name.startswith("OCTO_NODE_")
+
+
+class UnreadableError(ValueError):
+    """A NAME_FILE that can't give the value; the message is a finished sentence."""
+
+
+V = Variable
+VARIABLES = (
+    V("ACCEPT_EULA", "text", "`Y` accepts the licence agreement at https://octopus.com/company/legal."),
+    V("DB_CONNECTION_STRING", "connection", "ADO.NET connection string of the Octopus database.", secret=True),
+    V("MASTER_KEY", "key", "Base64 of the 16 bytes that protect the database's secrets.", secret=True),
+    V("OCTOPUS_SERVER_BASE64_LICENSE", "licence", "Base64 of the licence's XML.", secret=True),
+    V("OCTOPUS_SERVER_NODE_NAME", "text", "Name of this node; the host's name if not set."),
+    V("ADMIN_USERNAME", "text", "Name of the administrator to make.", "admin"),
+    V("ADMIN_PASSWORD", "text", "Password of the administrator.", secret=True),
+    V("ADMIN_EMAIL", "text", "E-mail address of the administrator.", "octopus@example.local"),
+    V(
+        "ADMIN_API_KEY",
+        "apikey",
+        "API key of the administrator; without a password the account is a service account.",
+        secret=True,
+    ),
+    V("ADMIN_EXTERNAL_ID", "text", "External identity of the administrator."),
+    V("ADMIN_OIDCIDENTITY_NAME", "text", "Name of the administrator's OpenID Connect identity."),
+    V("ADMIN_OIDCIDENTITY_ISSUER", "text", "Issuer of that identity."),
+    V("ADMIN_OIDCIDENTITY_SUBJECT", "text", "Subject of that identity."),
+    V("ADMIN_OIDCIDENTITY_AUDIENCE", "text", "Audience of that identity."),
+    V("OCTOPUS_SERVER_URI", "text", "Public address of Octopus."),
+    V("TASK_CAP", "count", "Number of tasks this node runs at once; 0 makes it a node for the web portal only."),
+    V("DISABLE_DIND", "flag", "`Y` starts no dockerd; the container then needs no privileges."),
+    V("SSL_CERTIFICATE_FILE", "path", "File with the certificate for https."),
+    V("SSL_CERTIFICATE_PASSWORD", "text", "Password of that file.", secret=True),
+    V("HTTPS_PORT", "port", "Port for https.", "443"),
+    V("WEB_FORCE_SSL", "flag", "Whether http is redirected to https, if there is a certificate.", "True"),
+    V("OCTOPUS_GRPC_SERVICES_PORT", "port", "Port for gRPC.", "8443"),
+    V("ENABLE_INSECURE_GRPC_LISTENER", "flag", "Whether gRPC is also offered without TLS."),
+    V("ENABLE_USAGE", "flag", "`N` sends no usage data."),
+    V("SERVICE_MODE", "text", "Handed to the server as `--service-mode`."),
+    V("IMPORT_PASSWORD", "text", "Password of the export in /import.", secret=True),
+    V("SKIP_IMPORT_VERSION_CHECK", "flag", "Whether an export of another version is imported."),
+    V("OCTOPUS_SERVER_CONFIGURATION_DIRECTORY", "path", "Folder of the instance's configuration and logs."),
+    V("OCTO_NODE_SQL_WAIT", "seconds", "Seconds to wait for SQL Server.", "600"),
+    V(
+        "OCTO_NODE_UPGRADE_WAIT",
+        "seconds",
+        "Seconds to wait for nodes of another version to stop, or for another node's migration.",
+        "1800",
+    ),
+    V(
+        "OCTO_NODE_DRAIN_ON_STOP",
+        "seconds",
+        "Seconds of drain on a stop; leave it unset where a preStop hook drains.",
+    ),
+    V(
+        "OCTO_NODE_STOP_TIMEOUT",
+        "seconds",
+        "Seconds Octopus.Server gets between TERM and KILL. `docker stop` itself waits only 10 seconds "
+        "if it isn't given more (`--time`, `stop_grace_period`).",
+        "30",
+    ),
+    V("OCTO_NODE_UNDRAIN", "always|never", "Whether a node that comes up drained is undrained.", "always"),
+    V("OCTO_NODE_APPLY", "changed|all", "Which configure commands a start runs.", "changed"),
+    V(
+        "OCTO_NODE_API_KEY",
+        "apikey",
+        "API key for counting and cancelling tasks; ADMIN_API_KEY if not set.",
+        secret=True,
+    ),
+    V(
+        "OCTO_NODE_RUN_DIR",
+        "path",
+        "Folder of the state files; /tmp/octo-node-UID where it can't be written.",
+        "/run/octo-node",
+    ),
+    V("OCTO_NODE_LOG_FORMAT", "console|json", "Form of the log lines.", "console"),
+    V("OCTO_NODE_DOCKERD_ARGS", "text", "More arguments for dockerd."),
+    V(
+        "OCTO_NODE_SERVER_DIR",
+        "path",
+        "Folder of Octopus.Server, or of Octopus.Server.dll, which is then run by `dotnet`.",
+        "/Octopus",
+    ),
+    V(
+        "OCTO_NODE_KEEP_ENV",
+        "secrets",
+        "Secret variables, separated by commas, that Octopus.Server's environment keeps all the same.",
+    ),
+    V(
+        "OCTO_NODE_TERMINATION_LOG",
+        "path",
+        "File for the reason of a failed start, written only if it exists.",
+        "/dev/termination-log",
+    ),
+    V("OCTO_NODE_WEB_PORT", "port", "Port for http, on which this node is also probed.", "8080"),
+    V("OCTO_NODE_ROOT", "path", "Folder in front of the image's own paths, such as /repository.", "/"),
+)
+BY_NAME = {variable.name: variable for variable in VARIABLES}
+SECRETS = frozenset(variable.name for variable in VARIABLES if variable.secret)
+OIDC = tuple(name for name in BY_NAME if name.startswith(("ADMIN_OIDC", "ADMIN_EXTERNAL")))
+
+
+def lookup(name: str, environ: "Mapping[str, str]") -> str | None:
+    """Return the value of variable `name`, from the environment or the file named by NAME_FILE.
+
+    None if it isn't set; an empty value means not set. Raise UnreadableError if the file can't be read, or if
+    both are given.
+    """
+    value = environ.get(name) or None
+    path = environ.get(f"{name}_FILE") or None
+    if path is None:
+        return value
+    if value is not None:
+        raise UnreadableError(f"{name} and {name}_FILE are both set: keep one of them.")
+    return _read(name, path)
+
+
+def _read(name: str, path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            text = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise UnreadableError(f"The file that {name}_FILE names, {path}, can't be read: {error.strerror}.") from error
+    if len(text) > MAX_FILE:
+        raise UnreadableError(f"The file that {name}_FILE names, {path}, is larger than {MAX_FILE} bytes.")
+    return text.removesuffix("\n") or None
+
+
+def value_or_default(name: str, environ: "Mapping[str, str]") -> str:
+    """Return the value of `name`, or its default where it isn't set or can't be read (preflight reports that)."""
+    try:
+        return lookup(name, environ) or BY_NAME[name].default
+    except UnreadableError:
+        return BY_NAME[name].default
+
+
+def seconds(name: str, environ: "Mapping[str, str]") -> float | None:
+    """Return the value of `name` in seconds; None if it isn't set and has no default."""
+    for text in (value_or_default(name, environ), BY_NAME[name].default):
+        if text.isascii() and text.replace(".", "", 1).isdigit():
+            return float(text)
+    return None
+
+
+def is_yes(text: str) -> bool:
+    """Return whether `text` is one of the words for yes."""
+    return text.lower() in {"y", "yes", "true", "1", "on"}
+
+
+def is_no(text: str) -> bool:
+    """Return whether `text` is one of the words for no."""
+    return text.lower() in {"n", "no", "false", "0", "off"}

@@ -1,0 +1,33 @@
+"""Where a node is, in one sentence: read from the state files, for probes, drain and status."""
+
+import time
+
+from . import statefile
+from .phases import Phase
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def sentence(environ: "Mapping[str, str]") -> str:
+    """Return what the node is doing, such as `not up yet: preparing, waiting for SQL Server db,1433 for 42 s`."""
+    folder = statefile.find_folder(environ)
+    node = statefile.read(folder, statefile.NODE)
+    if node is None:
+        return "no state of a node was found here"
+    phase = str(node.get("phase"))
+    if not statefile.is_live(node):
+        return f"the node has ended ({phase})"
+    doing = _doing(statefile.read(folder, statefile.PREPARE)) if phase == Phase.PREPARING else ""
+    early = phase in {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
+    return f"{'not up yet: ' if early else 'the node is '}{phase}{doing}"
+
+
+def _doing(prepare: "Mapping[str, object] | None") -> str:
+    if prepare is None or not prepare.get("doing"):
+        return ""
+    since = prepare.get("since")
+    for_long = f" for {time.monotonic() - since:.0f} s" if isinstance(since, float) else ""
+    return f", {prepare['doing']}{for_long}"
