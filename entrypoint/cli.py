@@ -108,12 +108,17 @@ def _usage(_rest: "Sequence[str]") -> int:
     return ExitCode.USAGE
 
 
+def _probe(rest: "Sequence[str]") -> int:
+    from . import probe  # noqa: PLC0415 - imported only for its verb
+
+    return probe.main(list(rest))
+
+
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
     """Return the function of `verb`, importing its module and no other."""
-    match verb:
-        case "version" | "--version":
-            return _version
-        case "--help" | "-h" | "help":
-            return _help
-        case _:
-            return _usage
+    light = {"version": _version, "--version": _version, "help": _help, "--help": _help, "-h": _help, "probe": _probe}
+    if verb not in (*VERBS, *INTERNAL) or verb in light:
+        return light.get(verb, _usage)
+    from . import heavy  # noqa: PLC0415 - only for the verbs that need libraries
+
+    return heavy.VERBS[verb]

@@ -43,3 +43,18 @@ def server_command(environ: "Mapping[str, str]") -> list[str] | None:
     if os.path.isfile(executable):
         return [executable]
     return ["dotnet", assembly] if os.path.isfile(assembly) else None
+
+
+def registry(environ: "Mapping[str, str]") -> str:
+    """Return the folder of the instance registry and of the machine key that encrypts configuration files."""
+    return under_root(environ, "/etc/octopus")
+
+
+def master_key_file(environ: "Mapping[str, str]") -> str:
+    """Return where the image keeps a master key that was drawn for a new database."""
+    return under_root(environ, f"/masterKey/{INSTANCE}")
+
+
+def import_folder(environ: "Mapping[str, str]") -> str:
+    """Return where an export to import is mounted."""
+    return under_root(environ, "/import")

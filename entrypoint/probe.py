@@ -6,7 +6,6 @@ it needs no module but those built into the interpreter. What isn't needed for a
 
 import sys
 import time
-
 from _socket import AF_INET, AF_INET6, SOCK_STREAM, gaierror, getaddrinfo, socket
 from posix import _exit, environ  # what `os` is made of, without the millisecond that it takes
 
@@ -17,6 +16,8 @@ PATHS = {
     "readiness": "/api/serverstatus/hosted/internal",
 }
 DRAINING = 418  # ping's answer of a node that is drained: alive all the same
+MAX_TIMEOUT = 86400  # seconds
+CHUNK = 1024  # bytes: a status line is shorter
 USAGE = "Usage: octo-node probe startup|liveness|readiness [--timeout 4] [--url URL]"
 
 
@@ -34,7 +35,7 @@ def main(arguments: "list[str]") -> int:
     except (OSError, ValueError) as error:
         print(f"{no_answer(error, timeout)}{whereabouts()}")
         return 1
-    good = 200 <= status < 300 or (status == DRAINING and kind != "readiness")
+    good = 200 <= status <= 299 or (status == DRAINING and kind != "readiness")
     print(f"{kind}: {status}" if good else f"{kind}: {PATHS[kind]} answered {status}{whereabouts()}")
     return 0 if good else 1
 
@@ -53,7 +54,7 @@ def parse(arguments: "list[str]") -> "tuple[str, float, str | None]":
             kind = word
         else:
             raise ValueError(word)
-    if kind is None or not 0 < timeout < 86400:
+    if kind is None or not 0 < timeout < MAX_TIMEOUT:
         raise ValueError(kind)
     return kind, timeout, url
 
@@ -64,7 +65,13 @@ def default_url() -> str:
     def get(name: bytes, default: str) -> str:
         return environ.get(name, b"").decode("ascii", "replace") or default
 
-    if get(b"SSL_CERTIFICATE_FILE", "") and get(b"WEB_FORCE_SSL", "y").lower() in {"y", "yes", "true", "1", "on"}:
+    if get(b"SSL_CERTIFICATE_FILE", "") and get(b"WEB_FORCE_SSL", "y").lower() in {
+        "y",
+        "yes",
+        "true",
+        "1",
+        "on",
+    }:
         return f"https://localhost:{get(b'HTTPS_PORT', '443')}"
     return f"http://localhost:{get(b'OCTO_NODE_WEB_PORT', '8080')}"
 
@@ -99,7 +106,7 @@ def ask(scheme: str, host: str, port: int, path: str, deadline: float) -> int:
     raise error
 
 
-def addresses(host: str, port: int) -> "list[tuple[int, tuple[str, int]]]":
+def addresses(host: str, port: int) -> "list[tuple[int, tuple[object, ...]]]":
     """Return (family, address) of each address of `host`."""
     if host == "localhost":  # without the resolver and the files it reads
         return [(AF_INET, ("127.0.0.1", port)), (AF_INET6, ("::1", port))]
@@ -133,9 +140,9 @@ def status_of(connection: "socket", host: str, path: str, deadline: float) -> in
     connection.settimeout(left(deadline))
     connection.send(request.encode())
     answer = b""
-    while b"\r\n" not in answer and len(answer) < 1024:
+    while b"\r\n" not in answer and len(answer) < CHUNK:
         connection.settimeout(left(deadline))
-        received = connection.recv(1024)
+        received = connection.recv(CHUNK)
         if not received:
             raise ConnectionResetError("the connection was closed without an answer")
         answer += received

@@ -40,7 +40,12 @@ class UnreadableError(ValueError):
 V = Variable
 VARIABLES = (
     V("ACCEPT_EULA", "text", "`Y` accepts the licence agreement at https://octopus.com/company/legal."),
-    V("DB_CONNECTION_STRING", "connection", "ADO.NET connection string of the Octopus database.", secret=True),
+    V(
+        "DB_CONNECTION_STRING",
+        "connection",
+        "ADO.NET connection string of the Octopus database.",
+        secret=True,
+    ),
     V("MASTER_KEY", "key", "Base64 of the 16 bytes that protect the database's secrets.", secret=True),
     V("OCTOPUS_SERVER_BASE64_LICENSE", "licence", "Base64 of the licence's XML.", secret=True),
     V("OCTOPUS_SERVER_NODE_NAME", "text", "Name of this node; the host's name if not set."),
@@ -59,13 +64,17 @@ VARIABLES = (
     V("ADMIN_OIDCIDENTITY_SUBJECT", "text", "Subject of that identity."),
     V("ADMIN_OIDCIDENTITY_AUDIENCE", "text", "Audience of that identity."),
     V("OCTOPUS_SERVER_URI", "text", "Public address of Octopus."),
-    V("TASK_CAP", "count", "Number of tasks this node runs at once; 0 makes it a node for the web portal only."),
+    V(
+        "TASK_CAP",
+        "count",
+        "Number of tasks this node runs at once; 0 makes it a node for the web portal only.",
+    ),
     V("DISABLE_DIND", "flag", "`Y` starts no dockerd; the container then needs no privileges."),
     V("SSL_CERTIFICATE_FILE", "path", "File with the certificate for https."),
     V("SSL_CERTIFICATE_PASSWORD", "text", "Password of that file.", secret=True),
     V("HTTPS_PORT", "port", "Port for https.", "443"),
     V("WEB_FORCE_SSL", "flag", "Whether http is redirected to https, if there is a certificate.", "True"),
-    V("OCTOPUS_GRPC_SERVICES_PORT", "port", "Port for gRPC.", "8443"),
+    V("OCTOPUS_GRPC_SERVICES_PORT", "port", "Port for gRPC; the server's own default is 8443."),
     V("ENABLE_INSECURE_GRPC_LISTENER", "flag", "Whether gRPC is also offered without TLS."),
     V("ENABLE_USAGE", "flag", "`N` sends no usage data."),
     V("SERVICE_MODE", "text", "Handed to the server as `--service-mode`."),

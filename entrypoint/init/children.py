@@ -90,4 +90,3 @@ class Timers:
         for name in names:
             del self._due[name]
         return names
-

@@ -31,7 +31,8 @@ def run(argv: "Sequence[str]", environ: "Mapping[str, str]", mask: "Set[int]") -
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         raise NodeError(
-            ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE, f"{argv[0]}: {os.strerror(error.errno or 0)}."
+            ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE,
+            f"{argv[0]}: {os.strerror(error.errno or 0)}.",
         ) from error
     os.chdir("/")  # so that no mount is kept busy by us; the command keeps its own folder
     status = _until_ended(pid)

@@ -10,12 +10,12 @@ from entrypoint.phases import Wanted
 from . import processes
 from .children import Children, Timers, own_command
 from .ladder import Ladder, Rung
-from .lifecycle import Event, ended
+from .lifecycle import Action, Event, ended
 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from .report import Report
 
@@ -40,6 +40,22 @@ class Node:
         self.wanted = Wanted.UP
         self.drain_wanted = True
         self._delay = RETRY_SECONDS[0]
+        self._actions: dict[Action, Callable[[], Event | None]] = {
+            Action.NOTHING: lambda: None,
+            Action.BEGIN: self.begin,
+            Action.START_SERVER: self.start_server,
+            Action.START_SETTLE: lambda: self.start_helper("settle"),
+            Action.RETRY_SETTLE: lambda: self.retry("settle"),
+            Action.RETRY_DOCKERD: lambda: self.retry("dockerd"),
+            Action.NEXT_RUNG: self.next_rung,
+            Action.SKIP_DRAIN: self.skip_drain,
+            Action.KILL_RUNG: self.kill_rung,
+            Action.KILL_ALL: self.kill_all,
+        }
+
+    def act(self, action: Action) -> Event | None:
+        """Do what the lifecycle says; return the event that this was, if it was one."""
+        return self._actions[action]()
 
     def start_helper(self, verb: str, *arguments: str) -> Event | None:
         """Start a process of octo-node that has the secrets; return the event that it failed, if it can't be."""
@@ -69,7 +85,11 @@ class Node:
         """Start Octopus.Server, without secrets but those of OCTO_NODE_KEEP_ENV."""
         command = [*(paths.server_command(self.environ) or ["Octopus.Server"]), "run"]
         mode = variables.value_or_default("SERVICE_MODE", self.environ)
-        options = [f"--instance={paths.INSTANCE}", "--noninteractive", *([f"--service-mode={mode}"] if mode else [])]
+        options = [
+            f"--instance={paths.INSTANCE}",
+            "--noninteractive",
+            *([f"--service-mode={mode}"] if mode else []),
+        ]
         program = processes.Program([*command, *options], self._server_environ())
         program.parent_death = signal.SIGTERM
         try:
@@ -89,11 +109,12 @@ class Node:
         public, _ = handover.split(whole)
         return public | kept
 
-    def retry(self, role: str) -> None:
+    def retry(self, role: str) -> Event | None:
         """Have `role` started again after a while, which doubles each time."""
         self.report.say("warning", f"{role} ended too early and is started again in {self._delay:g} s.")
         self.timers.set(role, self._delay)
         self._delay = min(self._delay * 2, RETRY_SECONDS[1])
+        return None
 
     def next_rung(self) -> Event | None:
         """Go on with the stop."""
@@ -104,22 +125,25 @@ class Node:
         self.timers.set("rung", rung.seconds)
         return None
 
-    def skip_drain(self) -> None:
+    def skip_drain(self) -> Event | None:
         """End the drain, or don't begin with one."""
         self.drain_wanted = False
         self.children.send(["drain"], signal.SIGTERM)
+        return None
 
-    def kill_rung(self) -> None:
+    def kill_rung(self) -> Event | None:
         """Kill whoever didn't end in time."""
         if self.ladder.rung is not None:
             self.report.say("warning", f"{self.ladder.rung.name}: not ended in time, killed.")
         self.ladder.kill()
         self.timers.set("rung", AFTER_KILL_SECONDS)
+        return None
 
-    def kill_all(self) -> None:
+    def kill_all(self) -> Event | None:
         """Kill everybody at once."""
         self.ladder.kill_all(_rest())
         self.timers.set("rung", AFTER_KILL_SECONDS)
+        return None
 
     def _rungs(self) -> "Iterator[Rung]":
         patience = variables.seconds("OCTO_NODE_STOP_TIMEOUT", self.environ) or 0.0
@@ -147,4 +171,3 @@ class Node:
 
 def _rest() -> Rung:
     return Rung("the rest", REST_SECONDS, send=processes.send_everybody, are_alive=processes.have_children)
-

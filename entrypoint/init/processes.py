@@ -69,7 +69,7 @@ def _become(program: Program, parent: int, report: int) -> None:
         if program.parent_death is not None:
             prctl.die_with_parent(parent, program.parent_death)
         signals.restore(program.mask, keep_ignored=program.keep_ignored)
-        os.execvpe(program.argv[0], program.argv, dict(program.environ))
+        os.execvpe(program.argv[0], list(program.argv), dict(program.environ))
     except OSError as error:
         os.write(report, str(error.errno or errno.EIO).encode())
     finally:
@@ -134,8 +134,8 @@ def _descendants() -> "Iterator[int]":
                     parents[int(entry)] = int(file.read().rpartition(")")[2].split()[1])
             except OSError:
                 continue
-    for pid in parents:
-        above = parents[pid]
+    for pid, parent in parents.items():
+        above = parent
         while above in parents and above != os.getpid():
             above = parents[above]
         if above == os.getpid():

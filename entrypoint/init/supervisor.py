@@ -10,7 +10,7 @@ from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.phases import Phase, Wanted
 
 from . import secrets, signals
-from .lifecycle import Action, Event, ended, step
+from .lifecycle import Event, ended, step
 from .node import HELPERS, Node
 from .report import Report
 
@@ -83,32 +83,8 @@ class Supervisor:
             self.over = self.over or event is Event.NOBODY_LEFT
             if self.phase is not before:
                 self.report.say("info", f"The node is {self.phase}.")
-            event = self._act(action)
+            event = self.node.act(action)
             self._publish()
-
-    def _act(self, action: Action) -> Event | None:
-        node = self.node
-        match action:
-            case Action.NOTHING:
-                return None
-            case Action.BEGIN:
-                return node.begin()
-            case Action.START_SERVER:
-                return node.start_server()
-            case Action.START_SETTLE:
-                return node.start_helper("settle")
-            case Action.RETRY_SETTLE:
-                return node.retry("settle")
-            case Action.RETRY_DOCKERD:
-                return node.retry("dockerd")
-            case Action.NEXT_RUNG:
-                return node.next_rung()
-            case Action.SKIP_DRAIN:
-                return node.skip_drain()
-            case Action.KILL_RUNG:
-                return node.kill_rung()
-            case Action.KILL_ALL:
-                return node.kill_all()
 
     def _reap(self) -> None:
         for role, status in self.node.children.reap():
@@ -150,4 +126,3 @@ class Supervisor:
         if "server" in codes:
             return codes["server"]
         return of_signal(self.stops[0]) if self.stops else ExitCode.FAULT
-

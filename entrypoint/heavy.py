@@ -1,0 +1,118 @@
+"""The door's other half, for the verbs that may import libraries: arguments, environment, log, masked errors."""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+
+from . import mask, prctl, settings, structured, termination
+from .errors import NodeError
+from .exitcodes import ExitCode
+from .structured import Logger
+
+
+Hide = Callable[[str], None]
+Work = Callable[[Mapping[str, str], Logger, Hide], ExitCode | None]
+
+
+def run(process: str, work: Work, *, is_boot: bool = False) -> int:
+    """Run `work` with the whole environment, a logger and a way to hide a secret; return the exit code.
+
+    An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message.
+    """
+    prctl.hide_memory()
+    environ = settings.inherited()
+    hidden = settings.secret_values(environ)
+    logger = structured.logger(process, hidden, environ)
+    try:
+        return work(environ, logger, hidden.append) or ExitCode.DONE
+    except NodeError as error:
+        for sentence in error.sentences:
+            logger.error(sentence)
+        code, message = error.code, "\n".join(error.sentences)
+    except Exception:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
+        code, message = ExitCode.FAULT, f"A fault in octo-node itself, in {process}:\n{traceback.format_exc()}"
+        sys.stderr.write(mask.mask(message, hidden))
+    if is_boot:
+        termination.write(environ, mask.mask(message, hidden))
+    return code
+
+
+def _preflight(_arguments: Sequence[str]) -> int:
+    from .prepare.preflight import preflight  # noqa: PLC0415 - imported only for its verb
+
+    return run("preflight", lambda environ, log, _: preflight(environ, log), is_boot=True)
+
+
+def _prepare(_arguments: Sequence[str]) -> int:
+    from .prepare.sequence import prepare  # noqa: PLC0415 - imported only for its verb
+
+    return run("prepare", prepare, is_boot=True)
+
+
+def _settle(_arguments: Sequence[str]) -> int:
+    from .node.settle import settle  # noqa: PLC0415 - imported only for its verb
+
+    return run("settle", lambda environ, log, _: settle(environ, log), is_boot=True)
+
+
+def _drain(arguments: Sequence[str]) -> int:
+    from .node.drain import Options, drain  # noqa: PLC0415 - imported only for its verb
+
+    parser = _parser("drain", "Take no new tasks, and wait for those that run.")
+    parser.add_argument("--wait", type=_seconds, default=600.0, help="seconds to wait for running tasks (600)")
+    parser.add_argument("--cancel-tasks", action="store_true", help="cancel what still runs after that")
+    parser.add_argument("--cancel-wait", type=_seconds, default=60.0, help="seconds to wait for the cancelled (60)")
+    given = parser.parse_args(arguments)
+    options = Options(wait=given.wait, cancel_tasks=given.cancel_tasks, cancel_wait=given.cancel_wait)
+    return run("drain", lambda environ, log, _: drain(environ, log, options))
+
+
+def _undrain(arguments: Sequence[str]) -> int:
+    from .node.undrain import undrain  # noqa: PLC0415 - imported only for its verb
+
+    parser = _parser("undrain", "Take tasks again.")
+    parser.add_argument("--wait", type=_seconds, default=60.0, help="seconds to wait for the node to answer (60)")
+    wait = parser.parse_args(arguments).wait
+    return run("undrain", lambda environ, log, _: undrain(environ, log, wait))
+
+
+def _status(arguments: Sequence[str]) -> int:
+    from .node.status import status  # noqa: PLC0415 - imported only for its verb
+
+    parser = _parser("status", "What this node is doing.")
+    parser.add_argument("--json", action="store_true", help="as JSON, all there is")
+    as_json = parser.parse_args(arguments).json
+    return run("status", lambda environ, _log, _: status(environ, as_json=as_json))
+
+
+def _check(arguments: Sequence[str]) -> int:
+    from .prepare.check import check  # noqa: PLC0415 - imported only for its verb
+
+    parser = _parser("check", "What preflight says of the environment; nothing is started or changed.")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--commands", action="store_true", help="also what prepare would run, without secrets")
+    given = parser.parse_args(arguments)
+    return run("check", lambda environ, log, _: check(environ, log, as_json=given.json, with_commands=given.commands))
+
+
+VERBS: dict[str, Callable[[Sequence[str]], int]] = {
+    "preflight": _preflight,
+    "prepare": _prepare,
+    "settle": _settle,
+    "drain": _drain,
+    "undrain": _undrain,
+    "status": _status,
+    "check": _check,
+}
+
+
+def _parser(verb: str, description: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(f"octo-node {verb}", description=description, allow_abbrev=False)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1e7:
+        raise ValueError(text)
+    return value

@@ -1,0 +1,113 @@
+"""How the text of a variable becomes its value, one function a kind.
+
+Each raises ValueError with a finished sentence; a secret's value is never part of it.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+from . import variables
+from .sqlserver import connection_string
+from .variables import Variable
+
+
+KEY_BYTES = 16
+
+
+def parse(variable: Variable, text: str) -> object:
+    """Return the value that `text` (not empty) gives to `variable`. Raise ValueError with a finished sentence."""
+    if "|" in variable.kind:
+        return _choice(variable.name, text, variable.kind.split("|"))
+    return _PARSERS[variable.kind](variable.name, text)
+
+
+def _flag(name: str, text: str) -> bool:
+    if not (variables.is_yes(text) or variables.is_no(text)):
+        raise ValueError(f"{name} is {text!r}, but it must be Y or N.")
+    return variables.is_yes(text)
+
+
+def _count(name: str, text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        raise ValueError(f"{name} is {text!r}, but it must be a whole number, 0 or more.")
+    return int(text)
+
+
+def _seconds(name: str, text: str) -> float:
+    if not re.fullmatch(r"\d{1,7}(\.\d+)?", text, re.ASCII):
+        raise ValueError(f"{name} is {text!r}, but it must be a number of seconds, such as 60.")
+    return float(text)
+
+
+def _port(name: str, text: str) -> int:
+    if not (re.fullmatch(r"\d{1,5}", text, re.ASCII) and 0 < int(text) <= 65535):
+        raise ValueError(f"{name} is {text!r}, but it must be a port, 1 to 65535.")
+    return int(text)
+
+
+def _choice(name: str, text: str, words: list[str]) -> str:
+    if text.lower() not in words:
+        raise ValueError(f"{name} is {text!r}, but it must be {' or '.join(words)}.")
+    return text.lower()
+
+
+def _path(name: str, text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError(f"{name} is {text!r}, but it must be a path from the root, such as /{text}.")
+    return text
+
+
+def _key(name: str, text: str) -> str:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ValueError(
+            f"{name} must be base64 of exactly {KEY_BYTES} bytes, as `openssl rand -base64 {KEY_BYTES}` prints it "
+            "for a new database; an existing database needs the key it was made with."
+        )
+    return text
+
+
+def _licence(name: str, text: str) -> str:
+    sentence = f"{name} must be base64 of the licence's XML: encode the file you got from Octopus with `base64`."
+    try:
+        root = ElementTree.fromstring(base64.b64decode(text, validate=True))  # noqa: S314 - the operator's own file
+    except (binascii.Error, ValueError, ElementTree.ParseError) as error:
+        raise ValueError(sentence) from error
+    if not re.search("licen[cs]e", root.tag, re.IGNORECASE):
+        raise ValueError(f"{sentence} This is XML, but not a licence.")
+    return text
+
+
+def _api_key(name: str, text: str) -> str:
+    if not re.fullmatch(r"API-[A-Za-z0-9-]+", text):
+        raise ValueError(f"{name} must be of the form API-..., as Octopus shows its API keys.")
+    return text
+
+
+def _secret_names(name: str, text: str) -> str:
+    unknown = [word for word in text.replace(",", " ").split() if word not in variables.SECRETS]
+    if unknown:
+        known = ", ".join(sorted(variables.SECRETS))
+        raise ValueError(f"{name} names {', '.join(unknown)}, but the secret variables are: {known}.")
+    return text
+
+
+_PARSERS: dict[str, Callable[[str, str], object]] = {
+    "apikey": _api_key,
+    "connection": lambda _, text: connection_string.parse(text),
+    "count": _count,
+    "flag": _flag,
+    "key": _key,
+    "licence": _licence,
+    "path": _path,
+    "port": _port,
+    "seconds": _seconds,
+    "secrets": _secret_names,
+    "text": lambda _, text: text,
+}

@@ -1,0 +1,101 @@
+"""How many tasks run on this node: asked of whoever can tell."""
+
+from typing import Protocol
+
+import pyodbc
+
+from entrypoint.octopus import tables
+from entrypoint.octopus.api import Api, ApiError, RefusedError
+from entrypoint.octopus.tables import Task
+from entrypoint.settings import Settings
+from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.structured import Logger
+
+
+LOGIN_SECONDS = 5
+
+
+class UnknownError(Exception):
+    """Nobody could tell just now; the message says why."""
+
+
+class NeverError(UnknownError):
+    """Asking again won't help."""
+
+
+class Counter(Protocol):
+    """Somebody who can tell which tasks run."""
+
+    def tasks(self) -> list[Task]:
+        """Return the running tasks. Raise UnknownError if that can't be told just now."""
+
+    def cancel(self, tasks: list[Task]) -> bool:
+        """Cancel `tasks`; return False if this counter can't cancel."""
+
+
+class ByApi:
+    """The HTTP API, with a key."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._api = Api(settings, key=settings.api_key)
+        self._node = settings.octopus_server_node_name
+
+    def tasks(self) -> list[Task]:
+        """Return the running tasks. Raise UnknownError if the API doesn't answer."""
+        try:
+            return self._api.running_tasks(self._node)
+        except RefusedError as error:
+            raise NeverError(str(error)) from error
+        except ApiError as error:
+            raise UnknownError(str(error)) from error
+
+    def cancel(self, tasks: list[Task]) -> bool:
+        """Cancel `tasks`. Raise UnknownError if the API doesn't answer."""
+        try:
+            for task in tasks:
+                self._api.cancel(task)
+        except ApiError as error:
+            raise UnknownError(str(error)) from error
+        return True
+
+
+class BySql:
+    """The task table, read in the database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection: pyodbc.Connection | None = None
+
+    def tasks(self) -> list[Task]:
+        """Return the running tasks. Raise UnknownError if the database doesn't answer, or doesn't tell."""
+        try:
+            if self._connection is None:
+                self._connection = connect(
+                    self._settings.db_connection_string, login_timeout=LOGIN_SECONDS, query_timeout=LOGIN_SECONDS
+                )
+            found = tables.running_tasks(self._connection, self._settings.octopus_server_node_name)
+        except (ConnectError, pyodbc.Error) as error:
+            self._connection = None
+            raise UnknownError(str(error)) from error
+        if found is None:
+            raise NeverError("the database has no task table that this program can read")
+        return found
+
+    def cancel(self, tasks: list[Task]) -> bool:  # noqa: ARG002 - Counter's signature
+        """Return False: nothing is ever written to Octopus's tables."""
+        return False
+
+
+def counter(settings: Settings, log: Logger) -> Counter | None:
+    """Return who counts the tasks of this node: the API, else the database; None if only the server itself can."""
+    candidates: list[Counter] = [*([ByApi(settings)] if settings.api_key else []), BySql(settings)]
+    for candidate in candidates:
+        try:
+            candidate.tasks()
+        except NeverError as error:
+            log.info("The running tasks are counted in another way.", reason=str(error))
+            continue
+        except UnknownError:
+            pass  # for now: the drain goes on asking
+        return candidate
+    return None

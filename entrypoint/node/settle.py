@@ -1,0 +1,107 @@
+"""Settle: from a started server to a node that takes tasks."""
+
+import time
+from collections.abc import Mapping
+from typing import cast
+
+import pyodbc
+
+from entrypoint import paths, settings, statefile
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus import tables, version
+from entrypoint.octopus.api import DRAINING, Api, ApiError
+from entrypoint.octopus.memory import Memory
+from entrypoint.settings import Settings
+from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.structured import Logger
+
+from . import drainage, intent
+
+
+ASK_SECONDS = 0.25
+LOGIN_SECONDS = 5
+UNDRAIN_PAUSE = (1.0, 30.0)  # seconds before undrain is tried again: the first time, and at most
+
+
+def settle(environ: Mapping[str, str], log: Logger) -> None:
+    """Return when the node answers and isn't drained; undrain it if it is, unless that was asked for.
+
+    Raise NodeError (14) if another node migrated the database since this one looked.
+    """
+    options = settings.parse(environ)
+    _check_version(environ, options, log)
+    api = Api(options)
+    pause = UNDRAIN_PAUSE[0]
+    while True:
+        status = _ping(api)
+        if 200 <= status < 300:
+            break
+        if status == DRAINING and _is_ours_to_undrain(environ, options):
+            if not _undrain(environ, log):
+                time.sleep(pause)
+                pause = min(pause * 2, UNDRAIN_PAUSE[1])
+        else:
+            time.sleep(ASK_SECONDS)
+    _tell(environ, options, log)
+
+
+def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
+    executable = (paths.server_command(environ) or [""])[-1]
+    own = version.parse(Memory(environ).version(executable))
+    try:
+        with connect(options.db_connection_string, login_timeout=LOGIN_SECONDS) as connection:
+            newest = tables.newest_version(connection)
+    except (ConnectError, pyodbc.Error) as error:
+        log.warning("SQL Server can't be asked which version was installed last.", reason=str(error))
+        return
+    if own is not None and newest is not None and newest > own:
+        raise NodeError(
+            ExitCode.NEWER_DATABASE,
+            f"Another node brought the database to version {newest} while this one, {own}, was starting: "
+            f"start version {newest} or later.",
+        )
+
+
+def _ping(api: Api) -> int:
+    """Return the status of the ping address, 0 if there is no answer yet."""
+    try:
+        return api.ping()
+    except ApiError:
+        return 0
+
+
+def _is_ours_to_undrain(environ: Mapping[str, str], options: Settings) -> bool:
+    return options.octo_node_undrain == "always" and not intent.is_drained_on_purpose(environ)
+
+
+def _undrain(environ: Mapping[str, str], log: Logger) -> bool:
+    """Undrain the node; return whether that worked."""
+    log.info("The node is drained: it is undrained.")
+    try:
+        with intent.exclusive(environ, 0.0, log.info):
+            drainage.command(environ, log, "--drain=false")
+    except NodeError as error:
+        log.warning(str(error))
+        return False
+    return True
+
+
+def _tell(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
+    """Log how long the boot took, and keep it for `status`."""
+    folder = statefile.find_folder(environ)
+    seconds = timeline(statefile.read(folder, statefile.NODE) or {}, statefile.read(folder, statefile.PREPARE) or {})
+    parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    text = f"node {options.octopus_server_node_name} is up after {sum(seconds.values()):.1f} s: {parts}"
+    log.info(text)
+    if folder is not None:
+        statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
+
+
+def timeline(node: Mapping[str, object], prepare: Mapping[str, object]) -> dict[str, float]:
+    """Return the seconds of each part of the boot, from the state of process 1 and of prepare."""
+    begun = cast("dict[str, float]", node.get("phases", {}))
+    steps = cast("dict[str, float]", prepare.get("steps", {}))
+    now = time.monotonic()
+    preparing, starting = begun.get("preparing", now), begun.get("starting", now)
+    return {"preflight": preparing - begun.get("preflight", now), **steps, "server": now - starting}

@@ -1,0 +1,46 @@
+"""Versions as Octopus numbers them: 2026.2.197, 2025.3.10568-hotfix.1 (SemVer 2 with years)."""
+
+import functools
+import re
+
+
+_FORM = re.compile(r"v?(\d+(?:\.\d+){1,3})(?:-([0-9A-Za-z.-]+))?(?:\+\S*)?")
+
+
+@functools.total_ordering
+class Version:
+    """A version that can be compared; `text` is how it was written."""
+
+    def __init__(self, text: str, numbers: tuple[int, ...], label: tuple[tuple[int, int, str], ...]) -> None:
+        self.text = text
+        # without a label comes after any label of the same number (SemVer 2, section 11)
+        self._key = (numbers, not label, label)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Version) and self._key == other._key
+
+    def __lt__(self, other: "Version") -> bool:
+        return self._key < other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse(text: str | None) -> Version | None:
+    """Return the version that `text` says; None if it is none."""
+    match = _FORM.fullmatch((text or "").strip())
+    if match is None:
+        return None
+    numbers = tuple(map(int, match[1].split(".")))
+    label = tuple(
+        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in (match[2] or "").split(".") if part
+    )
+    return Version(match[0], numbers + (0,) * (4 - len(numbers)), label)
+
+
+def find(text: str) -> Version | None:
+    """Return the first version that stands in `text`, as a command printed it; None if there is none."""
+    return next((version for word in text.split() if (version := parse(word)) is not None), None)

@@ -1,0 +1,63 @@
+"""Check: what preflight says, and what prepare would run. Nothing is started or changed."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+
+import pyodbc
+
+from entrypoint import mask, settings
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus import commandline, tables
+from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.tables import EMPTY, Installed
+from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.structured import Logger
+
+from . import instance, plan, preflight, situation
+
+
+LOGIN_SECONDS = 5
+
+
+def check(environ: Mapping[str, str], log: Logger, *, as_json: bool, with_commands: bool) -> ExitCode:
+    """Print problems, warnings and, if asked for, the commands; return the code that preflight would end with."""
+    found = preflight.problems(environ)
+    warnings = settings.warnings(environ)
+    commands = list(_commands(environ, log)) if with_commands and not found else []
+    code = min((code for code, _ in found), default=ExitCode.DONE)
+    if as_json:
+        problems = [{"code": code, "problem": text} for code, text in found]
+        print(json.dumps({"code": code, "problems": problems, "warnings": warnings, "commands": commands}, indent=2))
+        return code
+    for _, sentence in found:
+        print(f"problem: {sentence}")
+    for sentence in warnings:
+        print(f"warning: {sentence}")
+    print(*commands, sep="\n", end="\n" if commands else "")
+    if not found:
+        print("Preflight finds nothing wrong.")
+    return code
+
+
+def _commands(environ: Mapping[str, str], log: Logger) -> Iterator[str]:
+    """Yield the command lines that prepare would run now, without secrets."""
+    options = settings.parse(environ)
+    memory = Memory(environ)
+    version = instance.version_of_server(environ, memory, log)
+    connection, installed = _look(options, log)
+    found = situation.find(connection, installed, version.text, options, memory)
+    inputs = situation.inputs(environ, options, found, key=mask.MASK, log=log)
+    for command in plan.commands(inputs, found, memory):
+        if command.run:
+            yield shlex.join(commandline.masked(commandline.server(environ, command.verb, *command.options)))
+
+
+def _look(options: settings.Settings, log: Logger) -> tuple[pyodbc.Connection | None, Installed]:
+    try:
+        connection = connect(options.db_connection_string, login_timeout=LOGIN_SECONDS)
+        return connection, tables.look(connection)
+    except (ConnectError, NodeError, pyodbc.Error) as error:
+        log.warning("The database can't be opened: these are the commands for a new one.", reason=str(error))
+        return None, EMPTY

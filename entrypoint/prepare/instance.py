@@ -1,0 +1,61 @@
+"""What prepare asks of Octopus.Server in this container, and has it do."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from entrypoint import kinds, paths, variables
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus import commandline, runner, version
+from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.version import Version
+from entrypoint.structured import Logger
+
+
+ASK_SECONDS = 120.0
+
+
+def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger) -> Version:
+    """Return the version of this server; it is asked only once for each executable."""
+    executable = (paths.server_command(environ) or ["Octopus.Server"])[-1]
+    known = version.parse(memory.version(executable))
+    if known is not None:
+        return known
+    told = runner.run(environ, commandline.server(environ, "version"), "version", log, seconds=ASK_SECONDS)
+    found = version.find(told)
+    if found is None:
+        raise NodeError(ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {told}")
+    memory.remember_version(executable, found.text)
+    return found
+
+
+def master_key(environ: Mapping[str, str], log: Logger) -> str | None:
+    """Return the master key of the instance configured in this container; None if there is none."""
+    if not Path(paths.config_file(environ)).is_file():
+        return None
+    try:
+        told = runner.run(
+            environ,
+            commandline.server(environ, "show-master-key"),
+            "show-master-key",
+            log,
+            seconds=ASK_SECONDS,
+            quiet=True,
+        )
+    except runner.CommandError:
+        return None
+    return next((word for word in told.split() if _is_key(word)), None)
+
+
+def _is_key(word: str) -> bool:
+    try:
+        kinds.parse(variables.BY_NAME["MASTER_KEY"], word)
+    except ValueError:
+        return False
+    return True
+
+
+def configure(environ: Mapping[str, str], verb: str, options: Sequence[str], log: Logger) -> None:
+    """Run one configure command. Raise CommandError (16) if it fails."""
+    command = commandline.server(environ, verb, *options)
+    runner.run(environ, command, verb, log, seconds=commandline.SECONDS[verb])

@@ -1,0 +1,71 @@
+"""Preflight: everything that can be known to be wrong before anything is started, all at once."""
+
+import os
+from collections.abc import Mapping
+
+from entrypoint import paths, settings, variables
+from entrypoint.errors import NodeError, ProblemsError
+from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus.commandline import FOLDERS
+from entrypoint.structured import Logger
+
+from . import folders
+
+
+def preflight(environ: Mapping[str, str], log: Logger) -> None:
+    """Check settings, files and folders. Raise NodeError or ProblemsError with everything that is wrong."""
+    for warning in settings.warnings(environ) if settings.is_eula_accepted(environ) else ():
+        log.warning(warning)
+    found = problems(environ)
+    if found:
+        raise ProblemsError(found)
+
+
+def problems(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
+    """Return every problem, as exit code and sentence; without an accepted EULA, only that."""
+    if not settings.is_eula_accepted(environ):
+        return [(ExitCode.EULA, settings.EULA)]
+    return [*_settings(environ), *_files(environ), *_folders(environ)]
+
+
+def _settings(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
+    try:
+        settings.parse(environ)
+    except NodeError as error:
+        return [(error.code, sentence) for sentence in error.sentences]
+    return []
+
+
+def _files(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
+    """Return what is wrong with the server's executable and the certificate."""
+    found = []
+    folder = variables.value_or_default("OCTO_NODE_SERVER_DIR", environ)
+    command = paths.server_command(environ)
+    if command is None:
+        found.append(f"There is neither Octopus.Server nor Octopus.Server.dll in {folder}: set OCTO_NODE_SERVER_DIR.")
+    elif len(command) == 1 and not os.access(command[0], os.X_OK):
+        found.append(f"{command[0]} can't be executed by user {os.getuid()}:{os.getgid()}: set its x permission.")
+    certificate = variables.value_or_default("SSL_CERTIFICATE_FILE", environ)
+    if certificate:
+        problem = _unreadable(certificate)
+        if problem:
+            found.append(f"SSL_CERTIFICATE_FILE is {certificate}, but {problem}: mount the certificate there.")
+    return [(ExitCode.SETTINGS, sentence) for sentence in found]
+
+
+def _unreadable(path: str) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            return None if file.read(1) else "that file is empty"
+    except OSError as error:
+        return f"that can't be read: {error.strerror}"
+
+
+def _folders(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
+    """Return which of the folders that the server writes to can't be written."""
+    shared = [paths.under_root(environ, path) for path in FOLDERS.values()]
+    asked = [paths.home(environ), paths.registry(environ), *shared]
+    return [
+        (ExitCode.NOT_WRITABLE, f"{folder} {problem}. Mount a volume there that this user may write to.")
+        for folder, problem in folders.problems(asked).items()
+    ]

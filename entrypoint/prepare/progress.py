@@ -1,0 +1,34 @@
+"""What prepare is doing, for probes and `status`; and how long each step took, for the timeline."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from entrypoint import statefile
+
+
+class Progress:
+    """The state file of prepare."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._folder = statefile.find_folder(environ)
+        self._steps: dict[str, float] = {}
+
+    def doing(self, text: str, since: float | None = None) -> None:
+        """Publish what is being done, since `since` on the monotonic clock (None: now)."""
+        if self._folder is not None:
+            state = {"doing": text, "since": since or time.monotonic(), "steps": self._steps}
+            try:
+                statefile.write(self._folder, statefile.PREPARE, state)
+            except OSError:
+                pass  # process 1 says that its folder can't be written
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure a step of the timeline; one that is entered again adds up."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._steps[name] = self._steps.get(name, 0.0) + time.monotonic() - begun
+            self.doing("")

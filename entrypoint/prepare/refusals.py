@@ -1,0 +1,24 @@
+"""Databases that this node must not touch."""
+
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus.tables import Installed
+from entrypoint.octopus.version import Version
+from entrypoint.sqlserver.connection_string import ConnectionString
+
+
+def check(installed: Installed, own: Version, where: ConnectionString) -> None:
+    """Raise NodeError if the database is another application's (11), or of a newer version than `own` (14)."""
+    if installed.is_foreign:
+        raise NodeError(
+            ExitCode.SETTINGS,
+            f"The database {where.database} on {where.address} has tables, but not Octopus's: it is another "
+            "application's. Name an empty or a new database in DB_CONNECTION_STRING. Nothing was changed.",
+        )
+    if installed.newest is not None and installed.newest > own:
+        raise NodeError(
+            ExitCode.NEWER_DATABASE,
+            f"The database {where.database} on {where.address} is of version {installed.newest}, newer than this "
+            f"server, {own}: start version {installed.newest} or later, or restore a backup made before the upgrade. "
+            "Nothing was changed.",
+        )

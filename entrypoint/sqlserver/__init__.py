@@ -1,0 +1,1 @@
+"""SQL Server: the connection string, connecting, waiting. Heavy; knows nothing of Octopus."""

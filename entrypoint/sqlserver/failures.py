@@ -1,0 +1,40 @@
+"""From the last failed attempt to the sentence and the exit code that a wait ends with."""
+
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode
+
+from .connect import ConnectError
+from .verdicts import DRIVER_MISSING, NO_ENCRYPTION, UNTRUSTED, Kind
+
+
+_FOR_GOOD = {
+    DRIVER_MISSING: "The ODBC driver for SQL Server is registered but can't be loaded: install it again.",
+    UNTRUSTED: (
+        "The certificate of SQL Server at {address} isn't trusted: install its issuer's certificate, or add "
+        "`TrustServerCertificate=True` to the connection string."
+    ),
+    NO_ENCRYPTION: (
+        "SQL Server at {address} doesn't encrypt, as the connection string asks: turn TLS on there, or add "
+        "`Encrypt=Optional` to the connection string."
+    ),
+}
+
+
+def failure(error: ConnectError, address: str, seconds: float) -> NodeError:
+    """Return what to raise after `error` at `address`, at the end of a wait of `seconds`."""
+    said = f" It said: {error.text.removesuffix('.')}." if error.text else ""
+    kind, reason = error.verdict.kind, error.verdict.reason
+    if kind is Kind.NEVER:
+        code = ExitCode.SETTINGS if reason == DRIVER_MISSING else ExitCode.SQL_NOT_READY
+        return NodeError(code, _FOR_GOOD[reason].format(address=address) + said)
+    if kind is Kind.LOGIN_FAILED:
+        return NodeError(
+            ExitCode.SQL_LOGIN,
+            f"SQL Server at {address} refused the login ({reason}): check `User ID` and `Password` in the "
+            f"connection string, and the login itself.{said}",
+        )
+    return NodeError(
+        ExitCode.SQL_NOT_READY,
+        f"SQL Server at {address} wasn't ready within {seconds:g} seconds ({reason}): see that it runs and can "
+        f"be reached from here, or raise OCTO_NODE_SQL_WAIT.{said}",
+    )

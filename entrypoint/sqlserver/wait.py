@@ -1,0 +1,173 @@
+"""Waiting until SQL Server takes logins and the Octopus database can be opened, or is known not to exist."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pyodbc
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential, wait_random
+
+from . import network
+from .address import DEFAULT_PORT
+from .connect import ConnectError, connect
+from .connection_string import ConnectionString
+from .failures import failure
+from .master import ask_master, may_use_master
+from .odbc import Translation, installed_driver, translate
+from .progress import Logger, Progress, Publish
+from .verdicts import Kind, Verdict
+
+
+REACH_SECONDS = 1.0  # for a TCP connection, and for the SQL Server Browser
+LOGIN_SECONDS = 4  # a server that accepts and then hangs costs this and REACH_SECONDS
+LOGIN_PAUSE = 8.0  # seconds between refused logins: faster locks accounts
+LOGIN_ATTEMPTS = 4
+
+# 0.1 s growing to 0.4 s, jitter included: SQL Server is noticed within half a second
+_PAUSE = wait_exponential(multiplier=0.1, exp_base=1.5, max=0.3) + wait_random(0, 0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A SQL Server that takes logins.
+
+    `connection` is to the Octopus database, None if that doesn't exist; `master_ok` says whether this login
+    may connect to `master`. `connection_string` has the port of a named instance filled in.
+    """
+
+    connection: pyodbc.Connection | None
+    database_exists: bool
+    master_ok: bool
+    connection_string: ConnectionString
+
+
+def wait_until_ready(  # noqa: PLR0913 - three of them are the outside world, for tests to replace
+    connection_string: ConnectionString,
+    wait: float,
+    log: Logger,
+    publish: Publish,
+    *,
+    login_pause: float = LOGIN_PAUSE,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Ready:
+    """Return when the Octopus database can be opened, or is known not to exist, within `wait` seconds.
+
+    `publish` is told each change of what is waited for, and since when (monotonic). Raise NodeError:
+    SQL_NOT_READY at the deadline and for what waiting doesn't mend, SQL_LOGIN for refused logins, SETTINGS for
+    a driver that is missing or can't do what the connection string asks. A server that hangs at the very end
+    may cost up to a second more: ODBC counts in whole ones.
+    """
+    _announce(translate(connection_string, installed_driver()), log)
+    progress = Progress(connection_string.address, log, publish, clock)
+    return _Wait(connection_string, wait, progress, login_pause, clock).run(sleep)
+
+
+class _Wait:
+    """One wait: its attempts, its deadline, how often the login was refused in a row."""
+
+    def __init__(
+        self,
+        connection_string: ConnectionString,
+        wait: float,
+        progress: Progress,
+        login_pause: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._target = connection_string
+        self._wait = wait
+        self._progress = progress
+        self._login_pause = login_pause
+        self._clock = clock
+        self._deadline = clock() + wait
+        self._refusals = 0
+
+    def run(self, sleep: Callable[[float], None]) -> Ready:
+        """Try until an attempt succeeds, fails for good, or the deadline has come."""
+        attempts = Retrying(
+            sleep=sleep,
+            wait=self._pause,
+            stop=self._is_over,
+            retry=retry_if_exception(self._worth_another),
+            after=self._note,
+            reraise=True,
+        )
+        try:
+            ready = attempts(self._attempt)
+        except ConnectError as error:
+            raise failure(error, self._target.address, self._wait) from None
+        self._progress.ready()
+        return ready
+
+    def _attempt(self) -> Ready:
+        target = self._reach()
+        try:
+            connection = connect(target, login_timeout=self._login_timeout())
+        except ConnectError as error:
+            if not self._is_for_master(error.verdict):
+                raise
+            ask_master(target, error, self._login_timeout())
+            return Ready(None, database_exists=False, master_ok=True, connection_string=target)
+        master_ok = may_use_master(target, self._login_timeout())
+        return Ready(connection, database_exists=True, master_ok=master_ok, connection_string=target)
+
+    def _is_for_master(self, verdict: Verdict) -> bool:
+        # once is enough where the login itself may be wrong: each question is a login, and logins lock accounts
+        return verdict.kind is Kind.NO_DATABASE or (verdict.unsure and self._refusals == 0)
+
+    def _reach(self) -> ConnectionString:
+        """Return the connection string with its port, once something listens there."""
+        target, seconds = self._target, max(0.1, min(REACH_SECONDS, self._left()))
+        try:
+            if target.port is None and target.instance is not None:
+                target = replace(target, port=network.ask_browser(target.host, target.instance, seconds))
+            network.reach(target.host, target.port or DEFAULT_PORT, seconds)
+        except network.UnreachableError as error:
+            raise ConnectError(Verdict(Kind.NOT_YET, str(error)), "") from None
+        return target
+
+    def _login_timeout(self) -> int:
+        """Return the seconds that a login may take: never much past the deadline."""
+        # a token from Entra ID is fetched within the same time
+        by_token = self._target.authentication.startswith("activedirectory")
+        longest = max(LOGIN_SECONDS, self._target.connect_timeout) if by_token else LOGIN_SECONDS
+        return max(1, min(longest, math.floor(self._left())))
+
+    def _left(self) -> float:
+        return self._deadline - self._clock()
+
+    def _worth_another(self, error: BaseException) -> bool:
+        if not isinstance(error, ConnectError):
+            return False
+        if error.verdict.kind is not Kind.LOGIN_FAILED:
+            self._refusals = 0
+            return error.verdict.kind is not Kind.NEVER
+        self._refusals += 1
+        return self._refusals < LOGIN_ATTEMPTS
+
+    def _note(self, state: RetryCallState) -> None:
+        error = _error_of(state)
+        self._progress.failed(error.verdict.reason, error.text)
+
+    def _pause(self, state: RetryCallState) -> float:
+        refused = _error_of(state).verdict.kind is Kind.LOGIN_FAILED
+        return min(self._login_pause if refused else _PAUSE(state), max(0.0, self._left()))
+
+    def _is_over(self, state: RetryCallState) -> bool:
+        refused = _error_of(state).verdict.kind is Kind.LOGIN_FAILED
+        return self._left() <= (self._login_pause if refused else 0)
+
+
+def _error_of(state: RetryCallState) -> ConnectError:
+    error = state.outcome.exception() if state.outcome else None
+    if not isinstance(error, ConnectError):
+        raise TypeError(f"only a ConnectError is tried again, and this is {error!r}")
+    return error
+
+
+def _announce(translation: Translation, log: Logger) -> None:
+    for sentence in translation.warnings:
+        log.warning(sentence)
+    if translation.left_out:
+        log.debug("ODBC has no counterpart of these keywords.", left_out=", ".join(translation.left_out))

@@ -1,0 +1,1 @@
+"""Programs that stand in for the ones a test machine cannot have."""

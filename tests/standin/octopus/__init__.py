@@ -1,0 +1,6 @@
+"""A stand-in for Octopus.Server: its command line, HTTP API, tables and habits, and nothing else of it."""
+
+from .trace import integrity
+
+
+__all__ = ["integrity"]

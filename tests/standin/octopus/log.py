@@ -1,0 +1,49 @@
+"""What the stand-in says: on stdout, and in Logs/OctopusServer.txt below the home folder."""
+
+import os
+import sys
+import threading
+from datetime import datetime
+from pathlib import Path
+
+
+class _File:
+    """The log file, once the home folder is known."""
+
+    path: Path | None = None
+
+
+def keep_in(home: Path) -> None:
+    """Write everything that is said from now on below this home folder as well."""
+    _File.path = home / "Logs" / "OctopusServer.txt"
+
+
+def say(message: str) -> None:
+    """Say something on stdout."""
+    print(message, flush=True)
+    _write("INFO", message)
+
+
+def complain(message: str, level: str = "ERROR") -> None:
+    """Say something on stderr."""
+    print(message, file=sys.stderr, flush=True)
+    _write(level, message)
+
+
+def note(message: str) -> None:
+    """Write something into the log file only."""
+    _write("INFO", message)
+
+
+def _write(level: str, message: str) -> None:
+    """Add a line in NLog's layout: long date (without a zone), pid, thread, level, message."""
+    if _File.path is None:
+        return
+    stamp = datetime.now().strftime("%Y-%m-%d %H:%M:%S.%f")[:-2]  # noqa: DTZ005 - the real log has no zone
+    line = f"{stamp} {os.getpid():6} {threading.get_native_id() % 1000:6} {level:>5}  {message}\n"
+    try:
+        _File.path.parent.mkdir(parents=True, exist_ok=True)
+        with _File.path.open("a") as file:
+            file.write(line)
+    except OSError:
+        _File.path = None

@@ -1,0 +1,140 @@
+"""The rows of nodes: who is there, who was seen when, who is draining."""
+
+import json
+from dataclasses import dataclass
+
+import pyodbc
+
+from . import about, control, schema, sql
+from .schema import Layout
+
+
+ALIVE_SECONDS = 300
+DEFAULT_CAP = 5
+_COLUMNS = "SELECT n.Id, n.Name, n.MaxConcurrentTasks, n.IsInMaintenanceMode, n.JSON, "
+_SELECT = {
+    Layout.CLASSIC: _COLUMNS + "DATEDIFF(second, n.LastSeen, SYSDATETIMEOFFSET()), 0 FROM OctopusServerNode n",
+    Layout.STATUS: _COLUMNS + "DATEDIFF(second, s.LastSeen, SYSDATETIMEOFFSET()), s.IsOffline "
+    "FROM OctopusServerNode n LEFT JOIN OctopusServerNodeStatus s ON s.Id = n.Id",
+    Layout.BARE: _COLUMNS + "NULL, 0 FROM OctopusServerNode n",
+}
+_SEEN = {
+    Layout.CLASSIC: "UPDATE OctopusServerNode SET LastSeen = SYSDATETIMEOFFSET() WHERE Id = ?",
+    Layout.STATUS: ("UPDATE OctopusServerNodeStatus SET LastSeen = SYSDATETIMEOFFSET(), IsOffline = 0 WHERE Id = ?"),
+}
+_GONE = {
+    Layout.CLASSIC: "UPDATE OctopusServerNode SET LastSeen = NULL WHERE Id = ?",
+    Layout.STATUS: "UPDATE OctopusServerNodeStatus SET IsOffline = 1 WHERE Id = ?",
+}
+_CLOCK = "SELECT DATEDIFF(second, '2020-01-01', SYSUTCDATETIME())"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node as the database has it."""
+
+    id: str
+    name: str
+    cap: int
+    draining: bool
+    age: float | None
+    offline: bool
+
+    @property
+    def alive(self) -> bool:
+        """Whether the node is running, as far as its heartbeat tells."""
+        return not self.offline and self.age is not None and self.age < ALIVE_SECONDS
+
+
+def node_id(name: str) -> str:
+    """The Id of a node's row."""
+    return f"OctopusServerNodes-{name}"
+
+
+def everyone(connection: pyodbc.Connection) -> list[Node]:
+    """All nodes the database knows."""
+    layout = schema.layout(connection)
+    now = sql.number(connection, _CLOCK) if layout is Layout.BARE else 0
+    return [_node(row, now) for row in sql.rows(connection, _SELECT[layout] + " ORDER BY n.Name")]
+
+
+def find(connection: pyodbc.Connection, name: str) -> Node | None:
+    """The node of this name."""
+    return next((node for node in everyone(connection) if node.name == name), None)
+
+
+def register(connection: pyodbc.Connection, name: str) -> None:
+    """Make sure the node has its row; a row of the same name is used again."""
+    identity = node_id(name)
+    if not sql.number(connection, "SELECT COUNT(*) FROM OctopusServerNode WHERE Id = ?", identity):
+        connection.execute(
+            "INSERT INTO OctopusServerNode (Id, Name, Rank, MaxConcurrentTasks, IsInMaintenanceMode, JSON) "
+            "VALUES (?, ?, '', ?, 0, '{}')",
+            identity,
+            name,
+            DEFAULT_CAP,
+        )
+    if schema.layout(connection) is Layout.STATUS and not sql.number(
+        connection, "SELECT COUNT(*) FROM OctopusServerNodeStatus WHERE Id = ?", identity
+    ):
+        connection.execute("INSERT INTO OctopusServerNodeStatus (Id, IsOffline, JSON) VALUES (?, 1, '{}')", identity)
+
+
+def heartbeat(connection: pyodbc.Connection, name: str) -> None:
+    """Say that the node is alive, by the database's clock."""
+    layout = schema.layout(connection)
+    if layout is Layout.BARE:
+        _write_json(connection, name, {"Seen": sql.number(connection, _CLOCK), "IsOffline": False})
+    else:
+        connection.execute(_SEEN[layout], node_id(name))
+
+
+def mark_offline(connection: pyodbc.Connection, name: str) -> None:
+    """Say that the node was stopped in an orderly way."""
+    layout = schema.layout(connection)
+    if layout is Layout.BARE:
+        _write_json(connection, name, {"IsOffline": True})
+    else:
+        connection.execute(_GONE[layout], node_id(name))
+
+
+def set_draining(connection: pyodbc.Connection, name: str, *, draining: bool) -> None:
+    """Set or clear the drain flag; it outlives the process."""
+    statement = "UPDATE OctopusServerNode SET IsInMaintenanceMode = ? WHERE Id = ?"
+    connection.execute(statement, int(draining), node_id(name))
+
+
+def set_cap(connection: pyodbc.Connection, name: str, cap: int) -> None:
+    """Set how many tasks the node runs at once."""
+    connection.execute("UPDATE OctopusServerNode SET MaxConcurrentTasks = ? WHERE Id = ?", cap, node_id(name))
+
+
+def record_installation(connection: pyodbc.Connection, name: str) -> None:
+    """Note the first run of a version on a node."""
+    if not sql.has_table(connection, "OctopusServerInstallationHistory"):
+        return
+    version = about.version()
+    identity = f"OctopusServerInstallationHistory-{name}-{version}"
+    statement = "SELECT COUNT(*) FROM OctopusServerInstallationHistory WHERE Id = ?"
+    if sql.number(connection, statement, identity):
+        return
+    written = "NULL" if control.flag("null_version") else "?"
+    connection.execute(
+        "INSERT INTO OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "  # noqa: S608
+        f"VALUES (?, ?, {written}, SYSDATETIMEOFFSET(), '{{}}')",
+        *([identity, name] if written == "NULL" else [identity, name, version]),
+    )
+
+
+def _node(row: pyodbc.Row, now: int) -> Node:
+    """A row as a node; the bare layout keeps the heartbeat in JSON."""
+    identity, name, cap, draining, text, age, offline = row
+    kept = json.loads(text or "{}")
+    if now:
+        age = now - kept["Seen"] if "Seen" in kept else None
+        offline = kept.get("IsOffline", False)
+    return Node(identity, name, int(cap), bool(draining), None if age is None else float(age), bool(offline))
+
+
+def _write_json(connection: pyodbc.Connection, name: str, kept: dict[str, object]) -> None:
+    connection.execute("UPDATE OctopusServerNode SET JSON = ? WHERE Id = ?", json.dumps(kept), node_id(name))

@@ -1,0 +1,1 @@
+"""What `run` starts: the node, its task queue and its HTTP API."""
