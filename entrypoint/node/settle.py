@@ -37,7 +37,10 @@ def settle(environ: Mapping[str, str], log: Logger) -> None:
         status = _ping(api)
         if 200 <= status < 300:
             break
-        if status == DRAINING and _is_ours_to_undrain(environ, options):
+        if status == DRAINING:
+            if not _is_ours_to_undrain(environ, options):
+                log.info("The node answers, and stays drained.")
+                break
             if not _undrain(environ, log):
                 time.sleep(pause)
                 pause = min(pause * 2, UNDRAIN_PAUSE[1])
@@ -90,9 +93,11 @@ def _undrain(environ: Mapping[str, str], log: Logger) -> bool:
 def _tell(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
     """Log how long the boot took, and keep it for `status`."""
     folder = statefile.find_folder(environ)
-    seconds = timeline(statefile.read(folder, statefile.NODE) or {}, statefile.read(folder, statefile.PREPARE) or {})
+    node, prepare = (statefile.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
+    seconds = timeline(node, prepare)
+    whole = time.monotonic() - cast("float", node.get("booted", time.monotonic()))
     parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-    text = f"node {options.octopus_server_node_name} is up after {sum(seconds.values()):.1f} s: {parts}"
+    text = f"node {options.octopus_server_node_name} is up after {whole:.1f} s: {parts}"
     log.info(text)
     if folder is not None:
         statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
@@ -104,4 +109,5 @@ def timeline(node: Mapping[str, object], prepare: Mapping[str, object]) -> dict[
     steps = cast("dict[str, float]", prepare.get("steps", {}))
     now = time.monotonic()
     preparing, starting = begun.get("preparing", now), begun.get("starting", now)
-    return {"preflight": preparing - begun.get("preflight", now), **steps, "server": now - starting}
+    always = {"preflight": preparing - begun.get("preflight", now), "sql": 0.0, "guard": 0.0, "commands": 0.0}
+    return {**always, **steps, "server": now - starting}

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from entrypoint import paths
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode
 
 
 _COST = 1 << 13  # of scrypt; 25 ms, paid once a command at every start
@@ -26,6 +28,7 @@ class Memory:
         self._environ = environ
         self._path = Path(paths.home(environ), "octo-node.json")
         self._data = self._load()
+        self._digests: dict[bytes, str] = {}  # each costs what _COST says
         self._salt = bytes.fromhex(str(self._data.setdefault("salt", os.urandom(16).hex())))
 
     def _load(self) -> dict[str, object]:
@@ -47,7 +50,9 @@ class Memory:
     def digest(self, step: str, inputs: Sequence[str]) -> str:
         """Return the digest by which the `inputs` of `step` are known again."""
         text = json.dumps([step, *inputs]).encode()
-        return hashlib.scrypt(text, salt=self._salt, n=_COST, r=8, p=1, dklen=32).hex()
+        if text not in self._digests:
+            self._digests[text] = hashlib.scrypt(text, salt=self._salt, n=_COST, r=8, p=1, dklen=32).hex()
+        return self._digests[text]
 
     def knows(self, step: str, digest: str) -> bool:
         """Return whether `step` succeeded with these inputs."""
@@ -86,11 +91,19 @@ class Memory:
 
     def _save(self) -> None:
         temporary = self._path.with_suffix(f".{os.getpid()}")
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(self._data, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+        try:
+            number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(number, "w", encoding="utf-8") as file:
+                json.dump(self._data, file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
+        except OSError as error:
+            raise NodeError(
+                ExitCode.NOT_WRITABLE,
+                f"What was configured can't be noted in {self._path}: {error.strerror}. Give its folder room and the "
+                "right to write.",
+            ) from error
 
 
 def _identity(path: str) -> list[int]:

@@ -42,7 +42,8 @@ def run(  # noqa: PLR0913 - what to run, where it is told, and three choices
     """Run `command`, called `name` in what we tell, for at most `seconds`; return what it printed last.
 
     With `quiet` its output isn't logged. `tick` is called every TICK_SECONDS meanwhile; if it raises, the command is
-    ended first. A TERM to us ends the command, then us (128 + its signal). Raise CommandError if the command fails or takes too long.
+    ended first. A TERM to us ends the command, then us (128 + its signal). Raise CommandError if the command fails
+    or takes too long.
     """
     parent = os.getpid()
     begun = time.monotonic()
@@ -58,7 +59,7 @@ def run(  # noqa: PLR0913 - what to run, where it is told, and three choices
             )
         except OSError as error:
             raise CommandError(f"`{name}` can't be started: {error.strerror}.", "") from error
-        stop.process = process
+        stop.watch(process)
         output = _Output(process, None if quiet else log.bind(command=name))
         try:
             ended = output.follow(begun + seconds, tick or (lambda: None))
@@ -97,6 +98,12 @@ class _Stop:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             self._before[number] = signal.signal(number, self._take)
         return self
+
+    def watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Pass stops on to `process`, one that came while it was started included."""
+        self.process = process
+        if self.number is not None:
+            process.terminate()
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
         self.number = number

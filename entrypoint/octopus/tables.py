@@ -29,6 +29,7 @@ class Installed:
     newest: Version | None
 
 
+DEAD_SECONDS = 300  # without a sign of life; what the makers' own scale-in script takes for dead
 EMPTY = Installed(created=None, has_schema=False, is_foreign=False, newest=None)
 
 
@@ -45,13 +46,18 @@ def look(connection: pyodbc.Connection) -> Installed:
     """Return what is in the database that `connection` is in. Raise pyodbc.Error if it can't be asked."""
     names = {name.lower() for (name,) in _rows(connection, "SELECT name FROM sys.tables")}
     ours = names & {name.lower() for name in _OURS}
-    created = _rows(connection, "SELECT create_date FROM sys.databases WHERE name = DB_NAME()")
     return Installed(
-        created=created[0][0] if created else None,
+        created=created(connection),
         has_schema=bool(ours),
         is_foreign=bool(names) and not ours,
         newest=newest_version(connection),
     )
+
+
+def created(connection: pyodbc.Connection) -> datetime.datetime | None:
+    """Return when the database was made, by its own clock; None if that isn't told."""
+    rows = _rows(connection, "SELECT create_date FROM sys.databases WHERE name = DB_NAME()")
+    return rows[0][0] if rows else None
 
 
 def newest_version(connection: pyodbc.Connection) -> Version | None:
@@ -74,6 +80,34 @@ def has_any_user(connection: pyodbc.Connection) -> bool | None:
     if "username" not in _columns(connection, "User"):
         return None
     return bool(_rows(connection, "SELECT TOP 1 1 FROM dbo.[User]"))
+
+
+def other_nodes_alive(connection: pyodbc.Connection, own: str) -> list[str]:
+    """Return the names of the other nodes that are alive; none if the tables don't tell.
+
+    A node that stopped in order marks itself offline, a dead one's LastSeen goes stale: by the database's clock,
+    because nodes' clocks differ. Since 2019 both stand in a table of their own (OctopusDeploy issue 5729), whose
+    columns aren't published.
+    """
+    nodes = _columns(connection, "OctopusServerNode")
+    status = _columns(connection, "OctopusServerNodeStatus")
+    if "name" not in nodes:
+        return []
+    key = next((column for column in ("octopusservernodeid", "nodeid", "id") if column in status), None)
+    live, columns, join = "n", nodes, ""
+    if "lastseen" in status and key is not None and "id" in nodes:
+        live, columns, join = "s", status, f"INNER JOIN dbo.OctopusServerNodeStatus s ON s.{key} = n.Id "
+    if "lastseen" not in columns:
+        return []
+    offline = f"AND {live}.IsOffline = 0 " if "isoffline" in columns else ""
+    rows = _rows(
+        connection,
+        f"SELECT n.Name FROM dbo.OctopusServerNode n {join}"  # noqa: S608 - made of names that stand above
+        f"WHERE n.Name <> ? AND {live}.LastSeen > DATEADD(second, -{DEAD_SECONDS}, SYSDATETIMEOFFSET()) {offline}"
+        "ORDER BY n.Name",
+        own,
+    )
+    return [name for (name,) in rows]
 
 
 def running_tasks(connection: pyodbc.Connection, node: str) -> list[Task] | None:

@@ -16,6 +16,8 @@ from entrypoint.sqlserver.connect import ConnectError, connect
 from entrypoint.structured import Logger
 
 from . import instance, plan, preflight, situation
+from .context import Context
+from .progress import Progress
 
 
 LOGIN_SECONDS = 5
@@ -43,13 +45,20 @@ def check(environ: Mapping[str, str], log: Logger, *, as_json: bool, with_comman
 
 def _commands(environ: Mapping[str, str], log: Logger) -> Iterator[str]:
     """Yield the command lines that prepare would run now, without secrets."""
-    options = settings.parse(environ)
-    memory = Memory(environ)
-    version = instance.version_of_server(environ, memory, log)
+    options, memory = settings.parse(environ), Memory(environ)
+    context = Context(
+        environ=environ,
+        settings=options,
+        version=instance.version_of_server(environ, memory, log),
+        memory=memory,
+        progress=Progress({}),
+        log=log,
+        hide=lambda _: None,
+        deadline=0.0,
+    )
     connection, installed = _look(options, log)
-    found = situation.find(connection, installed, version.text, options, memory)
-    inputs = situation.inputs(environ, options, found, key=mask.MASK, log=log)
-    for command in plan.commands(inputs, found, memory):
+    found = situation.find(connection, installed, context)
+    for command in plan.commands(situation.inputs(context, found, key=mask.MASK), found, memory):
         if command.run:
             yield shlex.join(commandline.masked(commandline.server(environ, command.verb, *command.options)))
 

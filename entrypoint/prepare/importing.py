@@ -1,15 +1,14 @@
 """An export in /import goes into a database that was just made."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from entrypoint import paths, variables
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import runner
-from entrypoint.octopus.memory import Memory
-from entrypoint.settings import Settings
-from entrypoint.structured import Logger
+
+from .context import Context
 
 
 SECONDS = 7200.0
@@ -18,15 +17,16 @@ _STEP = "import"
 _DUE = "due"
 
 
-def expect(environ: Mapping[str, str], memory: Memory) -> None:
+def expect(context: Context) -> None:
     """Note that the new database gets an import, so that a start cut off in between makes up for it."""
-    if Path(paths.import_folder(environ), "metadata.json").is_file():
-        memory.remember(_STEP, _DUE, None)
+    if Path(paths.import_folder(context.environ), "metadata.json").is_file():
+        context.memory.remember(_STEP, _DUE, None)
 
 
-def run_if_due(environ: Mapping[str, str], settings: Settings, memory: Memory, log: Logger) -> None:
-    """Run Octopus.Migrator if an import was noted. Raise NodeError (16) if it fails."""
-    if not memory.knows(_STEP, _DUE):
+def run_if_due(context: Context, tick: Callable[[], None]) -> None:
+    """Run Octopus.Migrator if an import was noted, `tick` called meanwhile. Raise NodeError (16) if it fails."""
+    environ, settings = context.environ, context.settings
+    if not context.memory.knows(_STEP, _DUE):
         return
     migrator = Path(variables.value_or_default("OCTO_NODE_SERVER_DIR", environ), "Octopus.Migrator")
     if not migrator.is_file():
@@ -39,5 +39,7 @@ def run_if_due(environ: Mapping[str, str], settings: Settings, memory: Memory, l
         f"--password={settings.import_password or DEFAULT_PASSWORD}",
         *(["--ignore-version-check"] if settings.skip_import_version_check else []),
     ]
-    runner.run(environ, command, "Octopus.Migrator import", log, seconds=SECONDS)
-    memory.forget(_STEP)
+    context.progress.doing("importing what is in /import")
+    with context.progress.step("import"):
+        runner.run(environ, command, "Octopus.Migrator import", context.log, seconds=SECONDS, tick=tick)
+    context.memory.forget(_STEP)

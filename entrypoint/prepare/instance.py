@@ -1,6 +1,6 @@
 """What prepare asks of Octopus.Server in this container, and has it do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from entrypoint import kinds, paths, variables
@@ -55,7 +55,9 @@ def _is_key(word: str) -> bool:
     return True
 
 
-def configure(environ: Mapping[str, str], verb: str, options: Sequence[str], log: Logger) -> None:
-    """Run one configure command. Raise CommandError (16) if it fails."""
+def configure(
+    environ: Mapping[str, str], verb: str, options: Sequence[str], log: Logger, tick: Callable[[], None]
+) -> None:
+    """Run one configure command, `tick` called meanwhile. Raise CommandError (16) if it fails."""
     command = commandline.server(environ, verb, *options)
-    runner.run(environ, command, verb, log, seconds=commandline.SECONDS[verb])
+    runner.run(environ, command, verb, log, seconds=commandline.SECONDS[verb], tick=tick)

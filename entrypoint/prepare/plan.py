@@ -8,6 +8,11 @@ from entrypoint.octopus.commandline import Inputs, arguments
 from entrypoint.octopus.memory import Memory
 
 
+VERBS = ("create-instance", "database", "configure", "path", "admin", "license", "node")
+# these write to tables that another node may be migrating
+GUARDED = frozenset({"path", "admin", "license"})
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What decides about the commands.
@@ -26,6 +31,11 @@ class Situation:
     everything: bool
     version: str
 
+    @property
+    def needs_schema(self) -> bool:
+        """Whether the schema has to be made or upgraded first."""
+        return self.is_new or self.is_older
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -41,26 +51,31 @@ class Command:
 
 
 def commands(inputs: Inputs, situation: Situation, memory: Memory) -> Iterator[Command]:
-    """Yield the commands of this start, in order."""
-    for verb in ("create-instance", "database", "configure", "path", "admin", "license", "node"):
-        if verb == "license" and situation.is_older:
+    """Yield the commands of this start in order, those that make or upgrade the schema first, if it needs that."""
+    upgrade = situation.is_older and not situation.is_new
+    for verb in VERBS:
+        if verb == "license" and upgrade:
             continue  # came before the upgrade
         options = arguments(verb, dataclasses.replace(inputs, create=situation.is_new))
         if not options:
             continue
         digest = memory.digest(verb, _remembered_by(verb, inputs, options, situation))
-        if verb == "database" and situation.is_older:
-            yield from _upgrade(inputs, options, digest)
+        if verb == "database" and upgrade:
+            yield from _upgrade(inputs, options, digest, situation, memory)
         elif situation.everything or not memory.knows(verb, digest):
             yield Command(verb, options, digest, run=situation.everything or not _is_there(verb, situation, memory))
 
 
-def _upgrade(inputs: Inputs, register: Sequence[str], digest: str) -> Iterator[Command]:
+def _upgrade(
+    inputs: Inputs, register: Sequence[str], digest: str, situation: Situation, memory: Memory
+) -> Iterator[Command]:
     """Yield what brings an older schema up: the licence goes first, because the upgrade may ask for it."""
     yield Command("database", register, digest=None)
     licence = arguments("license", inputs)
     if licence:
-        yield Command("license", licence, digest=None)
+        yield Command(
+            "license", licence, memory.digest("license", _remembered_by("license", inputs, licence, situation))
+        )
     yield Command("database", ["--upgrade"], digest)
 
 

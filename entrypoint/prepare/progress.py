@@ -11,7 +11,7 @@ class Progress:
     """The state file of prepare."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._folder = statefile.find_folder(environ)
+        self._folder = statefile.find_folder(environ) if environ else None
         self._steps: dict[str, float] = {}
 
     def doing(self, text: str, since: float | None = None) -> None:

@@ -1,20 +1,18 @@
 """What was found, in the words that the plan decides by; and what its commands are made of."""
 
 import dataclasses
-from collections.abc import Mapping
+import datetime
 
 import pyodbc
 
 from entrypoint import variables
-from entrypoint.octopus import tables, version
+from entrypoint.octopus import tables
 from entrypoint.octopus.commandline import Inputs
-from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.tables import Installed
-from entrypoint.settings import Settings
 from entrypoint.sqlserver.connection_string import ConnectionString
-from entrypoint.structured import Logger
 
 from . import instance, masterkey
+from .context import Context
 from .plan import Situation
 
 
@@ -22,67 +20,81 @@ from .plan import Situation
 DEFAULT_PASSWORD = "Passw0rd123"  # noqa: S105 - it is public
 
 
-def identity(installed: Installed, where: ConnectionString) -> dict[str, str] | None:
+def identity(created: datetime.datetime | None, where: ConnectionString) -> dict[str, str] | None:
     """Return what tells a database from any other, one made later under the same name included; None for none."""
-    if installed.created is None:
+    if created is None:
         return None
-    return {"server": where.address, "name": where.database, "created": str(installed.created)}
+    return {"server": where.address, "name": where.database, "created": str(created)}
 
 
-def find(
-    connection: pyodbc.Connection | None, installed: Installed, own: str, settings: Settings, memory: Memory
-) -> Situation:
-    """Return the situation in which this server, of version `own`, finds the database."""
+def find(connection: pyodbc.Connection | None, installed: Installed, context: Context) -> Situation:
+    """Return the situation in which this server finds the database."""
     has_users = has_admin = None
     if connection is not None and installed.has_schema:
         has_users = tables.has_any_user(connection)
-        has_admin = tables.has_user(connection, settings.admin_username)
-    mine = version.parse(own)
-    older = installed.newest is None or (mine is not None and installed.newest < mine)
+        has_admin = tables.has_user(connection, context.settings.admin_username)
+    believed = context.memory.believe(identity(installed.created, context.settings.db_connection_string))
     return Situation(
         is_new=not installed.has_schema,
         is_finished=installed.has_schema and has_users is not False,
-        is_older=installed.has_schema and older,
+        is_older=installed.has_schema and _is_older(installed, context, believed=believed),
         has_admin=bool(has_admin),
-        believed=memory.believe(identity(installed, settings.db_connection_string)),
-        everything=settings.octo_node_apply == "all",
-        version=own,
+        believed=believed,
+        everything=context.settings.octo_node_apply == "all",
+        version=context.version.text,
     )
 
 
-def master_key(environ: Mapping[str, str], settings: Settings, found: Situation, log: Logger) -> str | None:
-    """Return the master key for the commands; None if the instance in this container has it already."""
+def _is_older(installed: Installed, context: Context, *, believed: bool) -> bool:
+    if installed.newest is None:
+        # a version that isn't told counts as older, unless this server brought the schema up from here
+        return not (believed and context.memory.has(schema_step(context)))
+    return installed.newest < context.version
+
+
+def schema_step(context: Context) -> str:
+    """Return the name by which the memory knows that the schema was brought to this server's version."""
+    return f"schema {context.version}"
+
+
+def master_key(context: Context, found: Situation) -> str | None:
+    """Return the master key for the commands; None if the instance in this container has it already.
+
+    A new database gets a new one if there is none: call it under the lock. Raise NodeError (11, 18).
+    """
     if found.believed:
-        return settings.master_key
-    return masterkey.find(
-        environ,
-        settings.master_key,
+        return context.settings.master_key
+    key = masterkey.find(
+        context.environ,
+        context.settings.master_key,
         has_schema=not found.is_new,
-        ask_instance=lambda: instance.master_key(environ, log),
-        log=log,
+        ask_instance=lambda: instance.master_key(context.environ, context.log),
+        log=context.log,
     )
+    context.hide(key)
+    return key
 
 
-def inputs(environ: Mapping[str, str], settings: Settings, found: Situation, *, key: str | None, log: Logger) -> Inputs:
+def inputs(context: Context, found: Situation, key: str | None) -> Inputs:
     """Return what the commands are made of; a database that nobody finished may get the default administrator."""
-    settings, with_admin = _administrator(settings, found, log)
+    settings = context.settings
+    given = bool(settings.admin_password or settings.admin_api_key)
+    default = not (given or found.is_finished or settings.has_external_admin)
+    if default:
+        settings = dataclasses.replace(settings, admin_password=DEFAULT_PASSWORD)
     return Inputs(
-        environ=environ,
+        environ=context.environ,
         settings=settings,
-        connection_string=variables.value_or_default("DB_CONNECTION_STRING", environ),
+        connection_string=variables.value_or_default("DB_CONNECTION_STRING", context.environ),
         master_key=key,
-        with_admin=with_admin,
+        with_admin=given or default,
     )
 
 
-def _administrator(settings: Settings, found: Situation, log: Logger) -> tuple[Settings, bool]:
-    """Return the settings with the administrator to make, and whether there is one."""
-    if settings.admin_password or settings.admin_api_key:
-        return settings, True
-    if found.is_finished or settings.has_external_admin:
-        return settings, False
-    log.warning(
-        f"No administrator is set, so the new database gets {settings.admin_username} with the password that the "
-        "official image's documentation names: change it at once, or set ADMIN_PASSWORD."
-    )
-    return dataclasses.replace(settings, admin_password=DEFAULT_PASSWORD), True
+def warn_of_default(context: Context) -> None:
+    """Say so if the administrator that is made is the default one."""
+    if not (context.settings.admin_password or context.settings.admin_api_key):
+        context.log.warning(
+            f"No administrator is set, so the new database gets {context.settings.admin_username} with the password "
+            "of the official image's documentation: change it at once, and set ADMIN_PASSWORD next time."
+        )

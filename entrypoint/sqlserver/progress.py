@@ -1,6 +1,5 @@
 """What is told while SQL Server is waited for: little, but never nothing for long."""
 
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -12,13 +11,13 @@ Publish = Callable[[str, float], None]  # the reason, and since when SQL Server 
 class Logger(Protocol):
     """The part of a structlog logger that is used here."""
 
-    def debug(self, event: str, /, **fields: object) -> object:
+    def debug(self, event: str, *args: object, **fields: object) -> object:
         """Write a line of level debug."""
 
-    def info(self, event: str, /, **fields: object) -> object:
+    def info(self, event: str, *args: object, **fields: object) -> object:
         """Write a line of level info."""
 
-    def warning(self, event: str, /, **fields: object) -> object:
+    def warning(self, event: str, *args: object, **fields: object) -> object:
         """Write a line of level warning."""
 
 

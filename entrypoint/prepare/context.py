@@ -1,0 +1,43 @@
+"""What every step of prepare needs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.version import Version
+from entrypoint.settings import Settings
+from entrypoint.sqlserver import wait
+from entrypoint.sqlserver.wait import Ready
+from entrypoint.structured import Logger
+
+from .progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The node that is being prepared.
+
+    Attributes: `environ`, the whole environment; `version`, this server's; `hide`, to be told secrets that aren't in
+    the environment; `deadline` (monotonic), for everything that other nodes make us wait for.
+    """
+
+    environ: Mapping[str, str]
+    settings: Settings
+    version: Version
+    memory: Memory
+    progress: Progress
+    log: Logger
+    hide: Callable[[str], None]
+    deadline: float
+
+
+def wait_for_sql(settings: Settings, progress: Progress, log: Logger) -> Ready:
+    """Return when SQL Server takes logins. Raise NodeError (12, 13) if it doesn't in time."""
+    where = settings.db_connection_string
+    progress.doing(f"waiting for SQL Server {where.address}")
+
+    def publish(reason: str, since: float) -> None:
+        progress.doing(f"waiting for SQL Server {where.address} ({reason})", since)
+
+    with progress.step("sql"):
+        return wait.wait_until_ready(where, settings.octo_node_sql_wait, log, publish)

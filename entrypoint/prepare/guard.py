@@ -1,0 +1,121 @@
+"""The locks that keep nodes from writing to a schema at the same time.
+
+They are SQL Server's application locks of a session: gone the moment their session is, however it ends. `master`'s
+lock comes first, always, so that two nodes never wait for each other.
+"""
+
+import time
+from collections.abc import Callable
+
+import pyodbc
+
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode
+from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.sqlserver.connection_string import ConnectionString
+from entrypoint.sqlserver.wait import Ready
+from entrypoint.structured import Logger
+
+
+RESOURCE = "octo-node:schema"
+SLICE_SECONDS = 5.0  # of one wait for a lock; then we say that we still wait
+TELL_SECONDS = 15.0
+QUERY_SECONDS = 5  # for the look whether a lock is still held
+_GET = """
+SET NOCOUNT ON;
+DECLARE @result int;
+EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = ?;
+SELECT @result;
+"""
+_MODE = "SELECT APPLOCK_MODE('public', ?, 'Session')"
+_TIMED_OUT = -1
+
+
+class LostError(NodeError):
+    """SQL Server went away while nothing was being changed: begin anew once it is back."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(ExitCode.SQL_NOT_READY, f"SQL Server was lost: {reason}.")
+
+
+class Guard:
+    """The locks of one node: on `master`, if its login may connect there, and on the database, if it exists."""
+
+    def __init__(self, ready: Ready, where: ConnectionString, log: Logger) -> None:
+        self._where = ready.connection_string
+        self._log = log
+        self._wanted = [
+            *([("master", f"{RESOURCE}:{where.database.lower()}")] if ready.master_ok else []),
+            *([(where.database, RESOURCE)] if ready.connection is not None else []),
+        ]
+        self._held: list[tuple[pyodbc.Connection, str]] = []
+
+    def acquire(self, deadline: float, doing: Callable[[str], None]) -> None:
+        """Take the locks; `doing` is told if that takes a while.
+
+        Raise NodeError (15) if another node has them until `deadline` (monotonic), LostError if SQL Server goes away.
+        """
+        for database, resource in self._wanted:
+            self._acquire(database, resource, deadline, doing)
+
+    def release(self) -> None:
+        """Give the locks back, those that were got."""
+        for connection, _ in reversed(self._held):
+            connection.close()
+        self._held.clear()
+
+    def _acquire(self, database: str, resource: str, deadline: float, doing: Callable[[str], None]) -> None:
+        begun = told = time.monotonic()
+        try:
+            connection = connect(self._where, database=database)
+            self._held.append((connection, resource))
+            while not _get(connection, resource, min(SLICE_SECONDS, max(deadline - time.monotonic(), 0.0))):
+                now = time.monotonic()
+                if now >= deadline:
+                    raise _too_late(now - begun)
+                if told == begun or now - told >= TELL_SECONDS:
+                    told = now
+                    doing("waiting for another node to finish upgrading the schema")
+                    self._log.info(
+                        "Waiting for another node to finish upgrading the schema.", seconds=round(now - begun)
+                    )
+        except (ConnectError, pyodbc.Error) as error:
+            raise LostError(str(error)) from error
+
+    def check(self) -> None:
+        """See that the locks are still held, which also keeps idle connections from being cut.
+
+        Raise NodeError (12) if one was lost.
+        """
+        for connection, resource in self._held:
+            try:
+                connection.timeout = QUERY_SECONDS
+                mode = connection.execute(_MODE, resource).fetchval()
+            except pyodbc.Error as error:
+                raise _lost(str(error)) from error
+            if mode != "Exclusive":
+                raise _lost(f"the lock is in mode {mode}")
+
+
+def _get(connection: pyodbc.Connection, resource: str, seconds: float) -> bool:
+    """Return whether the lock was granted within `seconds`. Raise pyodbc.Error if it can't be asked for."""
+    result = connection.execute(_GET, resource, int(seconds * 1000)).fetchval()
+    if result < _TIMED_OUT:
+        raise pyodbc.Error("HY000", f"sp_getapplock answered {result}")
+    return bool(result >= 0)
+
+
+def _lost(reason: str) -> NodeError:
+    return NodeError(
+        ExitCode.SQL_NOT_READY,
+        f"SQL Server was lost while the schema was being changed ({reason}), so the command was ended: the schema's "
+        "own transaction undoes what wasn't finished, and the next start goes on.",
+    )
+
+
+def _too_late(seconds: float) -> NodeError:
+    return NodeError(
+        ExitCode.OTHER_VERSION,
+        f"Another node was still upgrading the schema after {seconds:.0f} s: look into its log, and give it more "
+        "time with OCTO_NODE_UPGRADE_WAIT.",
+    )

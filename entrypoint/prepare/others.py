@@ -1,0 +1,81 @@
+"""The other nodes: while one of another version is alive, the schema is left alone."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus.runner import CommandError
+
+from .context import Context
+from .plan import Situation
+
+
+LOOK_SECONDS = 1.0
+TELL_SECONDS = 30.0
+PAUSE_SECONDS = (2.0, 30.0)  # before a refused upgrade is tried again: the first time, and at most
+# what the server says of other nodes isn't published word for word (OctopusDeploy issue 8241)
+_REFUSAL = re.compile(r"\bnodes?\b.*\b(running|alive|online|active|stopped|shut ?down)", re.IGNORECASE)
+
+
+def wait(
+    context: Context, found: Situation, look: Callable[[], Situation], alive: Callable[[], list[str]]
+) -> Situation:
+    """Return the situation as soon as no other node is alive, or nothing has to be upgraded any more.
+
+    Raise NodeError (15) at the context's deadline.
+    """
+    begun = time.monotonic()
+    told: list[str] = []
+    when = 0.0
+    while found.is_older and (names := alive()):
+        now = time.monotonic()
+        if now >= context.deadline:
+            raise _too_late(names, context, now - begun)
+        if names != told or now - when >= TELL_SECONDS:
+            told, when = names, now
+            _tell(context, names, begun)
+        time.sleep(LOOK_SECONDS)
+        found = look()
+    return found
+
+
+def _tell(context: Context, names: list[str], begun: float) -> None:
+    context.progress.doing(f"waiting for nodes of another version to stop: {', '.join(names)}", begun)
+    context.log.warning(
+        f"The schema is older than this server, {context.version}, and other nodes still run on it: "
+        f"{', '.join(names)}. Stop them, and this node upgrades it.",
+        seconds=round(time.monotonic() - begun),
+    )
+
+
+def _too_late(names: list[str], context: Context, seconds: float) -> NodeError:
+    return NodeError(
+        ExitCode.OTHER_VERSION,
+        f"Nodes of another version were still running after {seconds:.0f} s: {', '.join(names)}. Stop them (scale "
+        f"to 0, or delete their pods), then start version {context.version}; a node that was lost counts as running "
+        "for 5 minutes. OCTO_NODE_UPGRADE_WAIT gives more time. Nothing was changed.",
+    )
+
+
+def check_refusal(error: CommandError, context: Context) -> None:
+    """Return if the server refused the upgrade because of other nodes, and there is time left; raise `error` if not."""
+    refused = any(_REFUSAL.search(line) and "PASS" not in line for line in error.output.splitlines())
+    if not refused:
+        raise error
+    if time.monotonic() >= context.deadline:
+        raise NodeError(
+            ExitCode.OTHER_VERSION,
+            f"Octopus.Server still refuses to upgrade the schema because of other nodes: {error} Stop all of them.",
+        ) from error
+    context.progress.doing("waiting for other nodes to stop, because of which the server refuses the upgrade")
+    context.log.warning("The server refuses the upgrade because of other nodes; it is tried again.")
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds to wait before each new try."""
+    seconds, longest = PAUSE_SECONDS
+    while True:
+        yield seconds
+        seconds = min(seconds * 2, longest)

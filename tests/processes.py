@@ -1,0 +1,77 @@
+"""Processes for tests: namespaces to start them in, what /proc says of them, and waiting with a deadline."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+
+ROOT = Path(__file__).resolve().parents[1]
+T = TypeVar("T")
+
+# a new pid namespace whose processes all end with `unshare`; without root in a user namespace of our own
+NAMESPACE = ["unshare", *([] if os.getuid() == 0 else ["-Ur"]), "-pf", "--mount-proc", "--kill-child"]
+# what is started isn't process 1: that is a shell, which forks because something follows
+BELOW_A_SHELL = ["sh", "-c", '"$@"; exit $?', "sh"]
+
+
+def wait_until(condition: Callable[[], T], seconds: float = 30, what: str = "") -> T:
+    """Return the first true value of `condition`. Raise AssertionError if there is none within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        time.sleep(0.01)
+    return value
+
+
+def enter(pid: int) -> list[str]:
+    """Return the command that runs what follows it in the namespaces of process `pid`."""
+    user = [] if os.getuid() == 0 else ["-U", "--preserve-credentials"]
+    return ["nsenter", "-t", str(pid), *user, "-p", "-m"]
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of process `pid`; none if there is no such process."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def descendants(pid: int) -> list[int]:
+    """Return all processes below `pid`, children before grandchildren."""
+    found = children(pid)
+    for child in found:
+        found.extend(children(child))
+    return found
+
+
+def status(pid: int) -> dict[str, str]:
+    """Return the fields of /proc/PID/status; none if there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def state_of(pid: int) -> str:
+    """Return the letter of a process's state, such as S, T or Z; empty if there is no such process."""
+    return status(pid).get("State", "")[:1]
+
+
+def arguments(pid: int) -> list[str]:
+    """Return the command line of process `pid`; empty if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
