@@ -44,7 +44,7 @@ class Memory:
         complete = database is not None and files is not None
         same = complete and self._data.get("database") == database and self._data.get("files") == files
         if not same:
-            self._data["steps"] = {}
+            self._data |= {"steps": {}, "schema": None}
         return same
 
     def digest(self, step: str, inputs: Sequence[str]) -> str:
@@ -77,6 +77,15 @@ class Memory:
         steps = self._data.get("steps")
         if isinstance(steps, dict):
             steps.pop(step, None)
+        self._save()
+
+    def is_of_schema(self, version: str) -> bool:
+        """Return whether the schema was brought to `version` from this container."""
+        return self._data.get("schema") == version
+
+    def remember_schema(self, version: str) -> None:
+        """Note that the schema was brought to `version`, which the database itself tells only once a server has run."""
+        self._data["schema"] = version
         self._save()
 
     def version(self, executable: str) -> str | None:

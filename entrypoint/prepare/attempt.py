@@ -95,7 +95,6 @@ class Attempt:
             importing.expect(self.context)
         self._run(command for command in self._commands(found) if command.verb != "node")
         importing.run_if_due(self.context, tick=self._tick)
-        self.context.memory.remember(situation.schema_step(self.context), "done", self._identity())
 
     def _configure(self, found: Situation) -> None:
         """Run what is missing besides the schema, and what writes to Octopus's tables under the lock."""
@@ -123,6 +122,8 @@ class Attempt:
                 self._run_one(command)
             if command.digest is not None:
                 self.context.memory.remember(command.verb, command.digest, self._identity())
+            if command.verb == "database" and command.digest is not None:
+                self.context.memory.remember_schema(self.context.version.text)
 
     def _run_one(self, command: Command) -> None:
         context = self.context

@@ -48,13 +48,8 @@ def find(connection: pyodbc.Connection | None, installed: Installed, context: Co
 def _is_older(installed: Installed, context: Context, *, believed: bool) -> bool:
     if installed.newest is None:
         # a version that isn't told counts as older, unless this server brought the schema up from here
-        return not (believed and context.memory.has(schema_step(context)))
+        return not (believed and context.memory.is_of_schema(context.version.text))
     return installed.newest < context.version
-
-
-def schema_step(context: Context) -> str:
-    """Return the name by which the memory knows that the schema was brought to this server's version."""
-    return f"schema {context.version}"
 
 
 def master_key(context: Context, found: Situation) -> str | None:
