@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from . import variables
 from .sqlserver import connection_string
+from .sqlserver.connection_string import ConnectionString, ConnectionStringError
 from .variables import Variable
 
 
@@ -90,6 +91,13 @@ def _api_key(name: str, text: str) -> str:
     return text
 
 
+def _connection(name: str, text: str) -> ConnectionString:
+    try:
+        return connection_string.parse(text)
+    except ConnectionStringError as error:
+        raise ValueError(f"{name} can't be used: {' '.join(error.sentences)}") from None
+
+
 def _secret_names(name: str, text: str) -> str:
     unknown = [word for word in text.replace(",", " ").split() if word not in variables.SECRETS]
     if unknown:
@@ -100,7 +108,7 @@ def _secret_names(name: str, text: str) -> str:
 
 _PARSERS: dict[str, Callable[[str, str], object]] = {
     "apikey": _api_key,
-    "connection": lambda _, text: connection_string.parse(text),
+    "connection": _connection,
     "count": _count,
     "flag": _flag,
     "key": _key,

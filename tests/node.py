@@ -9,19 +9,28 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import IO, Any, Self
 
-from processes import BELOW_A_SHELL, NAMESPACE, ROOT, children, descendants, enter, free_port, status, wait_until
+from processes import (
+    BELOW_A_SHELL,
+    NAMESPACE,
+    OCTO_NODE,
+    ROOT,
+    children,
+    descendants,
+    enter,
+    free_port,
+    is_listening,
+    status,
+    wait_until,
+)
 from standin.octopus.install import install
 from standin.sqlserver.testing import SqlServer
 
 
 MODES = ("process 1", "subreaper")
-OCTO_NODE = (sys.executable, "-m", "entrypoint")
 DATABASE = "OctopusDeploy"
-TERM = 1 << (signal.SIGTERM - 1)  # in a mask of /proc/PID/status
 
 
 class Node:
@@ -112,9 +121,7 @@ class Node:
 
         def listens() -> bool:
             self._check_running()
-            found = status(pid)
-            # while it waits for signals the kernel shows them as not blocked; by then it has its name
-            return bool(int(found.get("SigBlk", "0"), 16) & TERM) or found.get("Name") == "octo-node"
+            return is_listening(pid)
 
         wait_until(listens, what="signals are blocked")
         return pid

@@ -1,7 +1,9 @@
 """Processes for tests: namespaces to start them in, what /proc says of them, and waiting with a deadline."""
 
 import os
+import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import TypeVar
 
 
 ROOT = Path(__file__).resolve().parents[1]
+OCTO_NODE = (sys.executable, "-m", "entrypoint")
+TERM = 1 << (signal.SIGTERM - 1)  # in a mask of /proc/PID/status
 T = TypeVar("T")
 
 # a new pid namespace whose processes all end with `unshare`; without root in a user namespace of our own
@@ -17,7 +21,7 @@ NAMESPACE = ["unshare", *([] if os.getuid() == 0 else ["-Ur"]), "-pf", "--mount-
 BELOW_A_SHELL = ["sh", "-c", '"$@"; exit $?', "sh"]
 
 
-def wait_until(condition: Callable[[], T], seconds: float = 30, what: str = "") -> T:
+def wait_until(condition: Callable[[], T | None], seconds: float = 30, what: str = "") -> T:
     """Return the first true value of `condition`. Raise AssertionError if there is none within `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -60,6 +64,15 @@ def status(pid: int) -> dict[str, str]:
 def state_of(pid: int) -> str:
     """Return the letter of a process's state, such as S, T or Z; empty if there is no such process."""
     return status(pid).get("State", "")[:1]
+
+
+def is_listening(pid: int) -> bool:
+    """Return whether octo-node, as `pid`, has blocked its signals: the kernel drops what process 1 gets before that.
+
+    While it waits for signals the kernel shows them as not blocked; by then it has its name.
+    """
+    found = status(pid)
+    return bool(int(found.get("SigBlk", "0"), 16) & TERM) or found.get("Name") == "octo-node"
 
 
 def arguments(pid: int) -> list[str]:

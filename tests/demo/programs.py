@@ -1,44 +1,30 @@
-"""The demo: a node from nothing, shown to a person, each step checked. `scripts/demo` runs it."""
+"""What the demo starts: the node, where this machine lets it run, and the stand-in SQL Server."""
 
-import argparse
 import base64
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
 from processes import ROOT, children, free_port, wait_until
 from standin.octopus.install import install
 
 from entrypoint import prctl
 
 
-INTRODUCTION = """\
-The node is real: octo-node, as it would run in a container. Octopus.Server and SQL Server are STAND-INS: programs
-in tests/standin that speak the same interfaces, because the real ones can't be had from a package registry.
-Nothing you see here is Octopus Deploy's or Microsoft's.
-"""
 OCTO_NODE = Path(sys.executable).with_name("octo-node")
-SQL_LATE = 3.0  # seconds in which the node has no SQL Server
 STARTUP = 0.4  # seconds that each command of the stand-in server takes to start; the real one takes more
-TASK = "Deploy web 1.4 to Production"
-TASK_SECONDS = 6
 NAME = "demo-0"
 SQL_PASSWORD, ADMIN_PASSWORD, API_KEY = "Passw0rd!", "Adm1n-of-the-demo", "API-DEMODEMODEMO"
 MASTER_KEY = base64.b64encode(b"a demo's own key").decode()
 LICENCE = base64.b64encode(b"<License><LicensedTo>Demo</LicensedTo></License>").decode()
-CONFIGURE = ["create-instance", "database", "configure", "path", "admin", "license", "node"]
+SECRETS = (SQL_PASSWORD, ADMIN_PASSWORD, API_KEY, MASTER_KEY, LICENCE)
 
 
 class StepError(Exception):
@@ -175,10 +161,11 @@ class Programs:
         wait_until(there, 60, what)
 
     def stop_node(self) -> int:
-        """Stop the node as `docker stop` does; return its exit code."""
+        """Stop the node as `docker stop` does, if it still runs; return its exit code."""
         if self.node is None:
             raise StepError("the node isn't started")
-        os.kill(self.pid(), signal.SIGTERM)
+        if self.node.poll() is None:
+            os.kill(self.pid(), signal.SIGTERM)
         return self.node.wait(60)
 
     def left(self) -> list[int]:
@@ -189,7 +176,7 @@ class Programs:
     def close(self) -> None:
         """End whatever still runs, the node in order."""
         try:
-            if self.node is not None and self.node.poll() is None:
+            if self.node is not None:
                 self.stop_node()
         finally:
             for process in (self.node, self.sql):
@@ -203,124 +190,3 @@ def _session(pid: int) -> int:
         return os.getsid(pid)
     except ProcessLookupError:
         return 0
-
-
-class Demo:
-    """The steps, in order; each raises StepError if the node didn't do what its title says."""
-
-    def __init__(self, programs: Programs) -> None:
-        self.programs = programs
-        self.api = requests.Session()
-        self.api.trust_env = False  # a proxy doesn't lead to this machine
-        self.api.headers["X-Octopus-ApiKey"] = API_KEY
-
-    def show(self, *words: str, code: int = 0, has: str = "") -> str:
-        """Run octo-node beside the node, and show it. Raise StepError if exit code or text aren't as expected."""
-        print(f"\n$ octo-node {shlex.join(words)}", flush=True)
-        lines = []
-        with subprocess.Popen(
-            [self.programs.tool, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process:
-            for line in process.stdout or ():
-                print(f"  {line}", end="", flush=True)
-                lines.append(line)
-        print(f"  (exit code {process.returncode})", flush=True)
-        text = "".join(lines)
-        if process.returncode != code or not re.search(has, text):
-            raise StepError(f"`octo-node {shlex.join(words)}` had to end with {code} and say {has!r}: {text}")
-        return text
-
-    def check(self) -> None:
-        """Show what a start would run."""
-        text = self.show("check", "--commands", has="nothing wrong")
-        verbs = [line.split()[1] for line in text.splitlines() if line.startswith(str(self.programs.folder))]
-        if verbs != CONFIGURE:
-            raise StepError(f"the commands are {verbs}, not {CONFIGURE}")
-        if any(secret in text for secret in (SQL_PASSWORD, ADMIN_PASSWORD, API_KEY, MASTER_KEY, LICENCE)):
-            raise StepError("a secret was printed")
-
-    def wait_for_sql(self) -> None:
-        """Start without a database."""
-        print(self.programs.place.sentence, flush=True)
-        self.programs.start_node()
-        self.programs.wait_for("waiting", lambda: "waiting" in str(self.programs.state("prepare").get("doing")))
-        time.sleep(SQL_LATE)
-        self.show("probe", "startup", code=1, has="not up yet: preparing, waiting for SQL Server")
-        self.show("status", has="not up yet")
-
-    def come_up(self) -> None:
-        """Start the database."""
-        self.programs.start_sql()
-        self._wait_until_up(CONFIGURE)
-
-    def _wait_until_up(self, expected: list[str]) -> None:
-        self.programs.wait_for("it was up", lambda: self.programs.state("node").get("phase") == "up")
-        journal = [json.loads(line) for line in self.programs.journal.read_text().splitlines()]
-        verbs = [line["verb"] for line in journal if line["event"] == "start" and line["verb"] in CONFIGURE]
-        print(f"{len(verbs)} configure commands were run: {', '.join(verbs) or 'none'}", flush=True)
-        if verbs != expected:
-            raise StepError(f"the commands were {verbs}, not {expected}")
-
-    def probe(self) -> None:
-        """Ask what kubelet asks."""
-        for kind in ("startup", "liveness", "readiness"):
-            self.show("probe", kind, has="200")
-
-    def status(self) -> None:
-        """Ask what a person asks."""
-        self.show("status", has=rf"the node is up\nnode {NAME} is up after [\d.]+ s: preflight .* sql .* server ")
-
-    def drain(self) -> None:
-        """Queue a task, and drain while it runs."""
-        task = self._ask("POST", "/tasks", {"Name": "Deploy", "Description": TASK, "Arguments": {"Seconds": TASK_SECONDS}})
-        wait_until(lambda: self._state(task["Id"]) == "Executing", what="the task runs")
-        print(f"{task['Id']} {TASK!r} runs; it takes {TASK_SECONDS} s.", flush=True)
-        self.show("drain", "--wait", "60", has=rf"1 task running, [\w ]+ left: {task['Id']} {TASK}")
-        state = self._state(task["Id"])
-        print(f"{task['Id']} ended with {state}.", flush=True)
-        if state != "Success":
-            raise StepError(f"the task ended with {state}")
-        self.show("probe", "liveness", has="418")
-
-    def _ask(self, method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
-        answer = self.api.request(method, f"http://localhost:{self.programs.port}/api{path}", json=body, timeout=10)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def _state(self, task: str) -> str:
-        return str(self._ask("GET", f"/tasks/{task}")["State"])
-
-    def undrain(self) -> None:
-        """Let it take tasks again."""
-        self.show("undrain", has="takes tasks again")
-        self.show("probe", "liveness", has="200")
-
-    def stop(self) -> None:
-        """Stop it."""
-        print("$ docker stop, or: kill -TERM 1", flush=True)
-        code = self.programs.stop_node()
-        print(f"exit code {code}; processes left: {self.programs.left() or 'none'}", flush=True)
-        if code != 0 or self.programs.left():
-            raise StepError(f"exit code {code}, left: {self.programs.left()}")
-
-    def start_again(self) -> None:
-        """Start it with the same settings."""
-        self.programs.start_node()
-        self._wait_until_up([])
-
-    def stay(self) -> None:
-        """Leave it up until Ctrl-C."""
-        tool, port = self.programs.tool, self.programs.port
-        task = json.dumps({"Name": "Deploy", "Description": TASK, "Arguments": {"Seconds": 30}})
-        key = f"-H 'X-Octopus-ApiKey: {API_KEY}'"
-        print("Try, in another terminal:")
-        for words in ("status", "probe readiness", "check --commands", "drain --wait 60", "undrain", "status --json"):
-            print(f"  {tool} {words}")
-        print(f"  curl -s {key} http://localhost:{port}/api/tasks")
-        print(f"  curl -s {key} -d '{task}' http://localhost:{port}/api/tasks")
-        print(f"  kill -TERM {self.programs.pid()}")
-        print("Ctrl-C ends it.", flush=True)
-        with ignored_interrupt():
-            code = self.programs.node.wait() if self.programs.node else 0
-            raise StepError(f"the node ended by itself, with exit code {code}") if code else SystemExit

@@ -1,0 +1,1 @@
+"""A node from nothing, shown to a person, each step checked: `scripts/demo`."""
