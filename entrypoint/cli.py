@@ -51,6 +51,9 @@ def main(arguments: "Sequence[str]", mask: "Set[int]") -> int:
         return error.code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the door: a fault of our own has a code of its own
+        sys.excepthook(type(error), error, error.__traceback__)
+        return ExitCode.FAULT
 
 
 def _unblock(mask: "Set[int]") -> None:

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 OCTO_NODE = (sys.executable, "-m", "entrypoint")
-TERM = 1 << (signal.SIGTERM - 1)  # in a mask of /proc/PID/status
+# in a mask of /proc/PID/status; not TERM, which `unshare` blocks as well before it executes octo-node
+_BLOCKED = 1 << (signal.SIGUSR1 - 1)
 T = TypeVar("T")
 
 # a new pid namespace whose processes all end with `unshare`; without root in a user namespace of our own
@@ -72,7 +73,7 @@ def is_listening(pid: int) -> bool:
     While it waits for signals the kernel shows them as not blocked; by then it has its name.
     """
     found = status(pid)
-    return bool(int(found.get("SigBlk", "0"), 16) & TERM) or found.get("Name") == "octo-node"
+    return bool(int(found.get("SigBlk", "0"), 16) & _BLOCKED) or found.get("Name") == "octo-node"
 
 
 def arguments(pid: int) -> list[str]:

@@ -29,7 +29,8 @@ def run(argv: "Sequence[str]", environ: "Mapping[str, str]", mask: "Set[int]") -
     try:
         pid = processes.start(program)
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
+        # the second: a file in PATH, where folders belong
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
         raise NodeError(
             ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE,
             f"{argv[0]}: {os.strerror(error.errno or 0)}.",

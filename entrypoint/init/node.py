@@ -67,7 +67,7 @@ class Node:
             self.children.start(verb, program)
         except OSError as error:
             self.children.codes[verb] = ExitCode.FAULT
-            self.report.say("error", f"{verb} can't be started: {error.strerror}.")
+            self.report.fail(f"{verb} can't be started: {error.strerror}.")
             return ended(verb, ExitCode.FAULT)
         return None
 
@@ -97,7 +97,7 @@ class Node:
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             self.children.codes["server"] = ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE
-            self.report.say("error", f"{error.strerror}.")
+            self.report.fail(f"{error.strerror}.")
             return Event.SERVER_EXITED
         self.report.say("info", "Octopus.Server is started.", pid=self.children.pid("server"))
         return Event.SERVER_STARTED

@@ -72,11 +72,14 @@ class Report:
             "this node is: mount a tmpfs on one of them, or set OCTO_NODE_RUN_DIR."
         )
 
+    def fail(self, sentence: str) -> None:
+        """Tell why the node can't go on, in the log and as the container's termination message."""
+        self.say("error", sentence)
+        termination.write(self._environ, mask.mask(sentence, self._secrets))
+
     def end_of_helper(self, role: str, number: int) -> None:
         """Tell that signal `number` ended the helper process `role`, as it can't tell so itself."""
-        sentence = f"{role} was ended by signal {signals.name(number)}.{_out_of_memory(of_signal(number))}"
-        self.say("error", sentence)
-        termination.write(self._environ, sentence)
+        self.fail(f"{role} was ended by signal {signals.name(number)}.{_out_of_memory(of_signal(number))}")
 
     def end_of_server(self, code: int, log_file: str) -> None:
         """Tell that Octopus.Server ended by itself, with the end of its log if that can be read."""
@@ -97,8 +100,10 @@ def _tail(path: str) -> str:
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(number, "rb") as file:
-            file.seek(max(os.fstat(number).st_size - _TAIL, 0))
-            text = file.read(_TAIL).decode("utf-8", "replace")
+            begin = max(os.fstat(number).st_size - _TAIL, 0)
+            file.seek(begin)
+            text = file.read(_TAIL)
     except OSError:
         return ""
-    return text if len(text) < _TAIL else text.partition("\n")[2]
+    # a line that was cut may begin in the middle of a character, or of a secret
+    return (text.partition(b"\n")[2] if begin else text).decode("utf-8", "replace")

@@ -9,7 +9,7 @@ from entrypoint import __version__, handover, paths, prctl, variables
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.phases import Phase, Wanted
 
-from . import secrets, signals
+from . import processes, secrets, signals
 from .lifecycle import Event, ended, step
 from .node import HELPERS, Node
 from .report import Report
@@ -24,6 +24,7 @@ _STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
 
 def run(environ: "Mapping[str, str]") -> int:
     """Be the supervisor of a node until nobody is left; return the container's exit code."""
+    processes.fill_standard_streams()
     secrets.execute_without(environ)
     prctl.hide_memory()
     signals.take_over()

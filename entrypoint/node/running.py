@@ -9,10 +9,12 @@ from entrypoint.octopus.api import Api, ApiError, RefusedError
 from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
 from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.sqlserver.verdicts import classify
 from entrypoint.structured import Logger
 
 
 LOGIN_SECONDS = 5
+_NEVER = {207, 208, 229}  # no such column, no such table, no right to read it
 
 
 class UnknownError(Exception):
@@ -74,9 +76,12 @@ class BySql:
                     self._settings.db_connection_string, login_timeout=LOGIN_SECONDS, query_timeout=LOGIN_SECONDS
                 )
             found = tables.running_tasks(self._connection, self._settings.octopus_server_node_name)
-        except (ConnectError, pyodbc.Error) as error:
-            self._connection = None
+        except ConnectError as error:
             raise UnknownError(str(error)) from error
+        except pyodbc.Error as error:
+            self._connection = None
+            kind = NeverError if classify(error).number in _NEVER else UnknownError
+            raise kind(str(error)) from error
         if found is None:
             raise NeverError("the database has no task table that this program can read")
         return found

@@ -36,7 +36,9 @@ LAST = {"SIGTERM stops the node again": Demo.stop}
 def main() -> int:
     """Run the demo; return 0 if each step did what it says."""
     parser = argparse.ArgumentParser("scripts/demo", description="A real node, with stand-ins, and what it does.")
-    parser.add_argument("--once", action="store_true", help="run through, and exit 0 only if each step did what it says")
+    parser.add_argument(
+        "--once", action="store_true", help="run through, and exit 0 only if each step did what it says"
+    )
     steps = STEPS | ({} if parser.parse_args().once else STAY) | LAST
     if isinstance(sys.stdout, object) and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal that knows no tick
@@ -74,7 +76,7 @@ def run(demo: Demo, steps: dict[str, Callable[[Demo], None]]) -> str | None:
     for number, title in enumerate(steps):
         print(f"  {marks[number] if number < len(marks) else '-'} {title}")
     if problem:
-        print(f"\nscripts/demo: the step \"{list(steps)[len(marks) - 1]}\" failed: {problem}", file=sys.stderr)
+        print(f'\nscripts/demo: the step "{list(steps)[len(marks) - 1]}" failed: {problem}', file=sys.stderr)
     return problem
 
 

@@ -45,7 +45,7 @@ _ENTER = ("--pid", "--mount", "--root")
 PLACES = (
     Place("It is process 1 of a new pid namespace.", ("unshare", *_NEW), _ENTER),
     Place(
-        "It is process 1 of a new pid namespace, inside a user namespace because you aren't root.",
+        "It is process 1 of a new pid namespace, in a user namespace of its own.",
         ("unshare", "-Ur", *_NEW),
         ("--user", "--preserve-credentials", *_ENTER),
     ),

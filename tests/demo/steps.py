@@ -85,7 +85,9 @@ class Demo:
 
     def drain(self) -> None:
         """Queue a task, and drain while it runs."""
-        task = self._ask("POST", "/tasks", {"Name": "Deploy", "Description": TASK, "Arguments": {"Seconds": TASK_SECONDS}})
+        task = self._ask(
+            "POST", "/tasks", {"Name": "Deploy", "Description": TASK, "Arguments": {"Seconds": TASK_SECONDS}}
+        )
         wait_until(lambda: self._state(task["Id"]) == "Executing", what="the task runs")
         print(f"{task['Id']} {TASK!r} runs; it takes {TASK_SECONDS} s.", flush=True)
         self.show("drain", "--wait", "60", has=rf"1 task running, [\w ]+ left: {task['Id']} {TASK}")

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -42,7 +42,7 @@ class Started:
         self.process = process
         self.pid = process.pid
         for _ in range(depth):
-            self.pid = wait_until(lambda above=self.pid: next(iter(children(above)), None))  # type: ignore[misc]  # lambda
+            self.pid = wait_until(lambda: next(iter(children(self.pid)), None))
 
     def command(self, name: str = "") -> int:
         """Return the pid of the command, once it is executed; its arguments then have the word `name`."""
@@ -70,13 +70,20 @@ class Mode:
         self.above = [*NAMESPACE, *([] if self.is_process_1 else BELOW_A_SHELL)]
         self._depth = 1 if self.is_process_1 else 2
 
-    def run(self, *words: str, **options: object) -> "subprocess.CompletedProcess[str]":
-        """Run octo-node with arguments `words` until it ends; `options` are subprocess.run's."""
-        asked = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": 60, "check": False} | options
-        if "input" not in asked:
-            asked["stdin"] = subprocess.DEVNULL
-        found: subprocess.CompletedProcess[str] = subprocess.run([*self.above, *OCTO_NODE, *words], **asked)  # type: ignore[call-overload]  # a dict of options
-        return found
+    def run(
+        self, *words: str, stdin: str = "", env: dict[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run octo-node with arguments `words` until it ends; `stdin` is what it can read."""
+        return subprocess.run(
+            [*self.above, *OCTO_NODE, *words],
+            cwd=ROOT,
+            env=env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     def init(self, *command: str) -> int:
         """Run `command` by `octo-node init` until it ends; return the exit code."""
@@ -88,7 +95,9 @@ class Mode:
         process = subprocess.Popen(
             [*before, *self.above, *OCTO_NODE, "init", "--", *command],
             cwd=ROOT,
-            **({"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | streams),
+            stdin=streams.get("stdin", subprocess.DEVNULL),
+            stdout=streams.get("stdout", subprocess.PIPE),
+            stderr=streams.get("stderr"),
         )
         try:
             yield Started(process, self._depth)
@@ -109,6 +118,12 @@ def line(started: Started) -> str:
     """Return the next line of what the command prints."""
     assert started.process.stdout is not None
     return started.process.stdout.readline().decode().strip()
+
+
+def masks(text: str) -> dict[str, set[int]]:
+    """Return the signals that are ignored and blocked, from the text of a /proc/PID/status."""
+    found = dict(line.split(":\t") for line in text.splitlines() if line.startswith(("SigIgn", "SigBlk")))
+    return {name: {n for n in range(1, 65) if int(value, 16) >> (n - 1) & 1} for name, value in found.items()}
 
 
 def test_every_exit_code_is_passed_on(mode: Mode) -> None:
@@ -173,7 +188,8 @@ def test_living_orphans_are_adopted(mode: Mode) -> None:
     with mode.start(sys.executable, str(PROGRAMS / "orphans.py"), "100", "1000") as started:
         assert line(started) == "done"
         command = started.command()
-        adopted = wait_until(lambda: len(found := children(started.pid)) == 101 and found, what="all are adopted")
+        wait_until(lambda: len(children(started.pid)) == 101, what="all are adopted")
+        adopted = children(started.pid)
         assert {os.getpgid(pid) for pid in adopted} == {command}
         for pid in set(adopted) - {command}:
             os.kill(pid, signal.SIGKILL)
@@ -192,27 +208,20 @@ def test_term_ends_a_whole_pipeline(mode: Mode) -> None:
 
 def test_survivors_of_the_command_get_term(tmp_path: Path) -> None:
     """What the command leaves in its group is asked to end when it has ended, and its exit code is kept."""
-    told = tmp_path / "told"
-    survivor = f"{' '.join(PRINT_SIGNALS)} {told} & echo $!; until grep -q ready {told}; do :; done; exit 3"
-    done = subprocess.run(
-        [*OCTO_NODE, "init", "--", "sh", "-c", survivor], cwd=ROOT, stdout=subprocess.PIPE, timeout=60, check=False
-    )
+    told, pid = tmp_path / "told", tmp_path / "pid"
+    survivor = f"{' '.join(PRINT_SIGNALS)} {told} & echo $! >{pid}; until grep -qs ready {told}; do :; done; exit 3"
+    done = subprocess.run([*OCTO_NODE, "init", "--", "sh", "-c", survivor], cwd=ROOT, timeout=60, check=False)
     try:
         assert done.returncode == 3
         wait_until(lambda: told.read_text().split() == ["ready", "15"], what="the survivor got TERM")
     finally:
-        os.kill(int(done.stdout), signal.SIGKILL)
+        os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def test_a_clean_caller_gives_clean_signals(mode: Mode) -> None:
     """The command starts with no signal ignored and none blocked."""
     found = mode.run("init", "--", "cat", "/proc/self/status").stdout
-    masks = {
-        name: int(value, 16)
-        for name, value in (text.split(":", 1) for text in found.splitlines())
-        if "Sig" in name and "Q" not in name
-    }
-    assert masks["SigIgn"] == masks["SigBlk"] == 0
+    assert masks(found) == {"SigIgn": set(), "SigBlk": set()}
 
 
 def test_what_the_caller_ignored_and_blocked_is_handed_on(mode: Mode) -> None:
@@ -229,9 +238,7 @@ def test_what_the_caller_ignored_and_blocked_is_handed_on(mode: Mode) -> None:
         timeout=60,
         check=True,
     ).stdout
-    masks = dict(text.split(":\t") for text in found.splitlines() if text.startswith(("SigIgn", "SigBlk")))
-    assert int(masks["SigIgn"], 16) == sum(1 << (number - 1) for number in ignored)
-    assert int(masks["SigBlk"], 16) == sum(1 << (number - 1) for number in blocked)
+    assert masks(found) == {"SigIgn": set(ignored), "SigBlk": set(blocked)}
 
 
 def test_an_ignored_chld_hides_no_exit_code(mode: Mode) -> None:
@@ -288,7 +295,7 @@ def test_a_mistyped_verb_gets_a_hint() -> None:
 
 def test_stdin_reaches_the_command(mode: Mode) -> None:
     """The command reads what octo-node was given to read."""
-    assert mode.run("init", "--", "cat", input="one\ntwo\n").stdout == "one\ntwo\n"
+    assert mode.run("init", "--", "cat", stdin="one\ntwo\n").stdout == "one\ntwo\n"
 
 
 def test_the_command_keeps_the_folder_that_octo_node_leaves(mode: Mode) -> None:
@@ -327,10 +334,8 @@ class Terminal:
 
     def shows(self, text: str) -> bool:
         """Return whether `text` was shown since this was last true."""
-        try:
+        with suppress(OSError):  # nothing new, or everybody has closed it
             self._shown += os.read(self.keyboard, 65536)
-        except OSError:
-            pass  # nothing new, or everybody has closed it
         before, found, after = self._shown.partition(text.encode())
         self._shown = after if found else before
         return bool(found)

@@ -220,7 +220,7 @@ def test_stop_during_a_command(tmp_path: Path, sql: SqlServer, number: int, code
 @pytest.mark.parametrize("verb", ["database", "admin"])
 @pytest.mark.parametrize("whom", ["prepare", "sql"])
 def test_killed_during_a_command(tmp_path: Path, sql: SqlServer, whom: str, verb: str) -> None:
-    """prepare or SQL Server killed while a command runs: the code says so, and the command doesn't outlive it."""
+    """Prepare or SQL Server killed while a command runs: the code says so, and the command doesn't outlive it."""
     with Node(tmp_path, sql) as node:
         node.control(startup={verb: 2.0})
         node.start("subreaper")
@@ -228,7 +228,9 @@ def test_killed_during_a_command(tmp_path: Path, sql: SqlServer, whom: str, verb
         if whom == "sql":
             sql.kill()
         else:
-            os.kill(next(pid for pid in children(node.pid) if b"prepare" in Path(f"/proc/{pid}/cmdline").read_bytes()), 9)
+            os.kill(
+                next(pid for pid in children(node.pid) if b"prepare" in Path(f"/proc/{pid}/cmdline").read_bytes()), 9
+            )
 
         assert node.wait() == {"prepare": 137, "sql": 16}[whom], node.log
         wait_until(lambda: ended(node), what="nothing is left")

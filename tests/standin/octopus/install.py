@@ -1,11 +1,12 @@
 """Puts the stand-in where an Octopus.Server would be."""
 
+import shlex
 import sys
 from pathlib import Path
 
 
 _TESTS = Path(__file__).resolve().parents[2]
-_LAUNCHER = """#!{python}
+_LAUNCHER = """{shebang}
 import sys
 
 sys.path.insert(0, {tests!r})
@@ -13,6 +14,10 @@ from standin.octopus import program, verbs
 
 sys.exit(program.main(sys.argv[1:], verbs.{verbs}))
 """
+# a first line can't name a path with a space in it: a shell finds its way to Python, which takes this for a string
+_SHEBANG = """#!/bin/sh
+'''exec' {python} "$0" "$@"
+' '''"""
 _DOTNET = """#!/bin/sh
 exec {python} "$@"
 """
@@ -30,13 +35,14 @@ def install(
     (target / "version.txt").write_text(version + "\n")
     suffix = ".dll" if dll else ""
     if dll:
-        _write(target / "dotnet", _DOTNET.format(python=python))
+        _write(target / "dotnet", _DOTNET.format(python=shlex.quote(python)))
     _write(target / f"Octopus.Migrator{suffix}", _launcher(python, "MIGRATOR"))
     return _write(target / f"Octopus.Server{suffix}", _launcher(python, "SERVER"))
 
 
 def _launcher(python: str, verbs: str) -> str:
-    return _LAUNCHER.format(python=python, tests=str(_TESTS), verbs=verbs)
+    shebang = _SHEBANG.format(python=shlex.quote(python)) if " " in python else f"#!{python}"
+    return _LAUNCHER.format(shebang=shebang, tests=str(_TESTS), verbs=verbs)
 
 
 def _write(path: Path, text: str) -> Path:

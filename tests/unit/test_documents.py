@@ -1,0 +1,37 @@
+"""What the documents say is what the program does."""
+
+import re
+
+import documents
+import pytest
+
+from entrypoint import variables
+from entrypoint.exitcodes import ExitCode
+
+
+def headings(name: str) -> list[str]:
+    """Return the headings of a document."""
+    return re.findall(r"^#+ (.*)", (documents.DOCS / name).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", documents.documents())
+def test_made_documents(name: str) -> None:
+    """The documents that are made from the code are up to date."""
+    assert documents.documents()[name] == (documents.DOCS / name).read_text(), "run scripts/docs"
+
+
+@pytest.mark.parametrize("variable", variables.VARIABLES, ids=lambda variable: variable.name)
+def test_variables(variable: variables.Variable) -> None:
+    """Each variable is described."""
+    assert f"| `{variable.name}` |" in (documents.DOCS / "environment.md").read_text()
+
+
+def test_variables_with_and_without_an_option() -> None:
+    """No variable is both handed on as an option and listed as one without."""
+    assert not documents.named_in_options() & (set(documents.WITHOUT_OPTION) - {"SSL_CERTIFICATE_FILE"})
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_exit_codes(code: ExitCode) -> None:
+    """Each exit code has a heading of its own, which tells what it means."""
+    assert [heading for heading in headings("troubleshooting.md") if re.match(rf"{code:d}\b.*: \w", heading)]
