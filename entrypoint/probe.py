@@ -17,6 +17,7 @@ PATHS = {
 }
 DRAINING = 418  # ping's answer of a node that is drained: alive all the same
 MAX_TIMEOUT = 86400  # seconds
+MAX_PORT = 65535
 CHUNK = 1024  # bytes: a status line is shorter
 USAGE = "Usage: octo-node probe startup|liveness|readiness [--timeout 4] [--url URL]"
 
@@ -24,13 +25,13 @@ USAGE = "Usage: octo-node probe startup|liveness|readiness [--timeout 4] [--url 
 def main(arguments: "list[str]") -> int:
     """Ask, print one line, and return 0 for yes, 1 for no, 2 for wrong usage."""
     try:
-        kind, timeout, url = parse(arguments)
+        kind, timeout, given = parse(arguments)
     except (ValueError, IndexError):
         print(USAGE, file=sys.stderr)
         return 2
     deadline = time.monotonic() + timeout
     try:
-        scheme, host, port, prefix = split(url or default_url())
+        scheme, host, port, prefix = given or split(default_url())
         status = ask(scheme, host, port, prefix + PATHS[kind], deadline)
     except (OSError, ValueError) as error:
         print(f"{no_answer(error, timeout)}{whereabouts()}")
@@ -40,8 +41,8 @@ def main(arguments: "list[str]") -> int:
     return 0 if good else 1
 
 
-def parse(arguments: "list[str]") -> "tuple[str, float, str | None]":
-    """Return kind, timeout in seconds, and the URL if one is given. Raise ValueError or IndexError if wrong."""
+def parse(arguments: "list[str]") -> "tuple[str, float, tuple[str, str, int, str] | None]":
+    """Return kind, timeout in seconds, and the split URL if one is given. Raise ValueError or IndexError if wrong."""
     kind, timeout, url = None, 4.0, None
     rest = list(arguments)
     while rest:
@@ -56,13 +57,17 @@ def parse(arguments: "list[str]") -> "tuple[str, float, str | None]":
             raise ValueError(word)
     if kind is None or not 0 < timeout < MAX_TIMEOUT:
         raise ValueError(kind)
-    return kind, timeout, url
+    return kind, timeout, split(url) if url else None
 
 
 def default_url() -> str:
     """Return where this node answers: by https only where that is the only listener."""
 
     def get(name: bytes, default: str) -> str:
+        path = environ.get(name + b"_FILE")
+        if path:
+            with open(path, "rb") as file:
+                return file.read().strip().decode("ascii", "replace") or default
         return environ.get(name, b"").decode("ascii", "replace") or default
 
     if get(b"SSL_CERTIFICATE_FILE", "") and get(b"WEB_FORCE_SSL", "y").lower() in {
@@ -85,25 +90,38 @@ def split(url: str) -> "tuple[str, str, int, str]":
     host, colon, port = netloc.rpartition(":")
     if not colon or "]" in port:
         host, port = netloc, "443" if scheme == "https" else "80"
-    return scheme, host.strip("[]"), int(port), f"/{prefix}".rstrip("/")
+    host = host.strip("[]")
+    if not (host and port.isdecimal() and 0 < int(port) <= MAX_PORT):
+        raise ValueError(f"{url} is no address: http://HOST:PORT is")
+    return scheme, host, int(port), f"/{prefix}".rstrip("/")
 
 
 def ask(scheme: str, host: str, port: int, path: str, deadline: float) -> int:
     """Return the status of a GET, everything done before `deadline`. Raise OSError or ValueError if there is none."""
-    error: OSError = TimeoutError("timed out")
+    connection = connect(host, port, deadline)
+    try:
+        if scheme == "https":
+            connection = encrypt(connection, host, deadline)
+        return status_of(connection, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", path, deadline)
+    finally:
+        connection.close()
+
+
+def connect(host: str, port: int, deadline: float) -> "socket":
+    """Return a connection to the first address of `host` that takes one. Raise the first one's OSError if none does."""
+    first: OSError | None = None
     for family, address in addresses(host, port):
-        connection = socket(family, SOCK_STREAM)
         try:
+            connection = socket(family, SOCK_STREAM)
             connection.settimeout(left(deadline))
             connection.connect(address)
-            if scheme == "https":
-                connection = encrypt(connection, host)
-            return status_of(connection, host, path, deadline)
-        except ConnectionRefusedError as refused:
-            error = refused
-        finally:
-            connection.close()
-    raise error
+        except TimeoutError:
+            raise
+        except OSError as error:
+            first = first or error
+        else:
+            return connection
+    raise first or TimeoutError("timed out")
 
 
 def addresses(host: str, port: int) -> "list[tuple[int, tuple[object, ...]]]":
@@ -122,21 +140,22 @@ def left(deadline: float) -> float:
     return seconds
 
 
-def encrypt(connection: "socket", host: str) -> "socket":
+def encrypt(connection: "socket", host: str, deadline: float) -> "socket":
     """Return the connection with TLS; the certificate isn't checked: it is our own server's, and we ask localhost."""
     import socket as sockets  # noqa: PLC0415 - only for https
     import ssl  # noqa: PLC0415 - as above
 
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     plain = sockets.socket(fileno=connection.detach())
+    plain.settimeout(left(deadline))  # the new object knows nothing of the old one's
     return context.wrap_socket(plain, server_hostname=host)
 
 
-def status_of(connection: "socket", host: str, path: str, deadline: float) -> int:
-    """Send the request and return the status of the answer."""
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: octo-node\r\nConnection: close\r\n\r\n"
+def status_of(connection: "socket", authority: str, path: str, deadline: float) -> int:
+    """Send the request and return the status of the answer; `authority` is HOST:PORT."""
+    request = f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: octo-node\r\nConnection: close\r\n\r\n"
     connection.settimeout(left(deadline))
     connection.send(request.encode())
     answer = b""
@@ -147,7 +166,7 @@ def status_of(connection: "socket", host: str, path: str, deadline: float) -> in
             raise ConnectionResetError("the connection was closed without an answer")
         answer += received
     version, _, rest = answer.partition(b" ")
-    if not version.startswith(b"HTTP/"):
+    if not (version.startswith(b"HTTP/") and rest[:3].isdigit()):
         raise ValueError("the answer isn't HTTP")
     return int(rest[:3])
 

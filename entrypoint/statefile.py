@@ -70,15 +70,21 @@ def find_folder(environ: "Mapping[str, str]") -> str | None:
     return fallback if _is_ours(fallback) and os.path.exists(_path(fallback, NODE)) else None
 
 
-def start_time(pid: int) -> int | None:
-    """Return when process `pid` was started, in clock ticks since boot; None if there is no such process."""
+def stat_fields(pid: int) -> list[str] | None:
+    """Return the fields of /proc/PID/stat from the third on (state, parent, ...); None if there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
+            return file.read().rpartition(")")[2].split()
     except OSError:
         return None
-    # field 22 of proc(5); the rest begins with field 3; a zombie lives no more
-    return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def start_time(pid: int) -> int | None:
+    """Return when process `pid` was started, in clock ticks since boot; None if there is none, or only a zombie."""
+    fields = stat_fields(pid)
+    if fields is None or fields[0] in {"Z", "X"}:
+        return None
+    return int(fields[19])  # field 22 of proc(5)
 
 
 def write(folder: str, name: str, state: "Mapping[str, object]") -> None:

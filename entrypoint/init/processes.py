@@ -2,8 +2,9 @@
 
 import errno
 import os
+import signal
 
-from entrypoint import prctl
+from entrypoint import prctl, statefile
 from entrypoint.exitcodes import ExitCode
 
 from . import signals
@@ -127,23 +128,30 @@ def send_everybody(number: int) -> None:
     if os.getpid() == 1:
         send(-1, number)
         return
-    for pid in _descendants():
-        send(pid, number)
+    for pid, started in _descendants():
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError:
+            continue
+        # the descriptor holds on to one process: if that is the one we saw, its pid can't become another's any more
+        if statefile.start_time(pid) == started:
+            try:
+                signal.pidfd_send_signal(descriptor, number)
+            except OSError:
+                pass
+        os.close(descriptor)
 
 
-def _descendants() -> "Iterator[int]":
-    """Yield the pids below this one; an orphan of ours hangs below us, because we are a subreaper."""
+def _descendants() -> "Iterator[tuple[int, int]]":
+    """Yield pid and start time of what runs below us; an orphan of ours hangs there, because we are a subreaper."""
     parents = {}
     for entry in os.listdir("/proc"):
         if entry.isdecimal():
-            try:
-                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
-                    parents[int(entry)] = int(file.read().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-    for pid, parent in parents.items():
-        above = parent
+            fields = statefile.stat_fields(int(entry))
+            if fields is not None:
+                parents[int(entry)] = (int(fields[1]), int(fields[19]))
+    for pid, (above, started) in parents.items():
         while above in parents and above != os.getpid():
-            above = parents[above]
+            above = parents[above][0]
         if above == os.getpid():
-            yield pid
+            yield pid, started

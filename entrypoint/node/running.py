@@ -8,7 +8,7 @@ from entrypoint.octopus import tables
 from entrypoint.octopus.api import Api, ApiError, RefusedError
 from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
-from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.sqlserver.verdicts import classify
 from entrypoint.structured import Logger
 
@@ -81,7 +81,7 @@ class BySql:
         except pyodbc.Error as error:
             self._connection = None
             kind = NeverError if classify(error).number in _NEVER else UnknownError
-            raise kind(str(error)) from error
+            raise kind(describe(error, self._settings.db_connection_string.password)) from error
         if found is None:
             raise NeverError("the database has no task table that this program can read")
         return found

@@ -13,7 +13,7 @@ from entrypoint.octopus import tables, version
 from entrypoint.octopus.api import DRAINING, Api, ApiError
 from entrypoint.octopus.memory import Memory
 from entrypoint.settings import Settings
-from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.structured import Logger
 
 from . import drainage, intent
@@ -56,7 +56,10 @@ def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -
         with connect(options.db_connection_string, login_timeout=LOGIN_SECONDS) as connection:
             newest = tables.newest_version(connection)
     except (ConnectError, pyodbc.Error) as error:
-        log.warning("SQL Server can't be asked which version was installed last.", reason=str(error))
+        log.warning(
+            "SQL Server can't be asked which version was installed last.",
+            reason=describe(error, options.db_connection_string.password),
+        )
         return
     if own is not None and newest is not None and newest > own:
         raise NodeError(

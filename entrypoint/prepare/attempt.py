@@ -13,7 +13,7 @@ import pyodbc
 from entrypoint.octopus import tables
 from entrypoint.octopus.runner import CommandError
 from entrypoint.octopus.tables import EMPTY
-from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.sqlserver.wait import Ready
 
 from . import importing, instance, others, plan, refusals, situation
@@ -41,7 +41,7 @@ class Attempt:
                 found = self._agree_on_schema(found)
             self._configure(found)
         except (ConnectError, pyodbc.Error) as error:
-            raise LostError(str(error)) from error
+            raise LostError(describe(error, self.context.settings.db_connection_string.password)) from error
 
     def _look(self) -> Situation:
         """Return the situation as it is now. Raise NodeError (11, 14) if the database must not be touched."""

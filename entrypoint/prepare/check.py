@@ -12,7 +12,7 @@ from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline, tables
 from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.tables import EMPTY, Installed
-from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.structured import Logger
 
 from . import instance, plan, preflight, situation
@@ -68,5 +68,8 @@ def _look(options: settings.Settings, log: Logger) -> tuple[pyodbc.Connection | 
         connection = connect(options.db_connection_string, login_timeout=LOGIN_SECONDS)
         return connection, tables.look(connection)
     except (ConnectError, NodeError, pyodbc.Error) as error:
-        log.warning("The database can't be opened: these are the commands for a new one.", reason=str(error))
+        log.warning(
+            "The database can't be opened: these are the commands for a new one.",
+            reason=describe(error, options.db_connection_string.password),
+        )
         return None, EMPTY

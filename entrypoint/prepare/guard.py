@@ -11,7 +11,7 @@ import pyodbc
 
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.sqlserver.connection_string import ConnectionString
 from entrypoint.sqlserver.wait import Ready
 from entrypoint.structured import Logger
@@ -65,22 +65,25 @@ class Guard:
         self._held.clear()
 
     def _acquire(self, database: str, resource: str, deadline: float, doing: Callable[[str], None]) -> None:
-        begun = told = time.monotonic()
+        begun = time.monotonic()
+        told = -TELL_SECONDS
+        patience = 0.0  # the first question is whether anybody has it
         try:
             connection = connect(self._where, database=database)
             self._held.append((connection, resource))
-            while not _get(connection, resource, min(SLICE_SECONDS, max(deadline - time.monotonic(), 0.0))):
+            while not _get(connection, resource, patience):
                 now = time.monotonic()
                 if now >= deadline:
                     raise _too_late(now - begun)
-                if told == begun or now - told >= TELL_SECONDS:
+                if now - told >= TELL_SECONDS:
                     told = now
                     doing("waiting for another node to finish upgrading the schema")
                     self._log.info(
                         "Waiting for another node to finish upgrading the schema.", seconds=round(now - begun)
                     )
+                patience = min(SLICE_SECONDS, deadline - now)
         except (ConnectError, pyodbc.Error) as error:
-            raise LostError(str(error)) from error
+            raise LostError(describe(error, self._where.password)) from error
 
     def check(self) -> None:
         """See that the locks are still held, which also keeps idle connections from being cut.
@@ -92,7 +95,7 @@ class Guard:
                 connection.timeout = QUERY_SECONDS
                 mode = connection.execute(_MODE, resource).fetchval()
             except pyodbc.Error as error:
-                raise _lost(str(error)) from error
+                raise _lost(describe(error, self._where.password)) from error
             if mode != "Exclusive":
                 raise _lost(f"the lock is in mode {mode}")
 

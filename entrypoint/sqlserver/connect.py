@@ -45,13 +45,13 @@ def connect(
         connection = pyodbc.connect(translation.text, autocommit=True, timeout=seconds)
     except pyodbc.Error as error:
         # `from None`: a driver may quote the connection string
-        raise ConnectError(classify(error), _told(error, connection_string.password)) from None
+        raise ConnectError(classify(error), describe(error, connection_string.password)) from None
     if query_timeout:
         connection.timeout = query_timeout
     return connection
 
 
-def _told(error: pyodbc.Error, password: str) -> str:
+def describe(error: Exception, password: str) -> str:
     """Return the first thing that the driver said, on one line, without numbers and the password."""
     text = str(error.args[-1] if error.args else error)
     if password:

@@ -5,7 +5,7 @@ import shlex
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from . import machine
@@ -33,35 +33,54 @@ class Boot(NamedTuple):
 
 
 def rows(effort: Effort) -> list[Row]:
-    """Return the boot's own time beside that of bash, and the commands of a restart."""
-    ours, theirs, restarts, unchanged = [], [], [], []
+    """Return first boots and restarts beside those of bash, and the commands of a restart."""
+    first: dict[str, list[Boot]] = {"ours": [], "bash": []}
+    again: dict[str, list[Boot]] = {"ours": [], "bash": []}
     with Site() as site:
         for _ in range(effort.of(5, 2)):
             _afresh(site)
-            ours.append(_boot(site))
-            unchanged.append(_boot(site))
-            restarts.append(len(unchanged[-1].commands))
+            first["ours"].append(_boot(site))
+            again["ours"].append(_boot(site))
             if machine.peer("bash"):
+                commands = first["ours"][-1].commands
                 _afresh(site)
-                theirs.append(_bash(site, ours[-1].commands))
-    own = median([boot.own for boot in ours], "s", 2)
-    again = Figure(max(restarts), str(max(restarts)))
-    peer = f"bash, the same {len(ours[-1].commands)} commands"
-    bash = median([boot.own for boot in theirs], "s", 2) if theirs else None
-    totals = [median([boot.total for boot in boots], "s", 2) for boots in (ours, theirs) if boots]
+                first["bash"].append(_bash(site, commands))
+                again["bash"].append(_bash(site, commands))
+    return [*_first_rows(**first), *_restart_rows(**again)]
+
+
+def _first_rows(ours: list[Boot], bash: list[Boot]) -> list[Row]:
+    own = _seconds(boot.own for boot in ours)
+    peer = f"bash, the same {len(ours[0].commands)} commands"
+    theirs = _seconds(boot.own for boot in bash) if bash else None
     return [
-        Row("boot of a new database: own time", own, peer, bash, f"≤ {MOST:g} s", own.number <= MOST),
-        Row("boot of a new database: in all", totals[0], peer, totals[1] if theirs else None),
-        Row("unchanged restart: own time", median([boot.own for boot in unchanged], "s", 2), peer, bash),
-        Row(
-            "unchanged restart: commands",
-            again,
-            "bash",
-            Figure(len(ours[-1].commands), str(len(ours[-1].commands))),
-            "0",
-            again.number == 0,
-        ),
+        Row("boot of a new database: own time", own, peer, theirs, f"≤ {MOST:g} s", own.number <= MOST),
+        _in_all("boot of a new database: in all", ours, peer, bash),
     ]
+
+
+def _restart_rows(ours: list[Boot], bash: list[Boot]) -> list[Row]:
+    commands = _most_commands(ours)
+    peer = "bash, all commands again"
+    theirs = _most_commands(bash) if bash else None
+    return [
+        Row("unchanged restart: commands", commands, peer, theirs, "0", commands.number == 0),
+        _in_all("unchanged restart: in all", ours, peer, bash),
+    ]
+
+
+def _in_all(what: str, ours: list[Boot], peer: str, bash: list[Boot]) -> Row:
+    theirs = _seconds(boot.total for boot in bash) if bash else None
+    return Row(what, _seconds(boot.total for boot in ours), peer, theirs)
+
+
+def _seconds(values: Iterable[float]) -> Figure:
+    return median(list(values), "s", 2)
+
+
+def _most_commands(boots: list[Boot]) -> Figure:
+    most = max(len(boot.commands) for boot in boots)
+    return Figure(most, str(most))
 
 
 def _afresh(site: Site) -> None:
@@ -95,9 +114,10 @@ def _bash(site: Site, commands: Sequence[Sequence[str]]) -> Boot:
     lines = [shlex.join([server, *command]) for command in commands]
     run = f"exec {server} run --instance=OctopusServer --noninteractive"
     before, listed, begun = len(site.commands()), len(site.journal()), time.time()
-    with Namespace(["bash", "-ec", "\n".join([*lines, run])], site.environ, errors=site.log):
+    with Namespace(["bash", "-ec", "\n".join([*lines, run])], site.environ, errors=site.log) as node:
         answered = _answered(site)
-        return _result(site, before, listed, (begun, answered, answered), 0.0)
+        _stop(node)
+    return _result(site, before, listed, (begun, answered, answered), 0.0)
 
 
 def _result(site: Site, before: int, listed: int, times: tuple[float, float, float], sql: float) -> Boot:

@@ -126,6 +126,7 @@ def test_sql_restarts_during_the_wait(stack: ExitStack, tmp_path: Path, sql: Sql
     new = nodes(stack, tmp_path, sql, 2, NEW)[1]
     new.start().wait_log("other nodes still run on it: octopus-0")
     sql.restart()
+    wait_until(lambda: olds[0].verb("probe", "readiness").returncode == 0, what="the old node is back")
     assert olds[0].terminate() == 0
 
     new.wait_phase("up")
@@ -276,7 +277,8 @@ def test_migrated_while_starting(stack: ExitStack, tmp_path: Path, sql: SqlServe
     sql.query(
         DATABASE,
         "INSERT INTO dbo.OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "
-        f"VALUES ('x', 'other', '{NEW}', SYSDATETIMEOFFSET(), '{{}}')",
+        "VALUES ('x', 'other', ?, SYSDATETIMEOFFSET(), '{}')",
+        NEW,
     )
     hanging = next(pid for child in children(node.pid) for pid in children(child) if "node" in arguments(pid))
     node.control()

@@ -60,7 +60,8 @@ BAD = {
 
 def test_everything_at_once(tmp_path: Path) -> None:
     """All that is wrong with the environment is told in one go (11), and no secret with it."""
-    with Node(tmp_path, **BAD) as node:
+    with Node(tmp_path) as node:
+        node.environment |= BAD
         code, message = refused(node)
 
         assert code == 11

@@ -381,13 +381,13 @@ def test_a_line_each_15_seconds() -> None:
     now, told, published = [0.0], list[tuple[float, str]](), list[str]()
 
     class Log:
-        def debug(self, _event: str, /, **_: object) -> None:
+        def debug(self, event: str, *_args: object, **_: object) -> None:
             raise AssertionError
 
-        def info(self, _event: str, /, **_: object) -> None:
+        def info(self, event: str, *_args: object, **_: object) -> None:
             told.append((now[0], "info"))
 
-        def warning(self, _event: str, /, **_: object) -> None:
+        def warning(self, event: str, *_args: object, **_: object) -> None:
             told.append((now[0], "warning"))
 
     progress = Progress("db,1433", Log(), lambda reason, _: published.append(reason), lambda: now[0])

@@ -139,7 +139,12 @@ def test_datetimeoffset_is_one(plain: SqlServer) -> None:
     """A datetimeoffset column is announced as such, not as text."""
     connection = plain.connect(MICROSOFT)
     seen: list[bytes] = []
-    connection.add_output_converter(-155, lambda raw: seen.append(raw) or "converted")
+
+    def convert(raw: bytes) -> str:
+        seen.append(raw)
+        return "converted"
+
+    connection.add_output_converter(-155, convert)
     assert connection.execute("SELECT SYSDATETIMEOFFSET()").fetchval() == "converted"
     assert len(seen[0]) == 20
     connection.close()
