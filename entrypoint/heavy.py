@@ -1,6 +1,7 @@
 """The door's other half, for the verbs that may import libraries: arguments, environment, log, masked errors."""
 
 import argparse
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -60,9 +61,13 @@ def _drain(arguments: Sequence[str]) -> int:
     from .node.drain import Options, drain  # noqa: PLC0415 - imported only for its verb
 
     parser = _parser("drain", "Take no new tasks, and wait for those that run.")
-    parser.add_argument("--wait", type=_seconds, default=600.0, help="seconds to wait for running tasks (600)")
+    parser.add_argument(
+        "--wait", type=_seconds, metavar="SECONDS", default=600.0, help="seconds to wait for running tasks (600)"
+    )
     parser.add_argument("--cancel-tasks", action="store_true", help="cancel what still runs after that")
-    parser.add_argument("--cancel-wait", type=_seconds, default=60.0, help="seconds to wait for the cancelled (60)")
+    parser.add_argument(
+        "--cancel-wait", type=_seconds, metavar="SECONDS", default=60.0, help="seconds to wait for the cancelled (60)"
+    )
     given = parser.parse_args(arguments)
     options = Options(wait=given.wait, cancel_tasks=given.cancel_tasks, cancel_wait=given.cancel_wait)
     return run("drain", lambda environ, log, _: drain(environ, log, options))
@@ -72,7 +77,9 @@ def _undrain(arguments: Sequence[str]) -> int:
     from .node.undrain import undrain  # noqa: PLC0415 - imported only for its verb
 
     parser = _parser("undrain", "Take tasks again.")
-    parser.add_argument("--wait", type=_seconds, default=60.0, help="seconds to wait for the node to answer (60)")
+    parser.add_argument(
+        "--wait", type=_seconds, metavar="SECONDS", default=60.0, help="seconds to wait for the node to answer (60)"
+    )
     wait = parser.parse_args(arguments).wait
     return run("undrain", lambda environ, log, _: undrain(environ, log, wait))
 
@@ -112,7 +119,6 @@ def _parser(verb: str, description: str) -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1e7:
-        raise ValueError(text)
-    return value
+    if not re.fullmatch(r"\d{1,7}(\.\d+)?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, such as 60")
+    return float(text)

@@ -150,7 +150,8 @@ def _descendants() -> "Iterator[tuple[int, int]]":
             fields = statefile.stat_fields(int(entry))
             if fields is not None:
                 parents[int(entry)] = (int(fields[1]), int(fields[19]))
-    for pid, (above, started) in parents.items():
+    for pid, (parent, started) in parents.items():
+        above = parent
         while above in parents and above != os.getpid():
             above = parents[above][0]
         if above == os.getpid():
