@@ -31,6 +31,7 @@ class Attempt:
         self.done: set[str] = set()
         self._guard: Guard | None = None  # while it is held
         self._key: str | None = None
+        self._believed: bool | None = None  # whether the memory was, at the first look
 
     def run(self) -> None:
         """Configure the node. Raise LostError if SQL Server goes away, another NodeError if it can't be configured."""
@@ -50,7 +51,11 @@ class Attempt:
             self.ready = wait_for_sql(context.settings, context.progress, context.log)
         installed = EMPTY if self.ready.connection is None else tables.look(self.ready.connection)
         refusals.check(installed, context.version, context.settings.db_connection_string)
-        return situation.find(self.ready.connection, installed, context)
+        found = situation.find(self.ready.connection, installed, context)
+        if self._believed is None:
+            self._believed = found.believed
+        # what this attempt itself remembers meanwhile doesn't make the memory an old one
+        return dataclasses.replace(found, believed=self._believed)
 
     def _others_alive(self) -> list[str]:
         if self.ready.connection is None:

@@ -1,5 +1,6 @@
 """From nothing to a node that answers, and what a second start remembers."""
 
+import base64
 import json
 import os
 import signal
@@ -97,6 +98,17 @@ def test_second_node_leaves_the_administrator(tmp_path: Path, sql: SqlServer) ->
 
         assert boot(two) == ["create-instance", "database", "configure"]
         assert admin(sql) == before
+
+
+def test_new_pod_with_a_licence(tmp_path: Path, sql: SqlServer) -> None:
+    """A new pod on a finished database applies the licence, and leaves the paths alone that are in the database."""
+    licence = {"OCTOPUS_SERVER_BASE64_LICENSE": base64.b64encode(b"<License/>").decode()}
+    key = {"MASTER_KEY": "6EdU6IWsCtMEwk0kPKflQQ=="}
+    with Node(tmp_path / "one", sql, **key) as one, Node(tmp_path / "two", sql, **key, **licence) as two:
+        boot(one)
+
+        assert boot(two) == ["create-instance", "database", "configure", "license"]
+        assert boot(two) == []
 
 
 def kill_during(node: Node, verb: str) -> None:
