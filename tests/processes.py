@@ -1,6 +1,7 @@
 """Processes for tests: namespaces to start them in, what /proc says of them, and waiting with a deadline."""
 
 import os
+import random
 import signal
 import socket
 import sys
@@ -85,7 +86,16 @@ def arguments(pid: int) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """Return a TCP port that nobody listens on.
+
+    Not one that the kernel gives to clients: it might, before the server is there. Drawn, because tests run beside
+    each other.
+    """
+    while True:
+        port = random.randrange(10000, 30000)
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

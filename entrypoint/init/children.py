@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+RETRY_SECONDS = (1.0, 60.0)  # before something is started again: the first time, and at most
+
 
 def own_command(verb: str, *arguments: str) -> list[str]:
     """Return the arguments that start octo-node once more, just as it was started, with another verb."""
@@ -70,10 +72,18 @@ class Timers:
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
 
     def set(self, name: str, seconds: float) -> None:
         """Let `name` be due in `seconds` from now."""
         self._due[name] = time.monotonic() + seconds
+
+    def set_again(self, name: str) -> float:
+        """Let `name` be due after a while, twice as long each time; return the seconds."""
+        seconds = self._pauses.get(name, RETRY_SECONDS[0])
+        self._pauses[name] = min(seconds * 2, RETRY_SECONDS[1])
+        self.set(name, seconds)
+        return seconds
 
     def clear(self, name: str) -> None:
         """Forget `name`."""

@@ -25,11 +25,13 @@ DOCKERD_SECONDS = 20.0  # dockerd itself gives its containers 15
 REST_SECONDS = 5.0
 AFTER_KILL_SECONDS = 5.0
 DRAIN_MARGIN = 30.0  # beyond the drain's own deadline, which it watches itself
-RETRY_SECONDS = (1.0, 60.0)  # before a helper is started again: the first time, and at most
 
 
 class Node:
-    """The processes of a node. `environ` is the environment without secrets."""
+    """The processes of a node. `environ` is the environment without secrets.
+
+    `actions` has what is done for each action of the lifecycle; it returns the event that this was, if it was one.
+    """
 
     def __init__(self, environ: "Mapping[str, str]", report: "Report") -> None:
         self.environ = environ
@@ -39,8 +41,7 @@ class Node:
         self.ladder = Ladder(self._rungs())
         self.wanted = Wanted.UP
         self.drain_wanted = True
-        self._delay = RETRY_SECONDS[0]
-        self._actions: dict[Action, Callable[[], Event | None]] = {
+        self.actions: dict[Action, Callable[[], Event | None]] = {
             Action.NOTHING: lambda: None,
             Action.BEGIN: self.begin,
             Action.START_SERVER: self.start_server,
@@ -52,10 +53,6 @@ class Node:
             Action.KILL_RUNG: self.kill_rung,
             Action.KILL_ALL: self.kill_all,
         }
-
-    def act(self, action: Action) -> Event | None:
-        """Do what the lifecycle says; return the event that this was, if it was one."""
-        return self._actions[action]()
 
     def start_helper(self, verb: str, *arguments: str) -> Event | None:
         """Start a process of octo-node that has the secrets; return the event that it failed, if it can't be."""
@@ -83,17 +80,8 @@ class Node:
 
     def start_server(self) -> Event:
         """Start Octopus.Server, without secrets but those of OCTO_NODE_KEEP_ENV."""
-        command = [*(paths.server_command(self.environ) or ["Octopus.Server"]), "run"]
-        mode = variables.value_or_default("SERVICE_MODE", self.environ)
-        options = [
-            f"--instance={paths.INSTANCE}",
-            "--noninteractive",
-            *([f"--service-mode={mode}"] if mode else []),
-        ]
-        program = processes.Program([*command, *options], self._server_environ())
-        program.parent_death = signal.SIGTERM
         try:
-            self.children.start("server", program)
+            self.children.start("server", _server_program(self.environ))
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             self.children.codes["server"] = ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE
@@ -102,18 +90,10 @@ class Node:
         self.report.say("info", "Octopus.Server is started.", pid=self.children.pid("server"))
         return Event.SERVER_STARTED
 
-    def _server_environ(self) -> dict[str, str]:
-        whole = handover.whole(self.environ)
-        names = variables.value_or_default("OCTO_NODE_KEEP_ENV", self.environ).replace(",", " ").split()
-        kept = {name: variables.value_or_default(name, whole) for name in names if name in variables.SECRETS}
-        public, _ = handover.split(whole)
-        return public | kept
-
     def retry(self, role: str) -> Event | None:
         """Have `role` started again after a while, which doubles each time."""
-        self.report.say("warning", f"{role} ended too early and is started again in {self._delay:g} s.")
-        self.timers.set(role, self._delay)
-        self._delay = min(self._delay * 2, RETRY_SECONDS[1])
+        seconds = self.timers.set_again(role)
+        self.report.say("warning", f"{role} ended too early and is started again in {seconds:g} s.")
         return None
 
     def next_rung(self) -> Event | None:
@@ -147,27 +127,42 @@ class Node:
 
     def _rungs(self) -> "Iterator[Rung]":
         patience = variables.seconds("OCTO_NODE_STOP_TIMEOUT", self.environ) or 0.0
-        yield self._roles_rung("helpers", HELPERS, patience)
+        rung = functools.partial(_roles_rung, self.children)
+        yield rung("helpers", HELPERS, patience)
         drain = variables.seconds("OCTO_NODE_DRAIN_ON_STOP", self.environ)
         if drain and self.drain_wanted and self.wanted is Wanted.DOWN and self.children.pid("server"):
             self.start_helper("drain", f"--wait={drain:g}")
-            yield self._roles_rung("drain", ("drain",), drain + DRAIN_MARGIN, ask=False)
-        yield self._roles_rung("Octopus.Server", ("server",), patience, group=False)
+            yield rung("drain", ("drain",), drain + DRAIN_MARGIN, ask=False)
+        yield rung("Octopus.Server", ("server",), patience, group=False)
         group = self.children.groups.get("server")
         if group is not None:
             send = functools.partial(processes.send, -group)
             yield Rung("what Octopus.Server left", GROUP_SECONDS, send=send, are_alive=lambda: send(0))
-        yield self._roles_rung("dockerd", ("dockerd",), DOCKERD_SECONDS)
+        yield rung("dockerd", ("dockerd",), DOCKERD_SECONDS)
         yield _rest()
 
-    def _roles_rung(
-        self, name: str, roles: tuple[str, ...], seconds: float, *, ask: bool = True, group: bool = True
-    ) -> Rung:
-        def send(number: int) -> None:
-            self.children.send(roles, number, group=group and number == signal.SIGKILL)
 
-        return Rung(name, seconds, send=send, are_alive=lambda: self.children.any_alive(roles), ask=ask)
+def _server_program(environ: "Mapping[str, str]") -> processes.Program:
+    whole = handover.whole(environ)
+    names = variables.value_or_default("OCTO_NODE_KEEP_ENV", environ).replace(",", " ").split()
+    kept = {name: variables.value_or_default(name, whole) for name in names if name in variables.SECRETS}
+    public, _ = handover.split(whole)
+    command = [*(paths.server_command(environ) or ["Octopus.Server"]), "run"]
+    mode = variables.value_or_default("SERVICE_MODE", environ)
+    options = [f"--instance={paths.INSTANCE}", "--noninteractive", *([f"--service-mode={mode}"] if mode else [])]
+    program = processes.Program([*command, *options], public | kept)
+    program.parent_death = signal.SIGTERM
+    return program
 
 
 def _rest() -> Rung:
     return Rung("the rest", REST_SECONDS, send=processes.send_everybody, are_alive=processes.have_children)
+
+
+def _roles_rung(
+    children: Children, name: str, roles: tuple[str, ...], seconds: float, *, ask: bool = True, group: bool = True
+) -> Rung:
+    def send(number: int) -> None:
+        children.send(roles, number, group=group and number == signal.SIGKILL)
+
+    return Rung(name, seconds, send=send, are_alive=lambda: children.any_alive(roles), ask=ask)

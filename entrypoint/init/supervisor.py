@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_BOOTING = {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
 _STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
 
 
@@ -84,7 +85,7 @@ class Supervisor:
             self.over = self.over or event is Event.NOBODY_LEFT
             if self.phase is not before:
                 self.report.say("info", f"The node is {self.phase}.")
-            event = self.node.act(action)
+            event = self.node.actions[action]()
             self._publish()
 
     def _reap(self) -> None:
@@ -92,7 +93,7 @@ class Supervisor:
             code = self.node.children.codes[role]
             if role == "server":
                 self._tell_servers_end(code)
-            elif status & 0x7F and self.node.wanted is Wanted.UP and role in HELPERS:
+            elif status & 0x7F and self.phase in _BOOTING and role in HELPERS:
                 self.report.end_of_helper(role, status & 0x7F)
             self._happen(ended(role, code))
 

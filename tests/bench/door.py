@@ -24,7 +24,7 @@ PATIENCE = 240  # seconds for a section
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print the table, and return 0; what is being measured is said on stderr."""
+    """Measure, print the table, and return 0, or 1 if a section failed; what is being measured is said on stderr."""
     parser = argparse.ArgumentParser("scripts/bench", description=__doc__)
     parser.add_argument("section", nargs="*", help=f"one or more of: {', '.join(SECTIONS)} (all)")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: two minutes instead of six")
@@ -38,15 +38,19 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     signal.signal(signal.SIGALRM, _too_long)
     effort = Effort.QUICK if given.quick else Effort.FULL
-    rows = []
+    rows, failed = [], False
     for name in given.section or SECTIONS:
         print(f"bench: {name} ...", file=sys.stderr, flush=True)
         signal.alarm(PATIENCE)
-        rows += SECTIONS[name](effort)
+        try:
+            rows += SECTIONS[name](effort)
+        except (OSError, RuntimeError) as error:
+            failed = True
+            print(f"bench: {name} can't be measured: {error}", file=sys.stderr)
     for peer in machine.missing():
         print(f"bench: {peer} isn't installed: apt-get install {machine.PACKAGES[peer]}", file=sys.stderr)
     print(f"{machine.line()}\n\n{table(rows)}")
-    return 0
+    return 1 if failed else 0
 
 
 def _too_long(*_: object) -> None:

@@ -15,6 +15,7 @@ from .machine import ROOT
 
 
 T = TypeVar("T")
+TAIL = 2000  # characters of a log, in an error
 OCTO_NODE = (sys.executable, "-m", "entrypoint")
 
 
@@ -45,6 +46,7 @@ class Namespace:
         inherit: Sequence[int] = (),
     ) -> None:
         self._command = " ".join(command)
+        self._errors = errors
         isolate = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
         with open(errors or os.devnull, "ab") as stderr:
             self.process = subprocess.Popen(
@@ -66,9 +68,14 @@ class Namespace:
             raise
 
     def _child(self) -> int | None:
-        if self.process.poll() is not None:
-            raise RuntimeError(f"{self._command} ended with {self.process.returncode}")
+        self.check()
         return next((child.pid for child in psutil.Process(self.process.pid).children()), None)
+
+    def check(self) -> None:
+        """Raise RuntimeError, with the end of what it wrote on stderr, if it has ended."""
+        if self.process.poll() is not None:
+            said = "" if self._errors is None else self._errors.read_text("utf-8", "replace")[-TAIL:]
+            raise RuntimeError(f"`{self._command}` ended with {self.process.returncode}. {said}")
 
     def word(self, first: str) -> str:
         """Return the rest of the next line on stdout that begins with the word `first`."""
@@ -76,7 +83,9 @@ class Namespace:
             word, _, rest = line.decode("utf-8", "replace").strip().partition(" ")
             if word == first:
                 return rest
-        raise RuntimeError(f"the program ended without saying {first!r}")
+        self.process.wait(10)
+        self.check()
+        raise RuntimeError(f"{self._command}: nothing of {first!r}")
 
     def signal(self, number: int = signal.SIGTERM) -> int:
         """Send process 1 a signal from outside; return when, in ns on the monotonic clock."""

@@ -85,6 +85,7 @@ class Site:
     def boot(self, **environ: str) -> Namespace:
         """Start the node."""
         shutil.rmtree(self.folder / "run", ignore_errors=True)
+        self.log.unlink(missing_ok=True)
         return Namespace([*OCTO_NODE, "run"], self.environ | environ, errors=self.log)
 
     def state(self, name: str) -> dict[str, Any]:
@@ -99,8 +100,7 @@ class Site:
         """Return once the node says that it is up. Raise RuntimeError, with the end of its log, if it ends."""
 
         def is_up() -> bool:
-            if node.process.poll() is not None:
-                raise RuntimeError(f"the node ended with {node.process.returncode}:\n{self.log.read_text()[-2000:]}")
+            node.check()
             return self.state("node").get("phase") == "up"
 
         wait_for(is_up, "a node that is up")

@@ -1,0 +1,155 @@
+"""What runs in containers: a node, and its SQL Server."""
+
+import itertools
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from processes import wait_until
+
+from container.engine import ask, docker
+
+
+PASSWORD = "Passw0rd!"
+DATABASE = "OctopusDeploy"
+API_KEY = "API-SECRETOFTHETEST"
+JOURNAL = "/diagnostics/journal"
+_serial = itertools.count(1)
+# asks the API from inside the container: the network is private
+_ASK = """
+import json, sys, urllib.request
+path, body = sys.argv[1:]
+headers = {"X-Octopus-ApiKey": "%s", "Content-Type": "application/json"}
+request = urllib.request.Request("http://127.0.0.1:8080" + path, body.encode() or None, headers)
+print(urllib.request.urlopen(request, timeout=10).read().decode())
+""" % API_KEY
+
+
+def unique(what: str) -> str:
+    """Return a name that no other test has, in this run or another one beside it."""
+    return f"octo-test-{os.getpid()}-{what}-{next(_serial)}"
+
+
+class Sql:
+    """The stand-in SQL Server, `db` on its network."""
+
+    def __init__(self, image: str, network: str) -> None:
+        self.name = unique("db")
+        docker("run", "--detach", "--name", self.name, "--network", network, "--network-alias", "db", image)
+
+    def query(self, statement: str) -> list[str]:
+        """Return the rows of a statement, a line each."""
+        sqlcmd = ["/opt/mssql-tools18/bin/sqlcmd", "-U", "sa", "-P", PASSWORD]
+        return docker("exec", self.name, *sqlcmd, "-Q", f"USE {DATABASE}; {statement}").stdout.splitlines()
+
+    def close(self) -> None:
+        """Take it away."""
+        docker("rm", "--force", "--volumes", self.name)
+
+
+class Node:
+    """A container of `image` on `network`; `environ` is what is set besides the usual, an empty value takes it away."""
+
+    def __init__(self, image: str, network: str, options: Sequence[str] = (), **environ: str) -> None:
+        self.image = image
+        self.name = unique("node")
+        self.options = ["--name", self.name, "--hostname", "octopus-0", "--network", network, *options]
+        self.environ = self.usual() | environ
+
+    @staticmethod
+    def usual() -> dict[str, str]:
+        """Return the variables of a node that comes up."""
+        return {
+            "ACCEPT_EULA": "Y",
+            "DISABLE_DIND": "Y",
+            "DB_CONNECTION_STRING": f"Server=db,1433;Database={DATABASE};User Id=sa;Password={PASSWORD};Encrypt=False",
+            "ADMIN_USERNAME": "admin",
+            "ADMIN_PASSWORD": "S3cret-of-the-admin!",
+            "ADMIN_API_KEY": API_KEY,
+            "STANDIN_OCTOPUS_JOURNAL": JOURNAL,
+            "STANDIN_OCTOPUS_POLL": "0.2",
+        }
+
+    def start(self, *command: str) -> Self:
+        """Start it in the background."""
+        docker("run", "--detach", *self.options, *_variables(self.environ), self.image, *command)
+        return self
+
+    def run(self, *command: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return docker(
+            "run", *self.options, *_variables(self.environ), self.image, *command, check=False, seconds=seconds
+        )
+
+    def __enter__(self) -> Self:
+        """Be a context that takes the container away."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take it away, with the volumes that nobody named."""
+        docker("rm", "--force", "--volumes", self.name, check=False)
+
+    def inspect(self, template: str) -> str:
+        """Return what the engine says of it."""
+        return ask("inspect", "--format", template, self.name)
+
+    @property
+    def log(self) -> str:
+        """What it wrote, since it was made."""
+        return docker("logs", self.name, check=False).stdout
+
+    def verb(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a verb in it, as a person does."""
+        return docker("exec", self.name, "octo-node", *words, check=False)
+
+    def execute(self, *command: str) -> str:
+        """Run any command in it and return its output."""
+        return docker("exec", self.name, *command).stdout
+
+    def wait_up(self, seconds: float = 60) -> Self:
+        """Wait until it says that it is up. Raise AssertionError if it ends before."""
+
+        def is_up() -> bool:
+            assert self.inspect("{{.State.Running}}") == "true", f"the node ended:\n{self.log}"
+            return self.phase == "up"
+
+        try:
+            wait_until(is_up, seconds, "the node is up")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log}") from None
+        return self
+
+    @property
+    def phase(self) -> str:
+        """The phase that its state file tells; empty if nobody lives there."""
+        done = self.verb("status", "--json")
+        return str(json.loads(done.stdout)["node"]["phase"]) if done.returncode == 0 else ""
+
+    def stop(self, seconds: int = 60) -> int:
+        """Stop it with that much patience and return its exit code."""
+        docker("stop", "--time", str(seconds), self.name)
+        return int(self.inspect("{{.State.ExitCode}}"))
+
+    def commands(self) -> list[str]:
+        """Return the configure commands that were begun since it was made, in order."""
+        lines = [json.loads(line) for line in self.execute("cat", JOURNAL).splitlines()]
+        begun = [line["verb"] for line in lines if line["event"] == "start"]
+        return [verb for verb in begun if verb not in {"version", "run"}]
+
+    def api(self, path: str, body: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - JSON
+        """Return the server's answer to a question, or to what is posted."""
+        text = "" if body is None else json.dumps(body)
+        return json.loads(self.execute("python3", "-c", _ASK, path, text))
+
+    def task(self, **arguments: object) -> str:
+        """Queue a task, wait until it runs, return its id."""
+        body = {"Name": "Deploy", "Description": "Deploy web 1.4 to Production", "Arguments": arguments}
+        found = str(self.api("/api/tasks", body)["Id"])
+        wait_until(lambda: self.api(f"/api/tasks/{found}")["State"] == "Executing", what="the task runs")
+        return found
+
+
+def _variables(environ: Mapping[str, str]) -> list[str]:
+    return [f"--env={name}={value}" for name, value in environ.items() if value]

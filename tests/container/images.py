@@ -1,0 +1,89 @@
+"""Images for tests, made here: nothing of Octopus's or Microsoft's is downloaded.
+
+Debian's is made once and kept under its tag; the others are made from it, which the engine's cache makes quick.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from processes import ROOT
+
+from container.engine import docker
+
+
+PACKAGES = (
+    *("ca-certificates", "iproute2", "libodbc2", "patchelf", "procps"),
+    *("python3", "python3-pip", "python3-pyodbc", "tdsodbc", "unixodbc"),
+)
+DEBIAN = "octo-node-test/debian:bookworm-2"
+OCTOPUS = "octo-node-test/octopus"
+HARDENED = "octo-node-test/octopus:hardened"
+BARE = "octo-node-test/bare"
+SQL = "octo-node-test/sqlserver"
+NODE = "octo-node-test/node"
+FOLDER = ROOT / "tests" / "container" / "images"
+
+
+def debian() -> str:
+    """Make the Debian that the others are made from, if it isn't there: with debootstrap, or from Docker Hub's."""
+    if docker("image", "inspect", DEBIAN, check=False).returncode:
+        if os.getuid() == 0 and shutil.which("debootstrap"):
+            _bootstrap()
+        else:
+            _build(DEBIAN, "debian", PACKAGES=" ".join(PACKAGES))
+    return DEBIAN
+
+
+def _bootstrap() -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        root = Path(folder) / "root"
+        subprocess.run(
+            ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm", str(root)],
+            check=True,
+            stdout=sys.stderr,
+        )
+        archive = Path(folder) / "root.tar"
+        leave_out = ["--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*"]
+        subprocess.run(["tar", "-C", str(root), *leave_out, "-cf", str(archive), "."], check=True)
+        path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        docker("import", "--change", path, str(archive), DEBIAN)
+
+
+def _build(tag: str, name: str, **arguments: str) -> str:
+    given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+    docker("build", "--tag", tag, "--file", str(FOLDER / f"{name}.Dockerfile"), *given, str(ROOT / "tests"))
+    return tag
+
+
+def octopus() -> str:
+    """Make the image that stands for Octopus's."""
+    return _build(OCTOPUS, "octopus", BASE=debian())
+
+
+def hardened() -> str:
+    """Make the image that stands for Octopus's hardened one."""
+    return _build(HARDENED, "hardened", OCTOPUS=octopus())
+
+
+def bare() -> str:
+    """Make an image with the C library and nothing else."""
+    return _build(BARE, "bare", BASE=debian())
+
+
+def sqlserver() -> str:
+    """Make the image that stands for SQL Server's."""
+    return _build(SQL, "sqlserver", OCTOPUS=octopus())
+
+
+def node(base: str, tag: str = NODE, **arguments: str) -> str:
+    """Build the real Dockerfile over `base`, as a user does."""
+    given = {"OCTOPUS_IMAGE": base, "BUILD_IMAGE": debian()} | arguments
+    words = [word for key, value in given.items() for word in ("--build-arg", f"{key}={value}")]
+    subprocess.run(
+        [str(ROOT / "scripts" / "build-image"), "--wheels", *words, "--tag", tag], check=True, stdout=sys.stderr
+    )
+    return tag

@@ -1,0 +1,9 @@
+# Stands for Microsoft's image of SQL Server.
+ARG OCTOPUS
+FROM ${OCTOPUS}
+COPY container/images/sqlserver.py /sqlserver.py
+ENV PYTHONPATH=/standin
+VOLUME ["/var/opt/mssql"]
+HEALTHCHECK NONE
+ENTRYPOINT ["python3", "/sqlserver.py"]
+CMD []

@@ -1,0 +1,145 @@
+"""What is in the image, and what it needs of the image below it."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from processes import ROOT
+
+from container import images
+from container.containers import PASSWORD, Node, Sql
+from container.engine import ask, docker
+
+
+pytestmark = pytest.mark.timeout(900)  # the first test waits for the images
+
+MEGABYTES = 120  # that the image may add
+INTERPRETER = "/opt/octo-node/bin/python3"
+CONNECT = f"""
+import sys
+sys.path.insert(0, "/opt/octo-node/packages")
+import os, ssl, psutil, pyodbc, requests, structlog, tenacity
+login = "SERVER=%s;UID=sa;PWD={PASSWORD};" % sys.argv[1]
+print(pyodbc.drivers(), pyodbc.connect("DRIVER={{%s}};" % pyodbc.drivers()[0] + login).execute("SELECT 6*7").fetchone()[0])
+"""
+FREETDS = "db;PORT=1433;TDS_Version=7.4"
+MICROSOFT = "tcp:db,1433;Encrypt=no"
+LOOK = """
+import os, sys
+for folder, _, names in os.walk("/opt/octo-node"):
+    for name in [".", *names]:
+        path = os.path.join(folder, name)
+        status = os.lstat(path)
+        if status.st_uid or status.st_gid or status.st_mode & 0o022:
+            print("writable:", path)
+        if name.endswith(".py"):
+            compiled = os.path.join(folder, "__pycache__", name[:-3] + ".cpython-%d%d.pyc" % sys.version_info[:2])
+            if not os.path.exists(compiled):
+                print("not compiled:", path)
+        if name in {"cc", "gcc", "as", "ld", "pip", "Python.h"}:
+            print("not needed:", path)
+"""
+
+
+@pytest.fixture(scope="module")
+def bare(docker_engine: None) -> str:
+    """Build the image over one with nothing but the C library."""
+    return images.node(images.bare(), "octo-node-test/node:bare")
+
+
+@pytest.fixture(scope="module")
+def hardened(docker_engine: None) -> str:
+    """Build the image over one without a shell."""
+    return images.node(images.hardened(), "octo-node-test/node:hardened")
+
+
+def size(image: str) -> int:
+    """Return the size of an image in bytes."""
+    return int(ask("image", "inspect", "--format", "{{.Size}}", image))
+
+
+def isolated(image: str, *options: str) -> tuple[str, ...]:
+    """Return how our interpreter is started with a program, on its own."""
+    return ("run", "--rm", *options, "--entrypoint", INTERPRETER, image, "-IS", "-c")
+
+
+def test_size(image: str) -> None:
+    """The image adds less than it may."""
+    added = (size(image) - size(images.OCTOPUS)) / 1e6
+    print(f"the image adds {added:.1f} MB")
+    assert added < MEGABYTES
+
+
+def test_configuration(image: str) -> None:
+    """Entrypoint, command, healthcheck and stop signal are ours; folder, ports and volumes are the base's."""
+    config, base = (json.loads(ask("inspect", "--format", "{{json .Config}}", each)) for each in (image, images.OCTOPUS))
+    assert config["Entrypoint"] == ["octo-node"]
+    assert config["Cmd"] == ["run"]
+    assert config["StopSignal"] == "SIGTERM"
+    assert config["Healthcheck"]["Test"] == ["CMD", "octo-node", "probe", "liveness"]
+    assert config["Labels"]["org.opencontainers.image.base.name"] == images.OCTOPUS
+    for kept in ("Env", "WorkingDir", "User", "ExposedPorts", "Volumes"):
+        assert config[kept] == base[kept]
+
+
+def test_last_stage_only_copies() -> None:
+    """A base without a shell can't run anything."""
+    stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert not re.search(r"^(RUN|SHELL|ADD)\b", stages[-1], flags=re.MULTILINE)
+
+
+def test_nothing_needless(image: str) -> None:
+    """What was added is root's, nobody else can write to it, it is compiled, and nothing in it builds or installs."""
+    assert docker(*isolated(image), LOOK).stdout == ""
+    added = docker("run", "--rm", image, "ls", "/var/lib/apt/lists", "/root").stdout
+    assert added == docker("run", "--rm", "--entrypoint", "ls", images.OCTOPUS, "/var/lib/apt/lists", "/root").stdout
+
+
+@pytest.mark.parametrize("options", [("--user", "12345:0"), ("--read-only", "--cap-drop", "ALL")])
+def test_needs_nothing_but_the_c_library(bare: str, sql: Sql, network: str, options: tuple[str, ...]) -> None:
+    """Interpreter, libraries and driver work in an image that has nothing but the C library; so does the launcher."""
+    assert docker("run", "--rm", *options, bare, "version").stdout.startswith("octo-node ")
+    driver = ("--network", network, "--env", "ODBCSYSINI=/opt/octo-node/etc")
+    assert docker(*isolated(bare, *driver, *options), CONNECT, FREETDS).stdout == "['FreeTDS'] 42\n"
+
+
+def test_microsofts_driver(sql: Sql, network: str, docker_engine: None) -> None:
+    """With ODBC_DRIVER=msodbcsql18 the image has Microsoft's driver instead."""
+    image = images.node(images.bare(), "octo-node-test/node:microsoft", ODBC_DRIVER="msodbcsql18")
+    driver = ("--network", network, "--env", "ODBCSYSINI=/opt/octo-node/etc")
+    found = docker(*isolated(image, *driver), CONNECT, MICROSOFT).stdout
+    assert found == "['ODBC Driver 18 for SQL Server'] 42\n"
+
+
+@pytest.fixture
+def hostile(image: str, network: str) -> Iterator[Node]:
+    """Give a node in whose environment everything leads astray."""
+    names = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "LD_LIBRARY_PATH", "ODBCINSTINI", "ODBCINI", "TMPDIR")
+    with Node(image, network, ("--workdir", "/proc"), **dict.fromkeys(names, "/nowhere")) as node:
+        node.environ |= {"PYTHONHOME": "", "PYTHONPATH": "", "TMPDIR": ""}  # the stand-in is Python, and needs them unset
+        yield node
+
+
+def test_any_environment(hostile: Node, sql: Sql) -> None:
+    """Neither the folder nor the environment keep octo-node from its work; it doesn't add to the server's."""
+    hostile.start().wait_up()
+    lines = [json.loads(line) for line in hostile.execute("cat", "/diagnostics/journal").splitlines()]
+    names = {name for line in lines if line["event"] == "start" for name in line["environment"]}
+    assert "ODBCSYSINI" not in names
+    assert not [name for name in names if name.startswith("PYTHON")]
+    for name in ("PYTHONHOME", "PYTHONPATH"):
+        assert docker("run", "--rm", f"--env={name}=/nowhere", hostile.image, "version").stdout.startswith("octo-node ")
+
+
+def test_hardened(hardened: str, sql: Sql, network: str) -> None:
+    """Over an image without shell and curl, as its user 1001:0, with a root that can't be written, a node comes up."""
+    home = "/Octopus/.octopus/OctopusServer/Server"
+    folders = ["/repository", "/artifacts", "/taskLogs", "/cache", "/eventExports", "/diagnostics", "/etc/octopus"]
+    mounts = [f"--tmpfs={folder}" for folder in (*folders, "/Octopus/.octopus", "/tmp")]
+    more = {"OCTOPUS_SERVER_CONFIGURATION_DIRECTORY": home}
+    with Node(hardened, network, ("--read-only", "--cap-drop=ALL", *mounts), **more) as node:
+        node.start().wait_up()
+        assert docker("exec", node.name, "sh", "-c", "true", check=False).returncode != 0
+        assert node.verb("probe", "readiness").stdout == "readiness: 200\n"
+        assert node.stop() == 0

@@ -1,0 +1,53 @@
+"""Nodes with less: another user, no capabilities, a root that can't be written. docs/image.md names what they need."""
+
+import pytest
+
+from container.containers import Node, Sql
+
+
+pytestmark = pytest.mark.timeout(900)  # the first test waits for the images
+
+# what has to be writable, as docs/image.md has it
+SHARED = ("/repository", "/artifacts", "/taskLogs", "/eventExports")
+OWN = ("/cache", "/etc/octopus", "/home/octopus", "/tmp")
+JOURNAL = "/diagnostics"  # the stand-in's
+
+
+def tmpfs(user: str = "0:0") -> tuple[str, ...]:
+    """Return the options that make just those paths writable, for one user only."""
+    uid, _, gid = user.partition(":")
+    owner = f"uid={uid},gid={gid or uid},mode=0700"
+    return tuple(f"--tmpfs={path}:{owner}" for path in (*SHARED, *OWN[:-1], JOURNAL)) + ("--tmpfs=/tmp:mode=1777",)
+
+
+@pytest.mark.parametrize("user", ["1001:0", "12345:0", "999:999"])
+def test_plain_user(image: str, network: str, sql: Sql, user: str) -> None:
+    """A node comes up as any user that may write where it has to, with a root that can't be written."""
+    with Node(image, network, ("--user", user, "--read-only", *tmpfs(user))) as node:
+        node.start().wait_up()
+        assert node.verb("probe", "readiness").returncode == 0
+        assert node.stop() == 0, node.log
+
+
+def test_read_only(image: str, network: str, sql: Sql) -> None:
+    """A node of root's comes up with a root that can't be written."""
+    with Node(image, network, ("--read-only", *tmpfs())) as node:
+        node.start().wait_up()
+        assert node.stop() == 0, node.log
+
+
+def test_no_capabilities(image: str, network: str, sql: Sql) -> None:
+    """A node comes up without any capability."""
+    with Node(image, network, ("--cap-drop=ALL", "--security-opt=no-new-privileges")) as node:
+        node.start().wait_up()
+        assert node.stop() == 0, node.log
+
+
+@pytest.mark.parametrize("path", [*SHARED, *OWN[:-1]])
+def test_each_is_needed(image: str, network: str, path: str) -> None:
+    """Each folder that the documentation names is missed: 18, and a line that names it."""
+    options = [each for each in tmpfs() if not each.startswith(f"--tmpfs={path}:")]
+    with Node(image, network, ("--read-only", *options, f"--tmpfs={path}:ro")) as node:
+        done = node.run()
+        assert done.returncode == 18, done.stdout
+        assert path in done.stdout

@@ -1,0 +1,150 @@
+"""The lifecycle's table: total, without contradiction, and histories that are replayed through it."""
+
+import ast
+import itertools
+from pathlib import Path
+
+import pytest
+
+from entrypoint.exitcodes import ExitCode
+from entrypoint.init import lifecycle
+from entrypoint.init.lifecycle import TABLE, Action, Event, ended, step
+from entrypoint.init.node import Node
+from entrypoint.init.report import Report
+from entrypoint.phases import Phase
+
+
+E, A, P = Event, Action, Phase
+BEFORE_UP = (P.PREFLIGHT, P.PREPARING, P.STARTING)
+BOOT = [
+    (E.PREFLIGHT_PASSED, P.PREPARING, A.BEGIN),
+    (E.PREPARED, P.STARTING, A.START_SERVER),
+    (E.SERVER_STARTED, P.STARTING, A.START_SETTLE),
+    (E.SETTLED, P.UP, A.NOTHING),
+]
+GONE = [(E.RUNG_CLEARED, P.STOPPING, A.NEXT_RUNG), (E.NOBODY_LEFT, P.STOPPED, A.NOTHING)]
+STOP = (E.STOP_ASKED, P.STOPPING, A.NEXT_RUNG)
+KILL_ALL = (E.STOP_INSISTED, P.KILLING, A.KILL_ALL)
+HISTORIES = {
+    "a whole life": [*BOOT, STOP, (E.SERVER_EXITED, P.STOPPING, A.NOTHING), *GONE],
+    "a stop in preflight": [STOP, (E.PREFLIGHT_FAILED, P.STOPPING, A.NOTHING), *GONE],
+    "a stop in prepare": [*BOOT[:1], STOP, (E.PREPARE_FAILED, P.STOPPING, A.NOTHING), *GONE],
+    "a stop that prepare survives": [*BOOT[:1], STOP, (E.PREPARED, P.STOPPING, A.NOTHING), *GONE],
+    "a stop while the server starts": [*BOOT[:3], STOP, (E.SETTLE_FAILED, P.STOPPING, A.NOTHING), *GONE],
+    "preflight says no": [
+        (E.PREFLIGHT_FAILED, P.FAILED, A.NEXT_RUNG),
+        (E.NOBODY_LEFT, P.FAILED, A.NOTHING),
+    ],
+    "prepare says no, and something is left": [
+        *BOOT[:1],
+        (E.PREPARE_FAILED, P.FAILED, A.NEXT_RUNG),
+        (E.STOP_ASKED, P.FAILED, A.NOTHING),
+        (E.DEADLINE_PASSED, P.FAILED, A.KILL_RUNG),
+        (E.RUNG_CLEARED, P.FAILED, A.NEXT_RUNG),
+        (E.NOBODY_LEFT, P.FAILED, A.NOTHING),
+    ],
+    "the server ends by itself": [*BOOT, (E.SERVER_EXITED, P.STOPPING, A.NEXT_RUNG), *GONE],
+    "the server ends at once": [*BOOT[:2], (E.SERVER_EXITED, P.STOPPING, A.NEXT_RUNG), *GONE],
+    "another node migrated": [
+        *BOOT[:3],
+        (E.SETTLE_REFUSED, P.FAILED, A.NEXT_RUNG),
+        (E.SERVER_EXITED, P.FAILED, A.NOTHING),
+        (E.RUNG_CLEARED, P.FAILED, A.NEXT_RUNG),
+        (E.NOBODY_LEFT, P.FAILED, A.NOTHING),
+    ],
+    "settle fails and is started again": [*BOOT[:3], (E.SETTLE_FAILED, P.STARTING, A.RETRY_SETTLE), *BOOT[3:]],
+    "a deaf server": [
+        *BOOT,
+        STOP,
+        (E.DEADLINE_PASSED, P.KILLING, A.KILL_RUNG),
+        (E.SERVER_EXITED, P.KILLING, A.NOTHING),
+        *GONE,
+    ],
+    "a server that not even KILL ends": [
+        *BOOT,
+        STOP,
+        (E.DEADLINE_PASSED, P.KILLING, A.KILL_RUNG),
+        (E.KILL_FAILED, P.STOPPING, A.NEXT_RUNG),
+        (E.NOBODY_LEFT, P.STOPPED, A.NOTHING),
+    ],
+    "three stops": [*BOOT, STOP, (E.STOP_ASKED_AGAIN, P.STOPPING, A.SKIP_DRAIN), KILL_ALL, *GONE],
+    "a third stop while killing": [*BOOT, STOP, (E.DEADLINE_PASSED, P.KILLING, A.KILL_RUNG), KILL_ALL, *GONE],
+    "dockerd ends": [*BOOT, (E.DOCKERD_EXITED, P.UP, A.RETRY_DOCKERD), STOP, (E.DOCKERD_EXITED, P.STOPPING, A.NOTHING)],
+}
+
+
+def test_every_pair_is_answered() -> None:
+    """The table has a cell for each phase and event, and no others."""
+    assert TABLE.keys() == set(itertools.product(Phase, Event))
+
+
+def test_nothing_is_both_answered_and_ignored() -> None:
+    """What a row ignores it doesn't answer: the one would silently hide the other."""
+    rows = 0
+    for call in ast.walk(ast.parse(Path(lifecycle.__file__).read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "_row":
+            phase, cells, ignored = (
+                eval(compile(ast.Expression(part), "row", "eval"), vars(lifecycle))  # noqa: S307 - our own source
+                for part in (*call.args, call.keywords[0].value)
+            )
+            assert not cells.keys() & ignored, phase
+            rows += 1
+    assert rows == len(Phase)
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_histories(name: str) -> None:
+    """What happens to a node, event by event, leads to the phases and actions that were meant."""
+    phase = P.PREFLIGHT
+    for event, then, action in HISTORIES[name]:
+        assert step(phase, event) == (then, action), event
+        phase = then
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase not in {P.STOPPED, P.FAILED}])
+def test_a_third_stop_kills_from_everywhere(phase: Phase) -> None:
+    """Whatever the node does, who insists gets everybody killed."""
+    for event in (E.STOP_ASKED, E.STOP_ASKED_AGAIN):
+        phase, _ = step(phase, event)
+    assert step(phase, E.STOP_INSISTED) == (P.KILLING, A.KILL_ALL)
+
+
+def test_the_last_phases_are_never_left() -> None:
+    """A stopped node does nothing more, and a failed one stays a failed one."""
+    assert {TABLE[P.STOPPED, event] for event in Event} == {(P.STOPPED, A.NOTHING)}
+    assert {TABLE[P.FAILED, event][0] for event in Event} == {P.FAILED}
+
+
+def test_nothing_is_started_on_the_way_down() -> None:
+    """Once a node goes down, no event starts anything."""
+    starts = {A.BEGIN, A.START_SERVER, A.START_SETTLE, A.RETRY_SETTLE, A.RETRY_DOCKERD}
+    down = set(Phase) - {*BEFORE_UP, P.UP}
+    assert not {action for (phase, _), (_, action) in TABLE.items() if phase in down} & starts
+
+
+@pytest.mark.parametrize(
+    ("role", "code", "event"),
+    [
+        ("preflight", 0, E.PREFLIGHT_PASSED),
+        ("preflight", ExitCode.EULA, E.PREFLIGHT_FAILED),
+        ("prepare", 0, E.PREPARED),
+        ("prepare", 137, E.PREPARE_FAILED),
+        ("settle", 0, E.SETTLED),
+        ("settle", ExitCode.NEWER_DATABASE, E.SETTLE_REFUSED),
+        ("settle", ExitCode.FAULT, E.SETTLE_FAILED),
+        ("drain", 0, E.DRAIN_ENDED),
+        ("drain", ExitCode.TASKS_RUNNING, E.DRAIN_ENDED),
+        ("dockerd", 0, E.DOCKERD_EXITED),
+        ("server", 0, E.SERVER_EXITED),
+        ("server", 100, E.SERVER_EXITED),
+    ],
+)
+def test_what_an_end_means(role: str, code: int, event: Event) -> None:
+    """A child's role and exit code are all that process 1 learns from it."""
+    assert ended(role, code) is event
+
+
+def test_every_action_is_done_by_somebody(tmp_path: Path) -> None:
+    """The node has something to do for each action."""
+    environ = {"OCTO_NODE_RUN_DIR": str(tmp_path), "OCTO_NODE_TERMINATION_LOG": str(tmp_path / "none")}
+    assert Node(environ, Report(environ, [])).actions.keys() == set(Action)
