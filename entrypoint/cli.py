@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import __version__
+from . import __version__, streams
 from .errors import NodeError
 from .exitcodes import ExitCode
 
@@ -54,6 +54,8 @@ def main(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     except Exception as error:  # noqa: BLE001 - the door: a fault of our own has a code of its own
         sys.excepthook(type(error), error, error.__traceback__)
         return ExitCode.FAULT
+    finally:
+        streams.flush()
 
 
 def _unblock(mask: "Set[int]") -> None:

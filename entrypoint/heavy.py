@@ -2,11 +2,10 @@
 
 import argparse
 import re
-import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from . import mask, prctl, settings, structured, termination
+from . import mask, prctl, settings, streams, structured, termination
 from .errors import NodeError
 from .exitcodes import ExitCode
 from .structured import Logger
@@ -21,6 +20,7 @@ def run(process: str, work: Work, *, is_boot: bool = False) -> int:
 
     An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message.
     """
+    streams.fill()
     prctl.hide_memory()
     environ = settings.inherited()
     hidden = settings.secret_values(environ)
@@ -28,12 +28,13 @@ def run(process: str, work: Work, *, is_boot: bool = False) -> int:
     try:
         return work(environ, logger, hidden.append) or ExitCode.DONE
     except NodeError as error:
-        for sentence in error.sentences:
-            logger.error(sentence)
+        for line in "\n".join(error.sentences).splitlines():  # a command's last lines are lines of the log, too
+            logger.error(line)
         code, message = error.code, "\n".join(error.sentences)
     except Exception:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = ExitCode.FAULT, f"A fault in octo-node itself, in {process}:\n{traceback.format_exc()}"
-        sys.stderr.write(mask.mask(message, hidden))
+        for line in message.splitlines():
+            logger.error(line)
     if is_boot:
         termination.write(environ, mask.mask(message, hidden))
     return code

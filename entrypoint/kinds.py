@@ -16,6 +16,7 @@ from .variables import Variable
 
 
 KEY_BYTES = 16
+MAX_LICENCE = 100_000  # characters: the kernel takes no argument of more than 128 KiB
 
 
 def parse(variable: Variable, text: str) -> object:
@@ -76,6 +77,8 @@ def _key(name: str, text: str) -> str:
 
 def _licence(name: str, text: str) -> str:
     sentence = f"{name} must be base64 of the licence's XML: encode the file you got from Octopus with `base64`."
+    if len(text) > MAX_LICENCE:
+        raise ValueError(f"{name} is longer than {MAX_LICENCE} characters, which no licence is.")
     try:
         root = ElementTree.fromstring(base64.b64decode(text, validate=True))  # noqa: S314 - the operator's own file
     except (binascii.Error, ValueError, ElementTree.ParseError) as error:

@@ -192,5 +192,8 @@ def whereabouts() -> str:
 
 if __name__ == "__main__":
     code = main(sys.argv[1:])
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except (AttributeError, OSError):
+        pass  # nobody listens: the exit code is the answer
     _exit(code)  # taking the interpreter apart would be a tenth of the cost

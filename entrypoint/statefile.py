@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NODE, PREPARE, SETTLE, DRAIN, DOCKERD = "node", "prepare", "settle", "drain", "dockerd"
+_ROOM = 4096  # bytes: more than a state file has
 _NAMES = (NODE, PREPARE, SETTLE, DRAIN, DOCKERD)
 
 
@@ -52,8 +53,12 @@ def make_folder(environ: "Mapping[str, str]") -> str | None:
 
 def _empty(folder: str) -> None:
     probe = f"{folder}/.writable.{os.getpid()}"
-    os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    os.unlink(probe)
+    number = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(number, bytes(_ROOM))  # an empty file fits on a full disk
+    finally:
+        os.close(number)
+        os.unlink(probe)
     for name in _NAMES:
         try:
             os.unlink(_path(folder, name))

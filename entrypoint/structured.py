@@ -1,7 +1,6 @@
 """structlog for heavy processes: the same lines as process 1's, with every secret masked."""
 
 import os
-import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 
 import structlog
@@ -12,6 +11,19 @@ from . import log, mask, variables
 Logger = structlog.typing.FilteringBoundLogger
 
 
+class _Stderr:
+    """Standard error, as far as it can be written: nobody who reads the log is no reason to fail."""
+
+    def msg(self, line: bytes) -> None:
+        """Write one line."""
+        try:
+            os.write(2, line)
+        except OSError:
+            pass
+
+    debug = info = warning = error = msg
+
+
 def logger(process: str, secrets: Iterable[str], environ: Mapping[str, str] = os.environ) -> Logger:
     """Return the logger of `process`; it writes to stderr, with the values `secrets` masked."""
     hidden = list(secrets)
@@ -20,10 +32,10 @@ def logger(process: str, secrets: Iterable[str], environ: Mapping[str, str] = os
     def render(_logger: object, level: str, entry: MutableMapping[str, object]) -> bytes:
         event = mask.mask(str(entry.pop("event")), hidden)
         told = {k: mask.mask(v, hidden) if isinstance(v, str) else v for k, v in entry.items()}
-        return log.line(style, process, level, event, told).removesuffix(b"\n")
+        return log.line(style, process, level, event, told)
 
     bound: Logger = structlog.wrap_logger(
-        structlog.BytesLogger(sys.stderr.buffer),
+        _Stderr(),
         processors=[render],
         wrapper_class=structlog.make_filtering_bound_logger("debug"),
     )

@@ -4,6 +4,10 @@
 and a few values.
 """
 
+import os
+import stat
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,8 +162,10 @@ def lookup(name: str, environ: "Mapping[str, str]") -> str | None:
 
 def _read(name: str, path: str) -> str | None:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            text = file.read(MAX_FILE + 1)
+        # a pipe that nobody writes to must not hold up process 1
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(number, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            text = file.read(MAX_FILE + 1) if not stat.S_ISFIFO(os.fstat(number).st_mode) else ""
     except OSError as error:
         raise UnreadableError(f"The file that {name}_FILE names, {path}, can't be read: {error.strerror}.") from error
     if len(text) > MAX_FILE:

@@ -29,6 +29,8 @@ from standin.octopus.install import install
 from standin.sqlserver.testing import SqlServer
 
 
+# of the environment that tests run in: where programs are, and which ODBC driver is to be used
+_KEPT = ("PATH", "ODBCSYSINI", "ODBCINI", "STANDIN_OCTOPUS_DRIVER")
 MODES = ("process 1", "subreaper")
 DATABASE = "OctopusDeploy"
 
@@ -55,7 +57,7 @@ class Node:
         self.environment = self._usual(sql) | environ
 
     def _usual(self, sql: SqlServer | None) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "ODBCSYSINI", "ODBCINI") if name in os.environ}
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         database = {} if sql is None else {"DB_CONNECTION_STRING": sql.connection_string(DATABASE)}
         return (
             kept

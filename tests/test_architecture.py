@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 WORDS = {
     "", "errors", "exitcodes", "handover", "jsontext", "log", "mask", "paths", "phases", "prctl", "statefile",
-    "termination", "variables", "whereabouts",
+    "streams", "termination", "variables", "whereabouts",
 }  # fmt: skip
 SETTINGS = {"kinds", "settings", "structured"}
 # a folder, or a group of files, and the floors below it; what isn't named here it doesn't know

@@ -1,5 +1,6 @@
 """Process 1 for any command: signals to its group, its orphans reaped, its exit code passed on."""
 
+import errno
 import os
 import signal
 
@@ -29,18 +30,22 @@ def run(argv: "Sequence[str]", environ: "Mapping[str, str]", mask: "Set[int]") -
     try:
         pid = processes.start(program)
     except OSError as error:
-        # the second: a file in PATH, where folders belong
-        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
-        raise NodeError(
-            ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE,
-            f"{argv[0]}: {os.strerror(error.errno or 0)}.",
-        ) from error
+        number = error.errno or errno.EIO
+        if not _is_there(argv[0], environ):
+            number = errno.ENOENT  # and not what a file or a closed folder in PATH led to
+        code = ExitCode.NOT_FOUND if number == errno.ENOENT else ExitCode.NOT_EXECUTABLE
+        raise NodeError(code, f"{argv[0]}: {os.strerror(number)}.") from error
     os.chdir("/")  # so that no mount is kept busy by us; the command keeps its own folder
     status = _until_ended(pid)
     processes.send(-pid, signal.SIGTERM)
     for _ in processes.reap():
         pass
     return of_status(status)
+
+
+def _is_there(word: str, environ: "Mapping[str, str]") -> bool:
+    folders = [""] if "/" in word else [f"{folder}/" for folder in os.get_exec_path(environ)]
+    return any(os.path.exists(folder + word) for folder in folders)
 
 
 def _until_ended(pid: int) -> int:

@@ -35,13 +35,6 @@ class Program:
         self.parent_death: int | None = None
 
 
-def fill_standard_streams() -> None:
-    """Open /dev/null where our caller closed 0, 1 or 2: the next file opened there would be taken for a stream."""
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(number, True)  # noqa: FBT003 - the signature is Python's
-    os.close(number)
-
-
 def start(program: Program) -> int:
     """Start `program` in its own process group and return its pid. Raise OSError if it can't be executed."""
     read, write = os.pipe2(os.O_CLOEXEC)

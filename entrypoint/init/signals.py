@@ -1,5 +1,6 @@
 """Signals are values: blocked before anything else happens, then taken one at a time."""
 
+import os
 import signal
 
 from entrypoint import prctl
@@ -36,10 +37,10 @@ def take_over() -> None:
 
 def wait(seconds: float | None) -> int | None:
     """Return the number of the next signal; None if `seconds` pass first (None: wait for ever)."""
-    if seconds is None:
-        return signal.sigwaitinfo(WAITED).si_signo
-    info = signal.sigtimedwait(WAITED, max(seconds, 0))
-    return info and info.si_signo
+    info = signal.sigwaitinfo(WAITED) if seconds is None else signal.sigtimedwait(WAITED, max(seconds, 0))
+    if info is None or (info.si_signo == signal.SIGPIPE and info.si_pid == os.getpid()):
+        return None  # our own failed write to stderr is nobody else's business
+    return info.si_signo
 
 
 def name(number: int) -> str:

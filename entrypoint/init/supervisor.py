@@ -5,11 +5,11 @@ The loop: wait for a signal or the nearest deadline; reap; let the lifecycle say
 
 import os
 
-from entrypoint import __version__, handover, paths, prctl, variables
+from entrypoint import __version__, handover, paths, prctl, streams, variables
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.phases import Phase, Wanted
 
-from . import processes, secrets, signals
+from . import secrets, signals
 from .lifecycle import Event, ended, step
 from .node import HELPERS, Node
 from .report import Report
@@ -25,7 +25,7 @@ _STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
 
 def run(environ: "Mapping[str, str]") -> int:
     """Be the supervisor of a node until nobody is left; return the container's exit code."""
-    processes.fill_standard_streams()
+    streams.fill()
     secrets.execute_without(environ)
     prctl.hide_memory()
     signals.take_over()

@@ -39,6 +39,7 @@ class Options:
 def drain(environ: Mapping[str, str], log: Logger, options: Options) -> None:
     """Drain this node. Raise NodeError: (20) tasks still run at the deadline, (21) the node can't be reached."""
     if not server.is_running(environ):
+        server.refuse_if_hidden(environ)
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
         return
     deadline = time.monotonic() + options.wait
@@ -106,7 +107,10 @@ class _Drain:
                 return
         except running.UnknownError as error:
             self.log.warning("The API can't cancel tasks: the server's command line does.", reason=str(error))
-        self._cancel_by_command(0.0)
+        try:
+            self._cancel_by_command(0.0)
+        except runner.CommandError as error:  # what came of it is seen by counting
+            self.log.warning(str(error).partition("\n")[0])
 
     def _cancel_by_command(self, wait: float) -> None:
         """Have the server cancel what runs; servers before 2024.2 know no --cancel-wait (OctopusDeploy issue 8785)."""

@@ -26,8 +26,8 @@ def switch(environ: Mapping[str, str], log: Logger, *, on: bool, deadline: float
     """
     while True:
         try:
-            left = max(deadline - time.monotonic(), 1.0)
-            return command(environ, log, f"--drain={str(on).lower()}", seconds=min(SECONDS, left))
+            # not cut short by the deadline, which is the tasks': .NET takes seconds to start
+            return command(environ, log, f"--drain={str(on).lower()}")
         except runner.CommandError as error:
             if time.monotonic() + RETRY_SECONDS >= deadline:
                 verb = "drained" if on else "undrained"

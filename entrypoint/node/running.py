@@ -4,17 +4,15 @@ from typing import Protocol
 
 import pyodbc
 
-from entrypoint.octopus import tables
+from entrypoint.octopus import reading, tables
 from entrypoint.octopus.api import Api, ApiError, RefusedError
 from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
-from entrypoint.sqlserver.verdicts import classify
 from entrypoint.structured import Logger
 
 
 LOGIN_SECONDS = 5
-_NEVER = {207, 208, 229}  # no such column, no such table, no right to read it
 
 
 class UnknownError(Exception):
@@ -75,16 +73,14 @@ class BySql:
                 self._connection = connect(
                     self._settings.db_connection_string, login_timeout=LOGIN_SECONDS, query_timeout=LOGIN_SECONDS
                 )
-            found = tables.running_tasks(self._connection, self._settings.octopus_server_node_name)
+            return tables.running_tasks(self._connection, self._settings.octopus_server_node_name)
+        except reading.UnknownError as error:
+            raise NeverError("the database has no task table that this login can read") from error
         except ConnectError as error:
             raise UnknownError(str(error)) from error
         except pyodbc.Error as error:
             self._connection = None
-            kind = NeverError if classify(error).number in _NEVER else UnknownError
-            raise kind(describe(error, self._settings.db_connection_string.password)) from error
-        if found is None:
-            raise NeverError("the database has no task table that this program can read")
-        return found
+            raise UnknownError(describe(error, self._settings.db_connection_string.password)) from error
 
     def cancel(self, tasks: list[Task]) -> bool:  # noqa: ARG002 - Counter's signature
         """Return False: nothing is ever written to Octopus's tables."""

@@ -6,7 +6,7 @@ from typing import cast
 
 import pyodbc
 
-from entrypoint import paths, settings, statefile
+from entrypoint import paths, settings, statefile, termination
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import tables, version
@@ -32,7 +32,7 @@ def settle(environ: Mapping[str, str], log: Logger) -> None:
     options = settings.parse(environ)
     _check_version(environ, options, log)
     api = Api(options)
-    pause = UNDRAIN_PAUSE[0]
+    pause, next_try = UNDRAIN_PAUSE[0], 0.0
     while True:
         status = _ping(api)
         if 200 <= status < 300:
@@ -41,11 +41,13 @@ def settle(environ: Mapping[str, str], log: Logger) -> None:
             if not _is_ours_to_undrain(environ, options):
                 log.info("The node answers, and stays drained.")
                 break
-            if not _undrain(environ, log):
-                time.sleep(pause)
+            if time.monotonic() >= next_try:
+                _undrain(environ, log)
+                next_try = time.monotonic() + pause
                 pause = min(pause * 2, UNDRAIN_PAUSE[1])
-        else:
-            time.sleep(ASK_SECONDS)
+        time.sleep(ASK_SECONDS)
+    Memory(environ).note_files()
+    termination.write(environ, "")  # what a settle before us may have left there
     _tell(environ, options, log)
 
 
@@ -53,7 +55,9 @@ def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -
     executable = (paths.server_command(environ) or [""])[-1]
     own = version.parse(Memory(environ).version(executable))
     try:
-        with connect(options.db_connection_string, login_timeout=LOGIN_SECONDS) as connection:
+        with connect(
+            options.db_connection_string, login_timeout=LOGIN_SECONDS, query_timeout=LOGIN_SECONDS
+        ) as connection:
             newest = tables.newest_version(connection)
     except (ConnectError, pyodbc.Error) as error:
         log.warning(
@@ -81,16 +85,13 @@ def _is_ours_to_undrain(environ: Mapping[str, str], options: Settings) -> bool:
     return options.octo_node_undrain == "always" and not intent.is_drained_on_purpose(environ)
 
 
-def _undrain(environ: Mapping[str, str], log: Logger) -> bool:
-    """Undrain the node; return whether that worked."""
+def _undrain(environ: Mapping[str, str], log: Logger) -> None:
     log.info("The node is drained: it is undrained.")
     try:
         with intent.exclusive(environ, 0.0, log.info):
             drainage.command(environ, log, "--drain=false")
     except NodeError as error:
         log.warning(str(error))
-        return False
-    return True
 
 
 def _tell(environ: Mapping[str, str], options: Settings, log: Logger) -> None:

@@ -95,7 +95,7 @@ class Api:
             )
         except requests.RequestException as error:
             raise ApiError(f"{self.url}{path} doesn't answer: {_reason(error)}") from error
-        if good and not answer.ok:
+        if good and not 200 <= answer.status_code <= 299:
             kind = RefusedError if answer.status_code in {401, 403, 404} else ApiError
             raise kind(f"{path} answered {answer.status_code} {answer.reason}")
         return answer

@@ -79,6 +79,26 @@ class Memory:
             steps.pop(step, None)
         self._save()
 
+    def note_making(self, place: Database) -> None:
+        """Note, before it is made, that the database at `place` is ours: it may be cut off half made."""
+        self._data["making"] = place
+        self._save()
+
+    def was_making(self, place: Database) -> bool:
+        """Return whether the database at `place` was to be made from here."""
+        return self._data.get("making") == place
+
+    def may_be_of(self, place: Database) -> bool:
+        """Return whether nothing was configured here for a database at another place."""
+        known = self._data.get("database")
+        return not isinstance(known, dict) or place.items() <= known.items()
+
+    def note_files(self) -> None:
+        """Take the instance's files as they are now for the known ones: a server may write to them when it starts."""
+        if self._data.get("files") is not None:
+            self._data["files"] = _files_digest(self._environ)
+            self._save()
+
     def is_of_schema(self, version: str) -> bool:
         """Return whether the schema was brought to `version` from this container."""
         return self._data.get("schema") == version

@@ -1,5 +1,6 @@
 """Run a command of Octopus.Server: its output in our log, a time limit, and no secret in its environment."""
 
+import contextlib
 import os
 import selectors
 import signal
@@ -17,15 +18,18 @@ from entrypoint.structured import Logger
 
 
 TAIL = 20  # lines of output that go into the error
+KEPT = 200  # lines that may tell why
 END_SECONDS = 30.0  # between TERM and KILL
 TICK_SECONDS = 10.0
+POLL_SECONDS = 0.1  # where the kernel can't tell that a process has ended
 
 
 class CommandError(NodeError):
-    """A command failed or timed out; `output` is the end of what it printed."""
+    """A command failed or timed out; `output` is the end of what it printed, of which the last lines are told."""
 
     def __init__(self, sentence: str, output: str) -> None:
-        super().__init__(ExitCode.COMMAND, f"{sentence}\n{output}" if output else sentence)
+        tail = "\n".join(output.splitlines()[-TAIL:])
+        super().__init__(ExitCode.COMMAND, f"{sentence}\n{tail}" if tail else sentence)
         self.output = output
 
 
@@ -121,7 +125,7 @@ class _Output:
     def __init__(self, process: subprocess.Popen[bytes], log: Logger | None) -> None:
         self._process = process
         self._log = log
-        self._lines: deque[str] = deque(maxlen=TAIL)
+        self._lines: deque[str] = deque(maxlen=KEPT)
         self._rest = b""
 
     def tail(self) -> str:
@@ -138,9 +142,14 @@ class _Output:
             raise TypeError("the command was started without a pipe")
         os.set_blocking(pipe.fileno(), False)
         next_tick = time.monotonic() + TICK_SECONDS
-        with selectors.DefaultSelector() as selector, open(os.pidfd_open(self._process.pid)) as end:
+        with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
             selector.register(pipe, selectors.EVENT_READ)
-            selector.register(end, selectors.EVENT_READ)
+            try:
+                end = stack.enter_context(open(os.pidfd_open(self._process.pid)))
+                selector.register(end, selectors.EVENT_READ)
+                longest = TICK_SECONDS
+            except OSError:  # a kernel before 5.3
+                longest = POLL_SECONDS
             while self._process.poll() is None:
                 now = time.monotonic()
                 if now >= deadline:
@@ -150,7 +159,7 @@ class _Output:
                 if now >= next_tick:
                     tick()
                     next_tick = now + TICK_SECONDS
-                selector.select(min(deadline, next_tick) - now)
+                selector.select(min(deadline - now, next_tick - now, longest))
                 if pipe in selector.get_map() and not self._read(pipe.fileno()):
                     selector.unregister(pipe)
         self._read(pipe.fileno())

@@ -42,5 +42,9 @@ def parse(text: str | None) -> Version | None:
 
 
 def find(text: str) -> Version | None:
-    """Return the first version that stands in `text`, as a command printed it; None if there is none."""
-    return next((version for word in text.split() if (version := parse(word)) is not None), None)
+    """Return the version that stands in `text`, as a command printed it; None if there is none.
+
+    One that begins with a year is Octopus's; another (.NET's, an address) is only taken if there is no such.
+    """
+    words = re.findall(r"(?<![\w.])\d+(?:\.\d+){2,3}(?:-[0-9A-Za-z.-]*[0-9A-Za-z])?", text)
+    return parse(next((word for word in words if word.startswith("20")), words[0] if words else None))

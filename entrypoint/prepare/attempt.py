@@ -10,16 +10,20 @@ from contextlib import contextmanager
 
 import pyodbc
 
-from entrypoint.octopus import tables
+from entrypoint.octopus import nodes, tables
 from entrypoint.octopus.runner import CommandError
 from entrypoint.octopus.tables import EMPTY
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.verdicts import classify
 from entrypoint.sqlserver.wait import Ready
 
 from . import importing, instance, others, plan, refusals, situation
 from .context import Context, wait_for_sql
 from .guard import Guard, LostError
 from .plan import GUARDED, Command, Situation
+
+
+LOCKED = 1222  # SQL Server's error for a table that somebody else has locked
 
 
 class Attempt:
@@ -31,6 +35,7 @@ class Attempt:
         self.done: set[str] = set()
         self._guard: Guard | None = None  # while it is held
         self._key: str | None = None
+        self._watch = nodes.Watch()
         self._believed: bool | None = None  # whether the memory was, at the first look
 
     def run(self) -> None:
@@ -42,7 +47,14 @@ class Attempt:
                 found = self._agree_on_schema(found)
             self._configure(found)
         except (ConnectError, pyodbc.Error) as error:
-            raise LostError(describe(error, self.context.settings.db_connection_string.password)) from error
+            raise self._lost(error) from error
+
+    def _lost(self, error: ConnectError | pyodbc.Error) -> LostError:
+        reason = describe(error, self.context.settings.db_connection_string.password)
+        if isinstance(error, pyodbc.Error) and classify(error).number == LOCKED:
+            self.context.progress.doing("waiting for another node to finish upgrading the schema")
+            reason = "its tables are locked, probably by another node that upgrades the schema"
+        return LostError(reason)
 
     def _look(self) -> Situation:
         """Return the situation as it is now. Raise NodeError (11, 14) if the database must not be touched."""
@@ -50,17 +62,23 @@ class Attempt:
         if self.ready.connection is None:
             self.ready = wait_for_sql(context.settings, context.progress, context.log)
         installed = EMPTY if self.ready.connection is None else tables.look(self.ready.connection)
-        refusals.check(installed, context.version, context.settings.db_connection_string)
+        if installed.is_foreign and self._guard is None:
+            # it may be ours, half made: what is there is known for sure under the lock
+            with self._held() as found:
+                return found
+        refusals.check(installed, context)
         found = situation.find(self.ready.connection, installed, context)
         if self._believed is None:
             self._believed = found.believed
         # what this attempt itself remembers meanwhile doesn't make the memory an old one
         return dataclasses.replace(found, believed=self._believed)
 
-    def _others_alive(self) -> list[str]:
+    def _others_alive(self) -> tuple[list[str], float]:
+        """Return who else is alive, and how many seconds it takes to be sure of the rest."""
         if self.ready.connection is None:
-            return []
-        return tables.other_nodes_alive(self.ready.connection, self.context.settings.octopus_server_node_name)
+            return [], 0.0
+        name = self.context.settings.octopus_server_node_name
+        return self._watch.alive(nodes.others(self.ready.connection, name))
 
     @contextmanager
     def _held(self) -> Iterator[Situation]:
@@ -70,8 +88,8 @@ class Attempt:
         try:
             with context.progress.step("guard"):
                 guard.acquire(context.deadline, context.progress.doing)
+                self._guard = guard
                 found = self._look()
-            self._guard = guard
             yield found
         finally:
             self._guard = None
@@ -84,7 +102,7 @@ class Attempt:
             with self.context.progress.step("guard"):
                 found = others.wait(self.context, found, self._look, self._others_alive)
             with self._held() as found:
-                if found.is_new or (found.is_older and not self._others_alive()):
+                if found.is_new or (found.is_older and self._others_alive() == ([], 0.0)):
                     try:
                         self._make_schema(found)
                     except CommandError as error:
@@ -98,6 +116,8 @@ class Attempt:
     def _make_schema(self, found: Situation) -> None:
         if not found.is_finished:
             importing.expect(self.context)
+        if found.is_new:
+            self.context.memory.note_making(situation.place(self.context))
         self._run(command for command in self._commands(found) if command.verb != "node")
         importing.run_if_due(self.context, tick=self._tick)
 
@@ -127,6 +147,8 @@ class Attempt:
                 self._run_one(command)
             if command.digest is not None:
                 self.context.memory.remember(command.verb, command.digest, self._identity())
+            if command.verb == "database" and "--create" in command.options:
+                self._see_that_it_was_made()
             if command.verb == "database" and command.digest is not None:
                 self.context.memory.remember_schema(self.context.version.text)
 
@@ -139,6 +161,14 @@ class Attempt:
             instance.configure(context.environ, command.verb, command.options, context.log, self._tick)
         if command.digest is not None:  # an upgrade that is refused registers anew when it is tried again
             self.done.add(command.verb)
+
+    def _see_that_it_was_made(self) -> None:
+        """Bring the schema up where `--create` left a database that was there, but empty, as it was."""
+        self._identity()
+        if self.ready.connection is not None and not tables.look(self.ready.connection).has_schema:
+            context = self.context
+            with context.progress.step("commands"):
+                instance.configure(context.environ, "database", ["--upgrade"], context.log, self._tick)
 
     def _tick(self) -> None:
         if self._guard is not None:

@@ -71,6 +71,7 @@ class Guard:
         try:
             connection = connect(self._where, database=database)
             self._held.append((connection, resource))
+            connection.timeout = int(SLICE_SECONDS) + QUERY_SECONDS
             while not _get(connection, resource, patience):
                 now = time.monotonic()
                 if now >= deadline:

@@ -36,7 +36,7 @@ def master_key(environ: Mapping[str, str], log: Logger) -> str | None:
     try:
         told = runner.run(
             environ,
-            commandline.server(environ, "show-master-key"),
+            commandline.server(environ, "show-master-key", "--console"),
             "show-master-key",
             log,
             seconds=ASK_SECONDS,

@@ -60,7 +60,7 @@ def _draw(environ: Mapping[str, str], log: Logger) -> str:
         server = " ".join(paths.server_command(environ) or [])
         log.warning(
             "A master key was drawn for the new database. Without it the database's secrets are lost: save what "
-            f"`{server} show-master-key --instance={paths.INSTANCE}` prints, or mount a volume on {folder}."
+            f"`{server} show-master-key --console --instance={paths.INSTANCE}` prints, or mount a volume on {folder}."
         )
         return key
     try:

@@ -16,11 +16,12 @@ LOOK_SECONDS = 1.0
 TELL_SECONDS = 30.0
 PAUSE_SECONDS = (2.0, 30.0)  # before a refused upgrade is tried again: the first time, and at most
 # what the server says of other nodes isn't published word for word (OctopusDeploy issue 8241)
-_REFUSAL = re.compile(r"\bnodes?\b.*\b(running|alive|online|active|stopped|shut ?down)", re.IGNORECASE)
+_NODES = re.compile(r"\b(nodes?|servers)\b", re.IGNORECASE)
+_ALIVE = re.compile(r"\b(running|alive|online|active|in use|stop(ped)?|shut(ting)? ?down|other)\b", re.IGNORECASE)
 
 
 def wait(
-    context: Context, found: Situation, look: Callable[[], Situation], alive: Callable[[], list[str]]
+    context: Context, found: Situation, look: Callable[[], Situation], alive: Callable[[], tuple[list[str], float]]
 ) -> Situation:
     """Return the situation as soon as no other node is alive, or nothing has to be upgraded any more.
 
@@ -29,11 +30,14 @@ def wait(
     begun = time.monotonic()
     told: list[str] = []
     when = 0.0
-    while found.is_older and (names := alive()):
+    while found.is_older:
+        names, unsure = alive()
         now = time.monotonic()
-        if now >= context.deadline:
+        if not names and unsure <= 0:
+            break
+        if names and now >= context.deadline:
             raise _too_late(names, context, now - begun)
-        if names != told or now - when >= TELL_SECONDS:
+        if names and (names != told or now - when >= TELL_SECONDS):
             told, when = names, now
             _tell(context, names, begun)
         time.sleep(LOOK_SECONDS)
@@ -61,7 +65,8 @@ def _too_late(names: list[str], context: Context, seconds: float) -> NodeError:
 
 def check_refusal(error: CommandError, context: Context) -> None:
     """Return if the server refused the upgrade because of other nodes, and there is time left; raise `error` if not."""
-    refused = any(_REFUSAL.search(line) and "PASS" not in line for line in error.output.splitlines())
+    lines = [line for line in error.output.splitlines() if "PASS" not in line]
+    refused = any(_NODES.search(line) and _ALIVE.search(line) for line in lines)
     if not refused:
         raise error
     if time.monotonic() >= context.deadline:

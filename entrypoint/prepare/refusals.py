@@ -3,13 +3,15 @@
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus.tables import Installed
-from entrypoint.octopus.version import Version
-from entrypoint.sqlserver.connection_string import ConnectionString
+
+from . import situation
+from .context import Context
 
 
-def check(installed: Installed, own: Version, where: ConnectionString) -> None:
-    """Raise NodeError if the database is another application's (11), or of a newer version than `own` (14)."""
-    if installed.is_foreign:
+def check(installed: Installed, context: Context) -> None:
+    """Raise NodeError if the database is another application's (11), or of a newer version than this server (14)."""
+    where, own = context.settings.db_connection_string, context.version
+    if installed.is_foreign and not context.memory.was_making(situation.place(context)):
         raise NodeError(
             ExitCode.SETTINGS,
             f"The database {where.database} on {where.address} has tables, but not Octopus's: it is another "

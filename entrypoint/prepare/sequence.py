@@ -14,6 +14,9 @@ from .guard import LostError
 from .progress import Progress
 
 
+PAUSE_SECONDS = 1.0  # before what SQL Server wouldn't answer is asked again
+
+
 def prepare(environ: Mapping[str, str], log: Logger, hide: Callable[[str], None]) -> None:
     """Configure the node from `environ` (the whole one). Raise the NodeError that says why it can't be.
 
@@ -36,7 +39,8 @@ def prepare(environ: Mapping[str, str], log: Logger, hide: Callable[[str], None]
         try:
             return attempt.run()
         except LostError as error:
-            if attempt.done:
+            if attempt.done or time.monotonic() >= context.deadline:
                 raise
-            log.warning(f"{error} It is waited for again: nothing was changed yet.")
+            log.warning(f"{error} It is tried again: nothing was changed yet.")
+            time.sleep(PAUSE_SECONDS)
         ready = wait_for_sql(options, progress, log)

@@ -27,6 +27,12 @@ def identity(created: datetime.datetime | None, where: ConnectionString) -> dict
     return {"server": where.address, "name": where.database, "created": str(created)}
 
 
+def place(context: Context) -> dict[str, str]:
+    """Return where the database is, whether it is there or not."""
+    where = context.settings.db_connection_string
+    return {"server": where.address, "name": where.database}
+
+
 def find(connection: pyodbc.Connection | None, installed: Installed, context: Context) -> Situation:
     """Return the situation in which this server finds the database."""
     has_users = has_admin = None
@@ -63,7 +69,10 @@ def master_key(context: Context, found: Situation) -> str | None:
         context.environ,
         context.settings.master_key,
         has_schema=not found.is_new,
-        ask_instance=lambda: instance.master_key(context.environ, context.log),
+        # an instance that was made for another database has another key
+        ask_instance=lambda: (
+            instance.master_key(context.environ, context.log) if context.memory.may_be_of(place(context)) else None
+        ),
         log=context.log,
     )
     context.hide(key)

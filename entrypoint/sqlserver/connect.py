@@ -17,6 +17,10 @@ _TAIL = re.compile(r"\s*\(-?\d+\)(?: \(SQL\w+\))?")
 _LONGEST = 300  # characters of a driver's text
 
 
+QUERY_SECONDS = 15  # for an answer; 0: for ever
+LOCK_MILLISECONDS = 5000  # for a table that somebody has locked: then error 1222
+
+
 class ConnectError(Exception):
     """No connection: `verdict` says what that means, `text` is what the driver said, without the password."""
 
@@ -31,7 +35,7 @@ def connect(
     *,
     database: str | None = None,
     login_timeout: int | None = None,
-    query_timeout: int = 0,
+    query_timeout: int = QUERY_SECONDS,
 ) -> pyodbc.Connection:
     """Return a new connection in autocommit mode, to `database` if it is given in place of the string's own.
 
@@ -46,8 +50,9 @@ def connect(
     except pyodbc.Error as error:
         # `from None`: a driver may quote the connection string
         raise ConnectError(classify(error), describe(error, connection_string.password)) from None
-    if query_timeout:
-        connection.timeout = query_timeout
+    connection.timeout = query_timeout
+    # a migration locks tables, the catalogue's included, for as long as it takes: we don't queue up behind it
+    connection.execute(f"SET LOCK_TIMEOUT {LOCK_MILLISECONDS}")
     return connection
 
 

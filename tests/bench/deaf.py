@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import machine
+from . import image, machine
 from .figures import Effort, Figure, Row, median
 from .namespaces import OCTO_NODE, Namespace
 
@@ -23,7 +23,6 @@ if __name__ == '__main__':
     sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])
     sys.exit(main())
 """
-LIGHT = f"import sys; sys.path.insert(0, {str(machine.ROOT)!r}); from entrypoint.__main__ import main; sys.exit(main())"
 PYTHON = "bare Python, -I -S, that blocks"
 _SEEN = re.compile(rb"^Sig(?:Blk|Cgt):\t([0-9a-f]+)$", re.MULTILINE)
 _SIGTIMEDWAIT = {"x86_64": b"128", "aarch64": b"137"}.get(os.uname().machine, b"-")
@@ -33,12 +32,12 @@ _TERM = 1 << (signal.SIGTERM - 1)
 def rows(effort: Effort) -> list[Row]:
     """Return the deaf window of each way to start octo-node, beside its peers'."""
     with tempfile.TemporaryDirectory(prefix="octo-node-bench-") as folder:
-        script = Path(folder, "octo-node")
+        script = Path(folder, "script")
         script.write_text(SCRIPT)
         ours = {
             "`python -m entrypoint run`": (*OCTO_NODE, "run"),
             "the console script": (sys.executable, str(script), "run"),
-            "`python -I -S -c`": (*machine.BARE, "-c", LIGHT, "run"),
+            "the image's launcher": (*image.command(sys.executable, Path(folder)), "run"),
         }
         peers = {PYTHON: (*machine.BARE, "-c", BLOCK), "tini": ("tini", "--", "sleep", "1000")}
         there = {name: command for name, command in peers.items() if name == PYTHON or machine.peer(name)}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import machine
+from . import image, machine
 from .figures import Effort, Figure, Row
 from .site import free_port
 
@@ -24,6 +24,12 @@ ONE_LINER = (  # the liveness probe that Octopus's own documentation gives, but 
     '/usr/bin/test "$response" -le 299 || /usr/bin/test "$response" -eq 418'
 )
 BARE = ("-I", "-S", "-c", "pass")
+LIMITS = (0.65, 0.7, 1.1)  # CPU and wall of the one-liner's, CPU of bare Python's
+FORMS = (
+    ("pyc", "one probe, probe.pyc by path", LIMITS),
+    ("py", "one probe, probe.py by path", None),
+    ("launcher", "one probe, the image's launcher", LIMITS),
+)
 WARM_UP = 5
 Cost = tuple[float, float]  # CPU and wall, in seconds
 
@@ -45,14 +51,19 @@ def _probe_rows(name: str, python: str, rounds: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="octo-node-bench-") as folder:
         compiled = f"{folder}/probe.pyc"
         _compile(python, compiled)
-        costs = _measure(python, compiled, rounds)
+        forms = {
+            "pyc": (python, "-I", "-S", compiled, "liveness"),
+            "py": (python, "-I", "-S", str(SOURCE), "liveness"),
+            "launcher": (*image.command(python, Path(folder)), "probe", "liveness"),
+            "bare": (python, *BARE),
+        }
+        costs = _measure(forms, rounds)
     theirs, bare = costs.get("one-liner"), costs["bare"]
     cpu, wall = (_cpu(theirs), _wall(theirs)) if theirs else (None, None)
-    one_liner, python_bare = "bash + curl one-liner", f"Python {name}, -I -S -c pass"
+    one_liner, python_bare = "bash + curl one-liner", f"bare Python {name}"
     found = []
-    for form, limits in (("pyc", (0.65, 0.7, 1.1)), ("py", None)):
+    for form, what, limits in FORMS:
         ours = costs[form]
-        what = f"one probe, {form}, Python {name}"
         found += [
             _row(f"{what}: CPU", (_cpu(ours), one_liner, cpu), limits and limits[0]),
             _row(f"{what}: wall", (_wall(ours), one_liner, wall), limits and limits[1]),
@@ -76,13 +87,9 @@ def _compile(python: str, target: str) -> None:
         subprocess.run([python, "-I", "-c", code, str(SOURCE), target], check=True)
 
 
-def _measure(python: str, compiled: str, rounds: int) -> dict[str, list[Cost]]:
+def _measure(forms: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[Cost]]:
     port = free_port()
-    commands: dict[str, Sequence[str]] = {
-        "pyc": (python, "-I", "-S", compiled, "liveness"),
-        "py": (python, "-I", "-S", str(SOURCE), "liveness"),
-        "bare": (python, *BARE),
-    }
+    commands = dict(forms)
     bash = machine.peer("bash")
     if bash and machine.peer("curl"):
         commands["one-liner"] = (bash, "-c", ONE_LINER.format(port=port))

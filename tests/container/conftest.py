@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from container import engine, images
 from container.containers import Sql, unique
 

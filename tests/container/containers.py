@@ -7,9 +7,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from processes import wait_until
-
 from container.engine import ask, docker
+from processes import wait_until
 
 
 PASSWORD = "Passw0rd!"
@@ -20,11 +19,11 @@ _serial = itertools.count(1)
 # asks the API from inside the container: the network is private
 _ASK = """
 import json, sys, urllib.request
-path, body = sys.argv[1:]
-headers = {"X-Octopus-ApiKey": "%s", "Content-Type": "application/json"}
+path, body, key = sys.argv[1:]
+headers = {"X-Octopus-ApiKey": key, "Content-Type": "application/json"}
 request = urllib.request.Request("http://127.0.0.1:8080" + path, body.encode() or None, headers)
 print(urllib.request.urlopen(request, timeout=10).read().decode())
-""" % API_KEY
+"""
 
 
 def unique(what: str) -> str:
@@ -38,11 +37,15 @@ class Sql:
     def __init__(self, image: str, network: str) -> None:
         self.name = unique("db")
         docker("run", "--detach", "--name", self.name, "--network", network, "--network-alias", "db", image)
+        wait_until(lambda: self._sqlcmd("SELECT 1", check=False).returncode == 0, what="SQL Server takes logins")
 
-    def query(self, statement: str) -> list[str]:
-        """Return the rows of a statement, a line each."""
-        sqlcmd = ["/opt/mssql-tools18/bin/sqlcmd", "-U", "sa", "-P", PASSWORD]
-        return docker("exec", self.name, *sqlcmd, "-Q", f"USE {DATABASE}; {statement}").stdout.splitlines()
+    def _sqlcmd(self, statement: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        tool = ["/opt/mssql-tools18/bin/sqlcmd", "-U", "sa", "-P", PASSWORD]
+        return docker("exec", self.name, *tool, "-Q", statement, check=check)
+
+    def query(self, table: str, columns: str) -> list[str]:
+        """Return columns of a table of Octopus's, a line each."""
+        return self._sqlcmd(f"SELECT {columns} FROM {DATABASE}.dbo.{table}").stdout.splitlines()
 
     def close(self) -> None:
         """Take it away."""
@@ -141,7 +144,7 @@ class Node:
     def api(self, path: str, body: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - JSON
         """Return the server's answer to a question, or to what is posted."""
         text = "" if body is None else json.dumps(body)
-        return json.loads(self.execute("python3", "-c", _ASK, path, text))
+        return json.loads(self.execute("python3", "-c", _ASK, path, text, API_KEY))
 
     def task(self, **arguments: object) -> str:
         """Queue a task, wait until it runs, return its id."""

@@ -27,8 +27,9 @@ def is_required() -> bool:
 
 def docker(*arguments: str, check: bool = True, seconds: float = 300, **more: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 - subprocess's
     """Run a docker command and return what came of it, both outputs in `stdout`; AssertionError if it fails."""
+    command = ["docker", *arguments]
     done = subprocess.run(
-        ["docker", *arguments],
+        command,
         **{"stdin": subprocess.DEVNULL} | more,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

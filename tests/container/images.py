@@ -10,9 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from processes import ROOT
-
 from container.engine import docker
+from processes import ROOT
 
 
 PACKAGES = (
@@ -41,14 +40,12 @@ def debian() -> str:
 def _bootstrap() -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         root = Path(folder) / "root"
-        subprocess.run(
-            ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm", str(root)],
-            check=True,
-            stdout=sys.stderr,
-        )
+        bootstrap = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm", str(root)]
+        subprocess.run(bootstrap, check=True, stdout=sys.stderr)
         archive = Path(folder) / "root.tar"
         leave_out = ["--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*"]
-        subprocess.run(["tar", "-C", str(root), *leave_out, "-cf", str(archive), "."], check=True)
+        pack = ["tar", "-C", str(root), *leave_out, "-cf", str(archive), "."]
+        subprocess.run(pack, check=True)
         path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         docker("import", "--change", path, str(archive), DEBIAN)
 

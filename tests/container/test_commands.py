@@ -2,11 +2,11 @@
 
 import os
 import pty
+import select
 import subprocess
 import time
 
 import pytest
-
 from container.containers import Node, unique
 from container.engine import docker
 
@@ -40,16 +40,20 @@ def test_command(image: str) -> None:
 
 def test_terminal(image: str) -> None:
     """`docker run -it IMAGE bash` gives a shell with job control, and its exit code."""
+    name = unique("terminal")
     ours, theirs = pty.openpty()
-    command = ["docker", "run", "--rm", "-it", image, "bash", "--norc"]
+    command = ["docker", "run", "--rm", "-it", "--name", name, image, "bash", "--norc"]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    said = _talk(ours, "$ ")
-    os.write(ours, b"sleep 60 & jobs; kill %1; echo answer $((6*7))\n")
-    said += _talk(ours, "answer 42")
-    os.write(ours, b"exit 3\n")
-    assert process.wait(30) == 3
-    os.close(ours)
+    try:
+        said = _talk(ours, "# ")
+        os.write(ours, b"sleep 60 & jobs; kill %1; echo answer $((6*7))\n")
+        said += _talk(ours, "answer 42")
+        os.write(ours, b"exit 3\n")
+        assert process.wait(30) == 3
+    finally:
+        docker("rm", "--force", name, check=False)
+        os.close(ours)
     assert "[1]+" in said
     assert "no job control" not in said
 
@@ -59,7 +63,8 @@ def _talk(terminal: int, until: str) -> str:
     said, deadline = "", time.monotonic() + 30
     while until not in said:
         assert time.monotonic() < deadline, said
-        said += os.read(terminal, 4096).decode(errors="replace")
+        if select.select([terminal], [], [], 0.1)[0]:
+            said += os.read(terminal, 4096).decode(errors="replace")
     return said
 
 

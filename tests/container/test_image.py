@@ -5,11 +5,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from processes import ROOT
-
 from container import images
 from container.containers import PASSWORD, Node, Sql
 from container.engine import ask, docker
+from processes import ROOT
 
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the images
@@ -21,7 +20,8 @@ import sys
 sys.path.insert(0, "/opt/octo-node/packages")
 import os, ssl, psutil, pyodbc, requests, structlog, tenacity
 login = "SERVER=%s;UID=sa;PWD={PASSWORD};" % sys.argv[1]
-print(pyodbc.drivers(), pyodbc.connect("DRIVER={{%s}};" % pyodbc.drivers()[0] + login).execute("SELECT 6*7").fetchone()[0])
+found = pyodbc.connect("DRIVER={{%s}};" % pyodbc.drivers()[0] + login).execute("SELECT 6*7").fetchone()
+print(pyodbc.drivers(), found[0])
 """
 FREETDS = "db;PORT=1433;TDS_Version=7.4"
 MICROSOFT = "tcp:db,1433;Encrypt=no"
@@ -73,14 +73,16 @@ def test_size(image: str) -> None:
 
 def test_configuration(image: str) -> None:
     """Entrypoint, command, healthcheck and stop signal are ours; folder, ports and volumes are the base's."""
-    config, base = (json.loads(ask("inspect", "--format", "{{json .Config}}", each)) for each in (image, images.OCTOPUS))
+    config, base = (
+        json.loads(ask("inspect", "--format", "{{json .Config}}", each)) for each in (image, images.OCTOPUS)
+    )
     assert config["Entrypoint"] == ["octo-node"]
     assert config["Cmd"] == ["run"]
     assert config["StopSignal"] == "SIGTERM"
     assert config["Healthcheck"]["Test"] == ["CMD", "octo-node", "probe", "liveness"]
     assert config["Labels"]["org.opencontainers.image.base.name"] == images.OCTOPUS
     for kept in ("Env", "WorkingDir", "User", "ExposedPorts", "Volumes"):
-        assert config[kept] == base[kept]
+        assert config.get(kept) == base.get(kept)
 
 
 def test_last_stage_only_copies() -> None:
@@ -117,7 +119,11 @@ def hostile(image: str, network: str) -> Iterator[Node]:
     """Give a node in whose environment everything leads astray."""
     names = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "LD_LIBRARY_PATH", "ODBCINSTINI", "ODBCINI", "TMPDIR")
     with Node(image, network, ("--workdir", "/proc"), **dict.fromkeys(names, "/nowhere")) as node:
-        node.environ |= {"PYTHONHOME": "", "PYTHONPATH": "", "TMPDIR": ""}  # the stand-in is Python, and needs them unset
+        node.environ |= {
+            "PYTHONHOME": "",
+            "PYTHONPATH": "",
+            "TMPDIR": "",
+        }  # the stand-in is Python, and needs them unset
         yield node
 
 

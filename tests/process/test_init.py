@@ -254,7 +254,7 @@ def test_what_is_not_there_is_127(mode: Mode) -> None:
     assert (done.returncode, done.stderr) == (127, "octo-node: no-such-command: No such file or directory.\n")
 
 
-def test_a_file_on_the_path_list_is_no_folder() -> None:
+def test_a_file_in_path_is_passed_over() -> None:
     """A file in PATH, where folders belong, doesn't turn `not found` into something else."""
     done = Mode("process 1").run("init", "--", "no-such-command", env={"PATH": "/usr/bin:/bin:/etc/passwd"})
     assert done.returncode == 127

@@ -437,17 +437,19 @@ def test_an_earlier_state_is_forgotten(node: Scripted) -> None:
 
 def test_a_run_folder_that_cannot_be_written(node: Scripted) -> None:
     """Where the run folder can't be made, the state is kept in a folder of its own in /tmp, and readers find it."""
-    fallback = Path(f"/tmp/octo-node-{os.getuid()}")
+    user = 100_000 + os.getpid()  # one that no other node on this machine has
+    node.run_dir = Path(f"/tmp/octo-node-{user}")
     (node.folder / "file").touch()
     node.environment["OCTO_NODE_RUN_DIR"] = str(node.folder / "file" / "run")
-    node.run_dir = fallback
     try:
-        node.start("process 1", DOOR).wait_phase("up")
-        assert fallback.stat().st_mode & 0o777 == 0o700
-        assert node.verb("status").stdout.startswith("the node is up")
+        node.start("process 1", ("unshare", f"--map-user={user}", *DOOR)).wait_phase("up")
+        assert node.run_dir.stat().st_mode & 0o777 == 0o700
+        beside = ["nsenter", "-t", str(node.pid), "-U", "--preserve-credentials", "-p", "-m"]
+        done = subprocess.run([*beside, *OCTO_NODE, "status"], env=node.environment, capture_output=True, check=True)
+        assert done.stdout.startswith(b"the node is up")
         assert node.terminate() == 143
     finally:
-        shutil.rmtree(fallback, ignore_errors=True)
+        shutil.rmtree(node.run_dir, ignore_errors=True)
 
 
 def test_log_lines_are_json_where_that_is_asked_for(node: Scripted) -> None:

@@ -3,14 +3,14 @@
 ARG BASE
 FROM ${BASE}
 RUN groupadd --gid 999 octopus && useradd --uid 999 --gid 999 --create-home octopus \
-    && mkdir /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /masterKey /etc/octopus
+    && mkdir /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /etc/octopus
 COPY standin /standin/standin
 COPY container/images/sqlcmd.py /opt/mssql-tools18/bin/sqlcmd
-RUN chmod 755 /opt/mssql-tools18/bin/sqlcmd \
+RUN chmod 755 /opt/mssql-tools18/bin/sqlcmd && ln -s /usr/lib/*/odbc/libtdsodbc.so /standin \
     && PYTHONPATH=/standin python3 -c "from standin.octopus.install import install; install('/Octopus')" \
     && printf '#!/bin/bash\necho "the official entrypoint was started"; exit 99\n' >/Octopus/install.sh \
     && chmod 755 /Octopus/install.sh && python3 -m compileall -q /standin
-ENV ACCEPT_EULA=N LANG=C.UTF-8 OCTOPUS_INSTANCE=OctopusServer
+ENV ACCEPT_EULA=N LANG=C.UTF-8 STANDIN_OCTOPUS_DRIVER=/standin/libtdsodbc.so OCTOPUS_INSTANCE=OctopusServer
 WORKDIR /Octopus
 EXPOSE 8080 443 10943 8443
 VOLUME ["/import", "/repository", "/artifacts", "/taskLogs", "/cache", "/eventExports", "/diagnostics"]
