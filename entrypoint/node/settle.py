@@ -53,7 +53,7 @@ def settle(environ: Mapping[str, str], log: Logger) -> None:
 
 def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
     executable = (paths.server_command(environ) or [""])[-1]
-    own = version.parse(Memory(environ).version(executable))
+    own = version.known(Memory(environ), executable)
     try:
         with connect(
             options.db_connection_string, login_timeout=LOGIN_SECONDS, query_timeout=LOGIN_SECONDS

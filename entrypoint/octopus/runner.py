@@ -49,20 +49,9 @@ def run(  # noqa: PLR0913 - what to run, where it is told, and three choices
     ended first. A TERM to us ends the command, then us (128 + its signal). Raise CommandError if the command fails
     or takes too long.
     """
-    parent = os.getpid()
     begun = time.monotonic()
     with _Stop() as stop:
-        try:
-            process = subprocess.Popen(
-                command,
-                env=handover.split(handover.whole(environ))[0],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                preexec_fn=lambda: prctl.die_with_parent(parent),  # noqa: PLW1509 - this process has one thread
-            )
-        except OSError as error:
-            raise CommandError(f"`{name}` can't be started: {error.strerror}.", "") from error
+        process = _start(environ, command, name)
         stop.watch(process)
         output = _Output(process, None if quiet else log.bind(command=name))
         try:
@@ -78,6 +67,21 @@ def run(  # noqa: PLR0913 - what to run, where it is told, and three choices
     if process.returncode != 0:
         raise CommandError(f"`{name}` failed with exit code {process.returncode}.", output.tail())
     return output.tail()
+
+
+def _start(environ: Mapping[str, str], command: Sequence[str], name: str) -> subprocess.Popen[bytes]:
+    parent = os.getpid()
+    try:
+        return subprocess.Popen(
+            command,
+            env=handover.split(handover.whole(environ))[0],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: prctl.die_with_parent(parent),  # noqa: PLW1509 - this process has one thread
+        )
+    except OSError as error:
+        raise CommandError(f"`{name}` can't be started: {error.strerror}.", "") from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,10 @@
 """Versions as Octopus numbers them: 2026.2.197, 2025.3.10568-hotfix.1 (SemVer 2 with years)."""
 
 import functools
+import os
 import re
+
+from .notes import Notes
 
 
 _FORM = re.compile(r"v?(\d+(?:\.\d+){1,3})(?:-([0-9A-Za-z.-]+))?(?:\+\S*)?")
@@ -48,3 +51,33 @@ def find(text: str) -> Version | None:
     """
     words = re.findall(r"(?<![\w.])\d+(?:\.\d+){2,3}(?:-[0-9A-Za-z.-]*[0-9A-Za-z])?", text)
     return parse(next((word for word in words if word.startswith("20")), words[0] if words else None))
+
+
+def known(notes: Notes, executable: str) -> Version | None:
+    """Return the version that `executable` was found to be; None if it changed since, or was never asked."""
+    note = notes.get("version")
+    same = isinstance(note, dict) and note.get("file") == _identity(executable)
+    return parse(str(note.get("text"))) if same and isinstance(note, dict) else None
+
+
+def remember(notes: Notes, executable: str, version: Version) -> None:
+    """Note the version of `executable`."""
+    notes.put("version", {"file": _identity(executable), "text": version.text})
+
+
+def _identity(path: str) -> list[int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_mtime_ns, status.st_size]
+
+
+def is_of_schema(notes: Notes, version: Version) -> bool:
+    """Return whether the schema was brought to `version` from this container."""
+    return notes.get("schema") == version.text
+
+
+def remember_schema(notes: Notes, version: Version) -> None:
+    """Note that the schema was brought to `version`, which the database itself tells only once a server has run."""
+    notes.put("schema", version.text)

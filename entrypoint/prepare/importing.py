@@ -13,20 +13,20 @@ from .context import Context
 
 SECONDS = 7200.0
 DEFAULT_PASSWORD = "blank"  # noqa: S105 - what the official image passes when IMPORT_PASSWORD isn't set
-_STEP = "import"
+_NOTE = "import"
 _DUE = "due"
 
 
 def expect(context: Context) -> None:
     """Note that the new database gets an import, so that a start cut off in between makes up for it."""
     if Path(paths.import_folder(context.environ), "metadata.json").is_file():
-        context.memory.remember(_STEP, _DUE, None)
+        context.memory.put(_NOTE, _DUE)
 
 
 def run_if_due(context: Context, tick: Callable[[], None]) -> None:
     """Run Octopus.Migrator if an import was noted, `tick` called meanwhile. Raise NodeError (16) if it fails."""
     environ, settings = context.environ, context.settings
-    if not context.memory.knows(_STEP, _DUE):
+    if context.memory.get(_NOTE) != _DUE:
         return
     migrator = Path(variables.value_or_default("OCTO_NODE_SERVER_DIR", environ), "Octopus.Migrator")
     if not migrator.is_file():
@@ -42,4 +42,4 @@ def run_if_due(context: Context, tick: Callable[[], None]) -> None:
     context.progress.doing("importing what is in /import")
     with context.progress.step("import"):
         runner.run(environ, command, "Octopus.Migrator import", context.log, seconds=SECONDS, tick=tick)
-    context.memory.forget(_STEP)
+    context.memory.put(_NOTE, None)

@@ -18,14 +18,14 @@ ASK_SECONDS = 120.0
 def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger) -> Version:
     """Return the version of this server; it is asked only once for each executable."""
     executable = (paths.server_command(environ) or ["Octopus.Server"])[-1]
-    known = version.parse(memory.version(executable))
+    known = version.known(memory, executable)
     if known is not None:
         return known
     told = runner.run(environ, commandline.server(environ, "version"), "version", log, seconds=ASK_SECONDS)
     found = version.find(told)
     if found is None:
         raise NodeError(ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {told}")
-    memory.remember_version(executable, found.text)
+    version.remember(memory, executable, found)
     return found
 
 

@@ -11,7 +11,7 @@ from .context import Context
 def check(installed: Installed, context: Context) -> None:
     """Raise NodeError if the database is another application's (11), or of a newer version than this server (14)."""
     where, own = context.settings.db_connection_string, context.version
-    if installed.is_foreign and not context.memory.was_making(situation.place(context)):
+    if installed.is_foreign and context.memory.get("making") != situation.place(context):
         raise NodeError(
             ExitCode.SETTINGS,
             f"The database {where.database} on {where.address} has tables, but not Octopus's: it is another "

@@ -39,7 +39,7 @@ def prepare(environ: Mapping[str, str], log: Logger, hide: Callable[[str], None]
         try:
             return attempt.run()
         except LostError as error:
-            if attempt.done or time.monotonic() >= context.deadline:
+            if attempt.execution.done or time.monotonic() >= context.deadline:
                 raise
             log.warning(f"{error} It is tried again: nothing was changed yet.")
             time.sleep(PAUSE_SECONDS)

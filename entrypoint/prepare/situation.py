@@ -6,7 +6,7 @@ import datetime
 import pyodbc
 
 from entrypoint import variables
-from entrypoint.octopus import tables
+from entrypoint.octopus import tables, version
 from entrypoint.octopus.commandline import Inputs
 from entrypoint.octopus.tables import Installed
 from entrypoint.sqlserver.connection_string import ConnectionString
@@ -54,7 +54,7 @@ def find(connection: pyodbc.Connection | None, installed: Installed, context: Co
 def _is_older(installed: Installed, context: Context, *, believed: bool) -> bool:
     if installed.newest is None:
         # a version that isn't told counts as older, unless this server brought the schema up from here
-        return not (believed and context.memory.is_of_schema(context.version.text))
+        return not (believed and version.is_of_schema(context.memory, context.version))
     return installed.newest < context.version
 
 

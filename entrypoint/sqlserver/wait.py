@@ -105,16 +105,14 @@ class _Wait:
         try:
             connection = connect(target, login_timeout=self._login_timeout())
         except ConnectError as error:
-            if not self._is_for_master(error.verdict):
+            # once is enough where the login itself may be wrong: each question is a login, and logins lock accounts
+            verdict = error.verdict
+            if not (verdict.kind is Kind.NO_DATABASE or (verdict.unsure and self._refusals == 0)):
                 raise
             ask_master(target, error, self._login_timeout())
             return Ready(None, database_exists=False, master_ok=True, connection_string=target)
         master_ok = may_use_master(target, self._login_timeout())
         return Ready(connection, database_exists=True, master_ok=master_ok, connection_string=target)
-
-    def _is_for_master(self, verdict: Verdict) -> bool:
-        # once is enough where the login itself may be wrong: each question is a login, and logins lock accounts
-        return verdict.kind is Kind.NO_DATABASE or (verdict.unsure and self._refusals == 0)
 
     def _reach(self) -> ConnectionString:
         """Return the connection string with its port, once something listens there."""

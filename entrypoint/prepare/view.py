@@ -1,0 +1,71 @@
+"""The database as this attempt sees it."""
+
+import dataclasses
+
+import pyodbc
+
+from entrypoint.octopus import nodes, tables
+from entrypoint.octopus.tables import EMPTY, Installed
+from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.verdicts import classify
+from entrypoint.sqlserver.wait import Ready
+
+from . import situation
+from .context import Context, wait_for_sql
+from .guard import LostError
+from .plan import Situation
+
+
+LOCKED = 1222  # SQL Server's error for a table that somebody else has locked
+
+
+class View:
+    """What is in the database; `ready` has the connection to it, if it exists."""
+
+    def __init__(self, context: Context, ready: Ready) -> None:
+        self.context = context
+        self.ready = ready
+        self._watch = nodes.Watch()
+        self._believed: bool | None = None  # whether the memory was, at the first look
+
+    def installed(self) -> Installed:
+        """Return what is in the database; it is looked for anew as long as there was none."""
+        context = self.context
+        if self.ready.connection is None:
+            self.ready = wait_for_sql(context.settings, context.progress, context.log)
+        return EMPTY if self.ready.connection is None else tables.look(self.ready.connection)
+
+    def situation(self, installed: Installed) -> Situation:
+        """Return the situation in which we find what is `installed`."""
+        found = situation.find(self.ready.connection, installed, self.context)
+        if self._believed is None:
+            self._believed = found.believed
+        # what this attempt itself remembers meanwhile doesn't make the memory an old one
+        return dataclasses.replace(found, believed=self._believed)
+
+    def others_alive(self) -> tuple[list[str], float]:
+        """Return who else is alive, and how many seconds it takes to be sure of the rest."""
+        if self.ready.connection is None:
+            return [], 0.0
+        name = self.context.settings.octopus_server_node_name
+        return self._watch.alive(nodes.others(self.ready.connection, name))
+
+    def identity(self) -> dict[str, str] | None:
+        """Return what tells the database from any other; None while there is none."""
+        created = None if self.ready.connection is None else tables.created(self.ready.connection)
+        return situation.identity(created, self.context.settings.db_connection_string)
+
+    def open_new(self) -> Installed:
+        """Connect to a database that was just made, and return what is in it."""
+        if self.ready.connection is None:
+            connection = connect(self.context.settings.db_connection_string)
+            self.ready = dataclasses.replace(self.ready, connection=connection)
+        return self.installed()
+
+    def lost(self, error: ConnectError | pyodbc.Error) -> LostError:
+        """Return what it means that a question failed with `error`."""
+        reason = describe(error, self.context.settings.db_connection_string.password)
+        if isinstance(error, pyodbc.Error) and classify(error).number == LOCKED:
+            self.context.progress.doing("waiting for another node to finish upgrading the schema")
+            reason = "its tables are locked, probably by another node that upgrades the schema"
+        return LostError(reason)
