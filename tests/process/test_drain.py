@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from node import DATABASE, Node
-from processes import OCTO_NODE, ROOT, enter, wait_until
+from processes import NAMESPACE, OCTO_NODE, ROOT, enter, wait_until
 from standin.sqlserver.testing import SqlServer
 
 
@@ -189,7 +189,7 @@ def test_not_a_node(tmp_path: Path) -> None:
     """Where no node runs there is nothing to drain, and nothing to undrain (21)."""
     with Node(tmp_path) as node:
         codes = [
-            subprocess.run([*OCTO_NODE, verb], env=node.environment, cwd=ROOT, check=False).returncode
+            subprocess.run([*NAMESPACE, *OCTO_NODE, verb], env=node.environment, cwd=ROOT, check=False).returncode
             for verb in ("drain", "undrain")
         ]
 
