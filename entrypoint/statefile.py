@@ -52,7 +52,7 @@ def make_folder(environ: "Mapping[str, str]") -> str | None:
 
 
 def _empty(folder: str) -> None:
-    probe = f"{folder}/.writable.{os.getpid()}"
+    probe = f"{folder}/.writable.{os.urandom(8).hex()}"
     number = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(number, bytes(_ROOM))  # an empty file fits on a full disk

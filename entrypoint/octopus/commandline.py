@@ -12,7 +12,7 @@ from entrypoint.settings import Settings
 
 
 COMMS_PORT = 10943
-# verbs in the order they are run, with the seconds each may take; a migration can take half an hour
+# the seconds each verb may take; a migration can take half an hour
 SECONDS = {
     "create-instance": 120.0,
     "database": 7200.0,

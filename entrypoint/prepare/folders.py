@@ -55,7 +55,8 @@ class _Answer:
 
 
 def _write(folder: str) -> str:
-    path = f"{folder}/.octo-node-{os.getpid()}"
+    # pids repeat: in the next container of this volume, and in others that share it
+    path = f"{folder}/.octo-node-{os.urandom(8).hex()}"
     try:
         os.makedirs(folder, exist_ok=True)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

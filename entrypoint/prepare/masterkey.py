@@ -76,7 +76,7 @@ def _draw(environ: Mapping[str, str], log: Logger) -> str:
 
 
 def _save(path: str, key: str) -> None:
-    temporary = f"{path}.{os.getpid()}"
+    temporary = f"{path}.{os.urandom(8).hex()}"
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
         file.write(key + "\n")
         file.flush()

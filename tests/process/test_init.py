@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -209,7 +210,7 @@ def test_term_ends_a_whole_pipeline(mode: Mode) -> None:
 def test_survivors_of_the_command_get_term(tmp_path: Path) -> None:
     """What the command leaves in its group is asked to end when it has ended, and its exit code is kept."""
     told, pid = tmp_path / "told", tmp_path / "pid"
-    survivor = f"{' '.join(PRINT_SIGNALS)} {told} & echo $! >{pid}; until grep -qs ready {told}; do :; done; exit 3"
+    survivor = f"{shlex.join(PRINT_SIGNALS)} {told} & echo $! >{pid}; until grep -qs ready {told}; do :; done; exit 3"
     done = subprocess.run([*OCTO_NODE, "init", "--", "sh", "-c", survivor], cwd=ROOT, timeout=60, check=False)
     try:
         assert done.returncode == 3

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,8 @@ from processes import OCTO_NODE, ROOT, arguments, children, enter, status, wait_
 
 PROGRAMS = ROOT / "tests" / "process" / "programs"
 DOOR = (sys.executable, str(PROGRAMS / "door.py"))
-PRINT_SIGNALS = f"{sys.executable} {PROGRAMS / 'print_signals.py'}"
+PRINT_SIGNALS = shlex.join([sys.executable, str(PROGRAMS / "print_signals.py")])
+ORPHANS = shlex.join([sys.executable, str(PROGRAMS / "orphans.py")])
 FOR_EVER = "exec sleep 1000"
 
 
@@ -344,7 +346,7 @@ def test_other_signals_reach_the_server(node: Scripted, mode: str) -> None:
 
 def test_orphans_are_adopted_and_reaped(node: Scripted, mode: str) -> None:
     """What loses its parent in a node becomes a child of octo-node, and leaves no zombie."""
-    node.script("server", f"{sys.executable} {PROGRAMS / 'orphans.py'} 50 1000 >told & exec sleep 1000")
+    node.script("server", f"{ORPHANS} 50 1000 >told & exec sleep 1000")
     up(node, mode).wait_told("done")
     pid = node.pid
     wait_until(lambda: len(children(pid)) == 51, what="the orphans are adopted")
@@ -382,9 +384,7 @@ def test_an_idle_node_sleeps(node: Scripted, mode: str) -> None:
 
 def test_a_full_stderr_stops_nobody(node: Scripted, mode: str) -> None:
     """A stderr that nobody reads doesn't keep process 1 from its work; what couldn't be said is counted."""
-    node.script(
-        "server", f"{sys.executable} {PROGRAMS / 'orphans.py'} 20 0 >told & trap 'exit 5' TERM; sleep 1000 & wait"
-    )
+    node.script("server", f"{ORPHANS} 20 0 >told & trap 'exit 5' TERM; sleep 1000 & wait")
     read, write = os.pipe()
     os.write(write, bytes(fcntl.fcntl(write, fcntl.F_GETPIPE_SZ)))
     node.start(mode, DOOR, stderr=write)
