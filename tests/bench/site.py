@@ -5,13 +5,14 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from standin.octopus.install import install
 from standin.sqlserver.testing import SqlServer
 
-from .namespaces import OCTO_NODE, Namespace, wait_for
+from .namespaces import OCTO_NODE, TAIL, Namespace, T, wait_for
 
 
 # EPOCHREALTIME is read without a process: the commands' own time is what lies between the two
@@ -103,7 +104,14 @@ class Site:
             node.check()
             return self.state("node").get("phase") == "up"
 
-        wait_for(is_up, "a node that is up")
+        self.wait_for(is_up, "a node that is up")
+
+    def wait_for(self, what: Callable[[], T | None], why: str) -> T:
+        """As `wait_for`, with the end of the node's log in the error."""
+        try:
+            return wait_for(what, why)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}. {self.log.read_text('utf-8', 'replace')[-TAIL:]}") from None
 
     def control(self, **keys: object) -> None:
         """Tell the stand-in Octopus.Server how to behave from now on."""

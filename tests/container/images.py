@@ -24,7 +24,7 @@ HARDENED = "octo-node-test/octopus:hardened"
 BARE = "octo-node-test/bare"
 SQL = "octo-node-test/sqlserver"
 NODE = "octo-node-test/node"
-FOLDER = ROOT / "tests" / "container" / "images"
+FOLDER = ROOT / "tests" / "container" / "dockerfiles"
 
 
 def debian() -> str:

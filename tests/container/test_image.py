@@ -131,9 +131,9 @@ def test_hardened(hardened: str, sql: Sql, network: str) -> None:
     """Over an image without shell and curl, as its user 1001:0, with a root that can't be written, a node comes up."""
     home = "/Octopus/.octopus/OctopusServer/Server"
     folders = ["/repository", "/artifacts", "/taskLogs", "/cache", "/eventExports", "/diagnostics", "/etc/octopus"]
-    mounts = [f"--tmpfs={folder}" for folder in (*folders, "/Octopus/.octopus", "/tmp")]
+    mounts = [f"--tmpfs={folder}:uid=1001,gid=0,mode=0700" for folder in (*folders, "/Octopus/.octopus")]
     more = {"OCTOPUS_SERVER_CONFIGURATION_DIRECTORY": home}
-    with Node(hardened, network, ("--read-only", "--cap-drop=ALL", *mounts), **more) as node:
+    with Node(hardened, network, ("--read-only", "--cap-drop=ALL", "--tmpfs=/tmp", *mounts), **more) as node:
         node.start().wait_up()
         assert docker("exec", node.name, "sh", "-c", "true", check=False).returncode != 0
         assert node.verb("probe", "readiness").stdout == "readiness: 200\n"

@@ -36,8 +36,9 @@ def test_read_only(image: str, network: str, sql: Sql) -> None:
 
 
 def test_no_capabilities(image: str, network: str, sql: Sql) -> None:
-    """A node comes up without any capability."""
-    with Node(image, network, ("--cap-drop=ALL", "--security-opt=no-new-privileges")) as node:
+    """A node comes up without any capability; root then can't write to /home/octopus, another user's."""
+    options = ("--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/home/octopus:mode=0700,uid=0")
+    with Node(image, network, options) as node:
         node.start().wait_up()
         assert node.stop() == 0, node.log
 

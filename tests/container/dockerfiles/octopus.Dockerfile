@@ -5,7 +5,7 @@ FROM ${BASE}
 RUN groupadd --gid 999 octopus && useradd --uid 999 --gid 999 --create-home octopus \
     && mkdir /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /etc/octopus
 COPY standin /standin/standin
-COPY container/images/sqlcmd.py /opt/mssql-tools18/bin/sqlcmd
+COPY container/dockerfiles/sqlcmd.py /opt/mssql-tools18/bin/sqlcmd
 RUN chmod 755 /opt/mssql-tools18/bin/sqlcmd && ln -s /usr/lib/*/odbc/libtdsodbc.so /standin \
     && PYTHONPATH=/standin python3 -c "from standin.octopus.install import install; install('/Octopus')" \
     && printf '#!/bin/bash\necho "the official entrypoint was started"; exit 99\n' >/Octopus/install.sh \

@@ -1,7 +1,7 @@
 # Stands for Microsoft's image of SQL Server.
 ARG OCTOPUS
 FROM ${OCTOPUS}
-COPY container/images/sqlserver.py /sqlserver.py
+COPY container/dockerfiles/sqlserver.py /sqlserver.py
 ENV PYTHONPATH=/standin
 VOLUME ["/var/opt/mssql"]
 HEALTHCHECK NONE

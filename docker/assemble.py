@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Makes /opt/octo-node in the build stage: interpreter, libraries, ODBC driver and octo-node, for any base image.
+
+All that is taken along finds its shared libraries by a path of its own, relative to itself: no variable tells it,
+and nothing else in the container is told. Only the C library is the base image's.
+"""
+
+import argparse
+import compileall
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+SOURCE = Path(__file__).resolve().parents[1]
+WHEELS = SOURCE / "build" / "wheels"
+# of the standard library: what needs a screen, a terminal or a database, what tests it, and what installs more
+LEFT_OUT = (
+    *("config-*", "dist-packages", "site-packages", "sitecustomize.py", "EXTERNALLY-MANAGED", "__pycache__"),
+    *("test", "idlelib", "tkinter", "turtledemo", "turtle.py", "lib2to3", "ensurepip", "venv", "distutils"),
+    *("unittest", "doctest.py", "pydoc.py", "pydoc_data", "curses", "sqlite3", "dbm", "__phello__*"),
+    *("_test*.so", "_xxtestfuzz*.so", "xx*.so", "_ctypes_test*.so", "_tkinter*.so", "_curses*.so", "readline*.so"),
+    *("_sqlite3*.so", "_dbm*.so", "_gdbm*.so", "nis*.so", "ossaudiodev*.so"),
+)
+# the C library's own: these belong to the base image, as its loader does
+GLIBC = re.compile(
+    r"(ld-linux.*|linux-vdso|lib(c|m|dl|rt|util|pthread|resolv|anl|nsl|mvec|thread_db|BrokenLocale|nss_\w+))\.so\.\d+"
+)
+ELF = b"\x7fELF"
+MICROSOFT = "ODBC Driver 18 for SQL Server"
+
+
+def main() -> None:
+    """Make the folder, or print what has to be installed in it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--driver", choices=("freetds", "msodbcsql18"), default="freetds")
+    parser.add_argument("--requirements", action="store_true", help="only print them")
+    parser.add_argument("home", type=Path, nargs="?", default=Path("/opt/octo-node"))
+    given = parser.parse_args()
+    needed = requirements(given.driver)
+    if given.requirements:
+        print(*needed, sep="\n")  # noqa: T201 - for scripts/build-image
+        return
+    copy_interpreter(given.home)
+    install(given.home / "packages", needed)
+    (copy_freetds if given.driver == "freetds" else move_microsoft)(given.home)
+    copy_libraries(given.home)
+    compile_all(given.home)
+    report(given.home)
+
+
+def requirements(driver: str) -> list[str]:
+    """Return what octo-node needs of the package index; Microsoft's driver comes from there too."""
+    project = tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]
+    return [*project["dependencies"], *(["mssql-python-odbc"] if driver == "msodbcsql18" else [])]
+
+
+def copy_interpreter(home: Path) -> None:
+    """Copy the interpreter and the standard library; it finds the one from the other."""
+    (home / "bin").mkdir(parents=True)
+    shutil.copy(os.path.realpath(sys.executable), home / "bin" / "python3")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    shutil.copytree(sysconfig.get_path("stdlib"), home / "lib" / version, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    shutil.copy(SOURCE / "docker" / "launcher.py", home / "bin" / "octo-node")
+    (home / "bin" / "octo-node").chmod(0o755)
+
+
+def install(packages: Path, needed: Iterable[str]) -> None:
+    """Put octo-node and what it needs into a folder; from the wheels that were brought along, if there are any."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--root-user-action=ignore"]
+    offline = ["--no-index", "--find-links", str(WHEELS)] if WHEELS.is_dir() else []
+    run(*pip, "--no-compile", "--no-cache-dir", "--only-binary=:all:", "--target", str(packages), *offline, *needed)
+    shutil.rmtree(packages / "bin", ignore_errors=True)
+    for tests in [*packages.glob("*/tests"), *packages.glob("*/test")]:
+        shutil.rmtree(tests)
+    shutil.copytree(SOURCE / "entrypoint", packages / "entrypoint", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def copy_freetds(home: Path) -> None:
+    """Take Debian's build of FreeTDS along."""
+    listed = run("dpkg", "-L", "tdsodbc").split()
+    library = next(path for path in listed if path.endswith("/libtdsodbc.so"))
+    shutil.copy(library, home / "lib")
+    register(home, "FreeTDS", home / "lib" / "libtdsodbc.so")
+
+
+def move_microsoft(home: Path) -> None:
+    """Take Microsoft's driver, with its texts and licence, out of the package that brings it."""
+    package = home / "packages" / "mssql_python_odbc"
+    found = package / "libs" / "linux" / "debian_ubuntu" / os.uname().machine.replace("aarch64", "arm64")
+    found.rename(home / "msodbcsql18")
+    shutil.copy(package / "libs" / "LICENSING", home / "msodbcsql18")
+    shutil.rmtree(package)
+    register(home, MICROSOFT, next((home / "msodbcsql18" / "lib").glob("libmsodbcsql-18*.so*")))
+
+
+def register(home: Path, name: str, library: Path) -> None:
+    """Write the file in which unixODBC looks drivers up."""
+    (home / "etc").mkdir()
+    (home / "etc" / "odbcinst.ini").write_text(f"[{name}]\nDriver={library}\n")
+
+
+def copy_libraries(home: Path) -> None:
+    """Copy what the binaries are linked to, what that is linked to, and have each look for it in our folder only."""
+    own = home / "lib"
+    for name, path in linked(binaries(home)).items():
+        if not path.startswith(f"{home}/"):  # a wheel's own library stays where it is
+            shutil.copy(path, own / name)
+    for binary in binaries(home):
+        relative = os.path.relpath(own, binary.parent)
+        kept = [each for each in run("patchelf", "--print-rpath", str(binary)).strip().split(":") if "$ORIGIN" in each]
+        path = ":".join(dict.fromkeys([*kept, f"$ORIGIN/{relative}" if relative != "." else "$ORIGIN"]))
+        # RPATH: LD_LIBRARY_PATH comes before a RUNPATH
+        run("patchelf", "--force-rpath", "--set-rpath", path, str(binary))
+
+
+def binaries(home: Path) -> Iterator[Path]:
+    """Give every program and shared library in a folder."""
+    for path in sorted(home.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                if file.read(len(ELF)) == ELF:
+                    yield path
+
+
+def linked(found: Iterable[Path]) -> dict[str, str]:
+    """Return names and paths of the libraries that binaries need; the C library's aren't among them."""
+    needed: dict[str, str] = {}
+    for binary in found:
+        for line in run("ldd", str(binary)).splitlines():
+            name, arrow, target = line.strip().partition(" => ")
+            if not arrow or GLIBC.fullmatch(name) or os.sep in name:
+                continue
+            path = target.rpartition(" (")[0]
+            if not path:
+                sys.exit(f"assemble: {binary} needs {name}, which isn't here")
+            needed[name] = path
+    return needed
+
+
+def compile_all(home: Path) -> None:
+    """Compile every module, so that none is compiled at a start; the sources are for tracebacks."""
+    done = compileall.compile_dir(
+        str(home), quiet=1, force=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    if not done:
+        sys.exit("assemble: a module couldn't be compiled")
+
+
+def report(home: Path) -> None:
+    """Say how large it is and which C library it needs, and keep the latter for those who ask."""
+    size = sum(path.lstat().st_size for path in home.rglob("*"))
+    versions = {tuple(map(int, each)) for binary in binaries(home) for each in glibc_versions(binary)}
+    oldest = ".".join(map(str, max(versions)))
+    (home / "glibc").write_text(f"{oldest}\n")
+    print(f"octo-node: {size / 1e6:.1f} MB, for images with glibc {oldest} or later")  # noqa: T201 - the build's log
+
+
+def glibc_versions(binary: Path) -> list[tuple[bytes, bytes]]:
+    """Return the versions of the C library that a binary asks for, as (major, minor)."""
+    return re.findall(rb"\0GLIBC_(\d+)\.(\d+)", binary.read_bytes())
+
+
+def run(*command: str) -> str:
+    """Run a command and return what it printed; end if it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"assemble: {' '.join(command)} ended with {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
