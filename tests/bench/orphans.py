@@ -46,6 +46,6 @@ def _row(what: str, figures: dict[str, Figure], peer: str, limit: float | None) 
     ours, theirs = figures["octo-node"], figures.get(peer)
     target = "" if limit is None else f"≤ {limit:g} x"
     reached = None
-    if limit is not None:
-        reached = "left" not in ours.text and (theirs is None or ours.number <= limit * theirs.number)
+    if limit is not None and theirs is not None:
+        reached = "left" not in ours.text and ours.number <= limit * theirs.number
     return Row(f"{ORPHANS:,} orphans: {what}", ours, peer, theirs, target, reached)
