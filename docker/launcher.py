@@ -13,13 +13,9 @@ HOME = "/opt/octo-node"
 sys.path.insert(0, f"{HOME}/packages")
 verb = sys.argv[1] if len(sys.argv) > 1 else ""
 if verb == "probe":
-    from posix import _exit
+    from entrypoint.question import run
 
-    from entrypoint.probe import main as probe
-
-    code = probe(sys.argv[2:])
-    sys.stdout.flush()
-    _exit(code)  # taking the interpreter apart would be a tenth of the cost
+    run(sys.argv[2:])
 
 if verb != "run":
     from posix import putenv, unsetenv

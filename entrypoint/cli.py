@@ -114,9 +114,9 @@ def _usage(_rest: "Sequence[str]") -> int:
 
 
 def _probe(rest: "Sequence[str]") -> int:
-    from . import probe  # noqa: PLC0415 - imported only for its verb
+    from . import question  # noqa: PLC0415 - imported only for its verb
 
-    return probe.main(list(rest))
+    return question.main(list(rest))
 
 
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":

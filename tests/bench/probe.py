@@ -1,11 +1,9 @@
 """One probe: CPU and wall time of asking a node whether it lives."""
 
 import os
-import py_compile
 import random
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -26,9 +24,8 @@ ONE_LINER = (  # the liveness probe that Octopus's own documentation gives, but 
 BARE = ("-I", "-S", "-c", "pass")
 LIMITS = (0.65, 0.7, 1.1)  # CPU and wall of the one-liner's, CPU of bare Python's
 FORMS = (
-    ("pyc", "one probe, probe.pyc by path", LIMITS),
-    ("py", "one probe, probe.py by path", None),
-    ("launcher", "one probe, the image's launcher", LIMITS),
+    ("path", "one probe, probe.py by path"),
+    ("launcher", "one probe, the image's launcher"),
 )
 WARM_UP = 5
 Cost = tuple[float, float]  # CPU and wall, in seconds
@@ -49,11 +46,8 @@ def rows(effort: Effort) -> list[Row]:
 
 def _probe_rows(name: str, python: str, rounds: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="octo-node-bench-") as folder:
-        compiled = f"{folder}/probe.pyc"
-        _compile(python, compiled)
         forms = {
-            "pyc": (python, "-I", "-S", compiled, "liveness"),
-            "py": (python, "-I", "-S", str(SOURCE), "liveness"),
+            "path": (python, "-I", "-S", str(SOURCE), "liveness"),
             "launcher": (*image.command(python, Path(folder)), "probe", "liveness"),
             "bare": (python, *BARE),
         }
@@ -62,29 +56,21 @@ def _probe_rows(name: str, python: str, rounds: int) -> list[Row]:
     cpu, wall = (_cpu(theirs), _wall(theirs)) if theirs else (None, None)
     one_liner, python_bare = "bash + curl one-liner", f"bare Python {name}"
     found = []
-    for form, what, limits in FORMS:
+    for form, what in FORMS:
         ours = costs[form]
         found += [
-            _row(f"{what}: CPU", (_cpu(ours), one_liner, cpu), limits and limits[0]),
-            _row(f"{what}: wall", (_wall(ours), one_liner, wall), limits and limits[1]),
-            _row(f"{what}: CPU", (_cpu(ours), python_bare, _cpu(bare)), limits and limits[2]),
+            _row(f"{what}: CPU", (_cpu(ours), one_liner, cpu), LIMITS[0]),
+            _row(f"{what}: wall", (_wall(ours), one_liner, wall), LIMITS[1]),
+            _row(f"{what}: CPU", (_cpu(ours), python_bare, _cpu(bare)), LIMITS[2]),
         ]
     return found
 
 
-def _row(what: str, pair: tuple[Figure, str, Figure | None], limit: float | None) -> Row:
+def _row(what: str, pair: tuple[Figure, str, Figure | None], limit: float) -> Row:
     ours, peer, theirs = pair
-    if limit is None or theirs is None:
+    if theirs is None:
         return Row(what, ours, peer, theirs)
     return Row(what, ours, peer, theirs, f"≤ {limit} x", ours.number <= limit * theirs.number)
-
-
-def _compile(python: str, target: str) -> None:
-    if python == sys.executable:
-        py_compile.compile(str(SOURCE), target, doraise=True)
-    else:
-        code = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True)"
-        subprocess.run([python, "-I", "-c", code, str(SOURCE), target], check=True)
 
 
 def _measure(forms: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[Cost]]:
