@@ -1,6 +1,7 @@
 """Which other nodes of the database are alive."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyodbc
@@ -51,28 +52,38 @@ def others(connection: pyodbc.Connection, own: str) -> list[Row]:
     return [Row(name=name, last_seen=text, seconds=float(seconds)) for name, text, seconds in found]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """A sign of life, since when (monotonic) it is the newest, and whether it is the one that was found first."""
+
+    text: str
+    since: float
+    is_first: bool
+
+
 class Watch:
     """Tells the living from the dead among the nodes that didn't say that they stopped.
 
-    A sign of life that is old by the database's clock may be written by a node whose own clock is slow: whoever gives
-    a new one while he is watched lives.
+    A sign of life is dated by the clock of the node that gives it, which may be slow or fast. So a new one means that
+    it lives, however old it claims to be; and one that isn't followed by another for long means that it doesn't.
     """
 
-    def __init__(self) -> None:
-        self._first: dict[str, tuple[str, float]] = {}
-        self._moved: set[str] = set()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: dict[str, _Sign] = {}
 
     def alive(self, found: list[Row]) -> tuple[list[str], float]:
         """Return who is alive, and how many seconds the others have to be watched before they count as dead."""
-        now = time.monotonic()
-        unsure = 0.0
+        now = self._clock()
+        names, unsure = [], 0.0
         for row in found:
-            first, since = self._first.setdefault(row.name, (row.last_seen, now))
-            if row.last_seen != first:
-                self._moved.add(row.name)
-                self._first[row.name] = (row.last_seen, now)
-            elif row.seconds >= DEAD_SECONDS:
-                unsure = max(unsure, since + HEARTBEAT_SECONDS - now)
-                if now - since >= HEARTBEAT_SECONDS:
-                    self._moved.discard(row.name)
-        return [row.name for row in found if row.seconds < DEAD_SECONDS or row.name in self._moved], unsure
+            sign = self._seen.setdefault(row.name, _Sign(row.last_seen, now, is_first=True))
+            if row.last_seen != sign.text:
+                sign = self._seen[row.name] = _Sign(row.last_seen, now, is_first=False)
+            waited = now - sign.since
+            if row.seconds < DEAD_SECONDS or not sign.is_first:
+                if waited < DEAD_SECONDS:
+                    names.append(row.name)
+            else:
+                unsure = max(unsure, HEARTBEAT_SECONDS - waited)
+        return names, unsure

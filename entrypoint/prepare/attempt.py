@@ -54,11 +54,15 @@ class Attempt:
     @contextmanager
     def _held(self) -> Iterator[Situation]:
         """Hold the lock, and give the situation as it is under it."""
-        context = self.context
-        guard = Guard(self.view.ready, context.settings.db_connection_string, context.log)
+        context, view = self.context, self.view
+        guard = Guard(view.ready.connection_string, context.log)
         try:
             with context.progress.step("guard"):
-                guard.acquire(context.deadline, context.progress.doing)
+                if view.ready.master_ok:
+                    guard.acquire_master(context.deadline, context.progress.doing)
+                    view.installed()  # somebody may have made the database meanwhile
+                if view.ready.connection is not None:
+                    guard.acquire(context.deadline, context.progress.doing)
                 self.execution.guard = guard
                 found = self._look()
             yield found

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from entrypoint.octopus import version
+from entrypoint.octopus.runner import CommandError
 
 from . import importing, instance, plan, situation
 from .context import Context
@@ -58,7 +59,11 @@ class Execution:
         context = self.context
         context.progress.doing(f"running `{verb}`")
         with context.progress.step("commands"):
-            instance.configure(context.environ, verb, list(options), context.log, self._tick)
+            try:
+                instance.configure(context.environ, verb, list(options), context.log, self._tick)
+            except CommandError:
+                self._tick()  # if SQL Server was lost, that is the cause
+                raise
 
     def import_if_due(self) -> None:
         """Run the import that was noted, if any."""

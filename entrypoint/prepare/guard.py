@@ -13,7 +13,6 @@ from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.sqlserver.connection_string import ConnectionString
-from entrypoint.sqlserver.wait import Ready
 from entrypoint.structured import Logger
 
 
@@ -27,6 +26,7 @@ DECLARE @result int;
 EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = ?;
 SELECT @result;
 """
+Doing = Callable[[str, float], None]  # what is waited for, and since when (monotonic)
 _MODE = "SELECT APPLOCK_MODE('public', ?, 'Session')"
 _TIMED_OUT = -1
 
@@ -39,24 +39,23 @@ class LostError(NodeError):
 
 
 class Guard:
-    """The locks of one node: on `master`, if its login may connect there, and on the database, if it exists."""
+    """The locks of one node. `where` is the Octopus database."""
 
-    def __init__(self, ready: Ready, where: ConnectionString, log: Logger) -> None:
-        self._where = ready.connection_string
+    def __init__(self, where: ConnectionString, log: Logger) -> None:
+        self._where = where
         self._log = log
-        self._wanted = [
-            *([("master", f"{RESOURCE}:{where.database.lower()}")] if ready.master_ok else []),
-            *([(where.database, RESOURCE)] if ready.connection is not None else []),
-        ]
         self._held: list[tuple[pyodbc.Connection, str]] = []
 
-    def acquire(self, deadline: float, doing: Callable[[str], None]) -> None:
-        """Take the locks; `doing` is told if that takes a while.
+    def acquire_master(self, deadline: float, doing: Doing) -> None:
+        """Take the lock in `master`, as `acquire` does: it is there before the database is. Always the first."""
+        self._acquire("master", f"{RESOURCE}:{self._where.database.lower()}", deadline, doing)
 
-        Raise NodeError (15) if another node has them until `deadline` (monotonic), LostError if SQL Server goes away.
+    def acquire(self, deadline: float, doing: Doing) -> None:
+        """Take the lock in the Octopus database; `doing` is told if that takes a while.
+
+        Raise NodeError (15) if another node has it until `deadline` (monotonic), LostError if SQL Server goes away.
         """
-        for database, resource in self._wanted:
-            self._acquire(database, resource, deadline, doing)
+        self._acquire(self._where.database, RESOURCE, deadline, doing)
 
     def release(self) -> None:
         """Give the locks back, those that were got."""
@@ -64,7 +63,7 @@ class Guard:
             connection.close()
         self._held.clear()
 
-    def _acquire(self, database: str, resource: str, deadline: float, doing: Callable[[str], None]) -> None:
+    def _acquire(self, database: str, resource: str, deadline: float, doing: Doing) -> None:
         begun = time.monotonic()
         told = -TELL_SECONDS
         patience = 0.0  # the first question is whether anybody has it
@@ -78,7 +77,7 @@ class Guard:
                     raise _too_late(now - begun)
                 if now - told >= TELL_SECONDS:
                     told = now
-                    doing("waiting for another node to finish upgrading the schema")
+                    doing("waiting for another node to finish upgrading the schema", begun)
                     self._log.info(
                         "Waiting for another node to finish upgrading the schema.", seconds=round(now - begun)
                     )
@@ -112,8 +111,8 @@ def _get(connection: pyodbc.Connection, resource: str, seconds: float) -> bool:
 def _lost(reason: str) -> NodeError:
     return NodeError(
         ExitCode.SQL_NOT_READY,
-        f"SQL Server was lost while the schema was being changed ({reason}), so the command was ended: the schema's "
-        "own transaction undoes what wasn't finished, and the next start goes on.",
+        f"SQL Server was lost while the schema was being changed ({reason}), and the command with it: the schema's own "
+        "transaction undoes what wasn't finished, and the next start goes on.",
     )
 
 

@@ -233,7 +233,7 @@ def test_killed_during_a_command(tmp_path: Path, sql: SqlServer, whom: str, verb
                 next(pid for pid in children(node.pid) if b"prepare" in Path(f"/proc/{pid}/cmdline").read_bytes()), 9
             )
 
-        assert node.wait() == {"prepare": 137, "sql": 16}[whom], node.log
+        assert node.wait() == {"prepare": 137, "sql": 12}[whom], node.log
         wait_until(lambda: ended(node), what="nothing is left")
 
 

@@ -19,8 +19,9 @@ _SELECT = {
     Layout.BARE: _COLUMNS + "NULL, 0 FROM OctopusServerNode n",
 }
 _SEEN = {
-    Layout.CLASSIC: "UPDATE OctopusServerNode SET LastSeen = SYSDATETIMEOFFSET() WHERE Id = ?",
-    Layout.STATUS: ("UPDATE OctopusServerNodeStatus SET LastSeen = SYSDATETIMEOFFSET(), IsOffline = 0 WHERE Id = ?"),
+    Layout.CLASSIC: "UPDATE OctopusServerNode SET LastSeen = DATEADD(second, ?, SYSDATETIMEOFFSET()) WHERE Id = ?",
+    Layout.STATUS: "UPDATE OctopusServerNodeStatus SET LastSeen = DATEADD(second, ?, SYSDATETIMEOFFSET()), "
+    "IsOffline = 0 WHERE Id = ?",
 }
 _GONE = {
     Layout.CLASSIC: "UPDATE OctopusServerNode SET LastSeen = NULL WHERE Id = ?",
@@ -81,12 +82,12 @@ def register(connection: pyodbc.Connection, name: str) -> None:
 
 
 def heartbeat(connection: pyodbc.Connection, name: str) -> None:
-    """Say that the node is alive, by the database's clock."""
+    """Say that the node is alive; its clock may be told to differ from the database's."""
     layout = schema.layout(connection)
     if layout is Layout.BARE:
         _write_json(connection, name, {"Seen": sql.number(connection, _CLOCK), "IsOffline": False})
     else:
-        connection.execute(_SEEN[layout], node_id(name))
+        connection.execute(_SEEN[layout], int(control.number("clock", 0)), node_id(name))
 
 
 def mark_offline(connection: pyodbc.Connection, name: str) -> None:
