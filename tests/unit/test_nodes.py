@@ -1,0 +1,58 @@
+"""Who of the other nodes is alive, by the signs of life that the database has of them."""
+
+from entrypoint.octopus.nodes import Row, Watch
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def watched(*signs: tuple[float, str, float]) -> list[tuple[bool, float]]:
+    """Return what a watch says of a node, alive and unsure, at each (time, LastSeen, its age in seconds)."""
+    clock = Clock()
+    watch = Watch(clock)
+    found = []
+    for now, text, age in signs:
+        clock.now = 1000.0 + now
+        names, unsure = watch.alive([Row("octopus-1", text, age)])
+        found.append((bool(names), unsure))
+    return found
+
+
+def test_a_recent_sign_is_life() -> None:
+    """Within five minutes, by the database's clock, a node is alive."""
+    assert watched((0, "a", 299.0)) == [(True, 0.0)]
+
+
+def test_an_old_sign_is_watched_before_it_is_death() -> None:
+    """An old sign that doesn't change for longer than a heartbeat is a dead node's."""
+    assert watched((0, "a", 300.0), (4, "a", 304.0), (6, "a", 306.0)) == [(False, 6.0), (False, 2.0), (False, 0.0)]
+
+
+def test_an_old_sign_that_moves_is_a_slow_clock() -> None:
+    """A node whose clock is ten minutes slow lives, and dies five minutes after its last sign."""
+    assert watched((0, "a", 600.0), (5, "b", 600.0), (304, "b", 899.0), (305, "b", 900.0)) == [
+        (False, 6.0),
+        (True, 0.0),
+        (True, 0.0),
+        (False, 0.0),
+    ]
+
+
+def test_a_sign_from_the_future_ages_as_any_other() -> None:
+    """A dead node whose clock was ten minutes fast is dead after five minutes, not fifteen."""
+    assert watched((0, "a", -600.0), (299, "a", -301.0), (300, "a", -300.0)) == [(True, 0.0), (True, 0.0), (False, 0.0)]
+
+
+def test_each_node_is_watched_for_itself() -> None:
+    """The names are those of the living; the longest doubt counts."""
+    watch = Watch(Clock())
+    rows = [Row("a", "x", 10.0), Row("b", "x", 400.0)]
+    assert watch.alive(rows) == (["a"], 6.0)
