@@ -62,29 +62,32 @@ class _Drain:
         self.log = log
         self.options = options
         self.api = Api(config)
-        self.counter = running.counter(config, log)
+        self.counters = running.Counters(config, log)
 
     def wait(self, deadline: float) -> None:
         """Return when no task runs any more, the server is gone, or the tasks are cancelled."""
-        if self.counter is None:
+        try:
+            left = self._until_done(deadline)
+            if left and self.options.cancel_tasks:
+                self._cancel(left)
+                left = self._until_done(time.monotonic() + self.options.cancel_wait)
+        except running.NeverError:
             self._leave_it_to_the_server(deadline)
             return
-        left = self._until_done(self.counter, deadline)
-        if left and self.options.cancel_tasks:
-            self._cancel(self.counter, left)
-            left = self._until_done(self.counter, time.monotonic() + self.options.cancel_wait)
         if left:
             raise NodeError(ExitCode.TASKS_RUNNING, f"At the deadline {_list(left)}. The node stays drained. {UNDO}")
         self.log.info("The node is drained: no task runs on it.")
 
-    def _until_done(self, counter: running.Counter, deadline: float) -> list[Task]:
+    def _until_done(self, deadline: float) -> list[Task]:
         """Return the tasks that still run at `deadline`; none as soon as there are none."""
         told = _Told(self.log)
         answered = time.monotonic()
         while server.is_running(self.environ):
             now = time.monotonic()
             try:
-                tasks, drained = counter.tasks(), self.api.ping() == DRAINING
+                tasks, drained = self.counters.tasks(), self.api.ping() == DRAINING
+            except running.NeverError:
+                raise
             except (running.UnknownError, ApiError) as error:
                 if now - answered >= SILENCE_SECONDS or now >= deadline:
                     raise _silence(now - answered, error) from error
@@ -100,10 +103,10 @@ class _Drain:
         self.log.info("Octopus.Server has ended meanwhile.")
         return []
 
-    def _cancel(self, counter: running.Counter, tasks: list[Task]) -> None:
+    def _cancel(self, tasks: list[Task]) -> None:
         self.log.warning(f"At the deadline {_list(tasks)}: cancelled.")
         try:
-            if counter.cancel(tasks):
+            if self.counters.cancel(tasks):
                 return
         except running.UnknownError as error:
             self.log.warning("The API can't cancel tasks: the server's command line does.", reason=str(error))

@@ -9,6 +9,7 @@ from entrypoint.octopus.api import Api, ApiError, RefusedError
 from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.verdicts import Kind
 from entrypoint.structured import Logger
 
 
@@ -77,7 +78,9 @@ class BySql:
         except reading.UnknownError as error:
             raise NeverError("the database has no task table that this login can read") from error
         except ConnectError as error:
-            raise UnknownError(str(error)) from error
+            # a refused login isn't tried again and again: that locks accounts
+            kind = UnknownError if error.verdict.kind is Kind.NOT_YET else NeverError
+            raise kind(str(error)) from error
         except pyodbc.Error as error:
             self._connection = None
             raise UnknownError(describe(error, self._settings.db_connection_string.password)) from error
@@ -87,16 +90,23 @@ class BySql:
         return False
 
 
-def counter(settings: Settings, log: Logger) -> Counter | None:
-    """Return who counts the tasks of this node: the API, else the database; None if only the server itself can."""
-    candidates: list[Counter] = [*([ByApi(settings)] if settings.api_key else []), BySql(settings)]
-    for candidate in candidates:
-        try:
-            candidate.tasks()
-        except NeverError as error:
-            log.info("The running tasks are counted in another way.", reason=str(error))
-            continue
-        except UnknownError:
-            pass  # for now: the drain goes on asking
-        return candidate
-    return None
+class Counters:
+    """Everybody who may be able to tell, the best first: the API, if there is a key, then the database."""
+
+    def __init__(self, settings: Settings, log: Logger) -> None:
+        self._left: list[Counter] = [*([ByApi(settings)] if settings.api_key else []), BySql(settings)]
+        self._log = log
+
+    def tasks(self) -> list[Task]:
+        """Return the running tasks. Raise UnknownError if nobody can tell just now, NeverError if nobody ever will."""
+        while self._left:
+            try:
+                return self._left[0].tasks()
+            except NeverError as error:
+                self._log.info("The running tasks are counted in another way.", reason=str(error))
+                del self._left[0]
+        raise NeverError("neither the API nor the database tells which tasks run")
+
+    def cancel(self, tasks: list[Task]) -> bool:
+        """Cancel `tasks`; return False if whoever counts them can't. Raise UnknownError if it doesn't answer."""
+        return bool(self._left) and self._left[0].cancel(tasks)

@@ -222,11 +222,31 @@ def test_no_answer(node: Node) -> None:
     assert "couldn't be counted for" in done.stderr
 
 
-def drain_beside(node: Node) -> subprocess.Popen[str]:
-    """Start a drain in the node's namespace and return it once it waits for the running task."""
-    task(node, 60)
+def start_drain(node: Node, **environ: str) -> subprocess.Popen[str]:
+    """Start a drain in the node's namespace."""
     command = [*enter(node.pid), *OCTO_NODE, "drain", "--wait", "60"]
-    drain = subprocess.Popen(command, env=node.environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=node.environment | environ, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def test_silent_at_first(node: Node) -> None:
+    """An API that doesn't answer at first, and then doesn't know the key, isn't asked for ever: the database is."""
+    node.control(hang_http=True)
+    with start_drain(node, OCTO_NODE_API_KEY="API-OFNOBODY") as drain:
+        assert drain.stderr is not None
+        while "`node` ended" not in drain.stderr.readline():
+            assert drain.poll() is None
+        time.sleep(1)  # it asks
+        node.control()
+        told = drain.communicate(timeout=60)[1]
+
+    assert drain.returncode == 0, told
+    assert "counted in another way" in told
+
+
+def drain_beside(node: Node) -> subprocess.Popen[str]:
+    """Return a drain that waits for a running task."""
+    task(node, 60)
+    drain = start_drain(node)
     assert drain.stderr is not None
     while "1 task running" not in drain.stderr.readline():
         assert drain.poll() is None
