@@ -15,11 +15,15 @@ HEARTBEAT_SECONDS = 6.0  # a node that lives gives a sign of life every 5
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Another node that didn't mark itself offline: its name, its last sign of life as text, and how old that is."""
+    """Another node that didn't mark itself offline.
+
+    Attributes: `last_seen`, when it gave its last sign of life, in seconds, by its clock; `age`, how old that is in
+    seconds, by the database's clock.
+    """
 
     name: str
-    last_seen: str
-    seconds: float
+    last_seen: int
+    age: int
 
 
 def others(connection: pyodbc.Connection, own: str) -> list[Row]:
@@ -42,21 +46,21 @@ def others(connection: pyodbc.Connection, own: str) -> list[Row]:
     try:
         found = rows(
             connection,
-            f"SELECT n.Name, CONVERT(nvarchar(40), {live}.LastSeen, 127), "  # noqa: S608 - names that stand above
+            f"SELECT n.Name, DATEDIFF(second, '2000-01-01', {live}.LastSeen), "  # noqa: S608 - names that stand above
             f"DATEDIFF(second, {live}.LastSeen, SYSDATETIMEOFFSET()) FROM dbo.OctopusServerNode n {join}"
             f"WHERE n.Name <> ? AND {live}.LastSeen IS NOT NULL {offline}ORDER BY n.Name",
             own,
         )
     except UnknownError:
         return []
-    return [Row(name=name, last_seen=text, seconds=float(seconds)) for name, text, seconds in found]
+    return [Row(*row) for row in found]
 
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
     """A sign of life, since when (monotonic) it is the newest, and whether it is the one that was found first."""
 
-    text: str
+    last_seen: int
     since: float
     is_first: bool
 
@@ -78,10 +82,10 @@ class Watch:
         names, unsure = [], 0.0
         for row in found:
             sign = self._seen.setdefault(row.name, _Sign(row.last_seen, now, is_first=True))
-            if row.last_seen != sign.text:
+            if row.last_seen != sign.last_seen:
                 sign = self._seen[row.name] = _Sign(row.last_seen, now, is_first=False)
             waited = now - sign.since
-            if row.seconds < DEAD_SECONDS or not sign.is_first:
+            if row.age < DEAD_SECONDS or not sign.is_first:
                 if waited < DEAD_SECONDS:
                     names.append(row.name)
             else:

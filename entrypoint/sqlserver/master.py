@@ -8,11 +8,9 @@ from .verdicts import Kind, Verdict, classify
 
 
 QUERY_SECONDS = 4
-# DB_ID is null for a database that isn't there, and for one that this login may not see.
-_QUESTION = """
-SELECT DB_ID(?), CAST(DATABASEPROPERTYEX(?, N'Status') AS nvarchar(60)), HAS_DBACCESS(?),
-  HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DATABASE')
-"""
+_STATE = "SELECT state_desc, HAS_DBACCESS(name) FROM sys.databases WHERE name = ?"
+# 0 if databases may be hidden from this login, which everybody may see unless that was taken away; Azure answers NULL
+_SEES_ALL = "SELECT HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DATABASE')"
 
 
 def ask_master(connection_string: ConnectionString, refused: ConnectError, login_timeout: int) -> None:
@@ -31,12 +29,14 @@ def ask_master(connection_string: ConnectionString, refused: ConnectError, login
             raise refused from None
         raise _neither(refused, error.verdict.reason) from None
     try:
-        row = connection.execute(_QUESTION, *[connection_string.database] * 3).fetchone()
+        row = connection.execute(_STATE, connection_string.database).fetchone()
+        hidden = row is None and connection.execute(_SEES_ALL).fetchval() == 0
     except pyodbc.Error as error:
         raise _neither(refused, classify(error).reason) from None
     finally:
         connection.close()
-    if row is not None and (reason := _why_closed(*row)):
+    if row is not None or hidden:
+        reason = _why_closed(*row) if row is not None else "no such database, or no right to see it"
         raise ConnectError(Verdict(Kind.NOT_YET, reason), refused.text)
 
 
@@ -49,12 +49,10 @@ def may_use_master(connection_string: ConnectionString, login_timeout: int) -> b
     return True
 
 
-def _why_closed(number: int | None, status: str | None, access: int | None, sees_all: int | None) -> str:
-    """Return why the database can't be opened; nothing if it doesn't exist."""
-    if number is None:
-        return "" if sees_all else "no such database, or no right to see it"
-    if status and status != "ONLINE":
-        return f"database {status.lower()}"
+def _why_closed(state: str, access: int | None) -> str:
+    """Return why a database that is there couldn't be opened."""
+    if state != "ONLINE":
+        return f"database {state.lower()}"
     # between the two questions it may have come up: the next attempt opens it then
     return "database coming up" if access else "no access to database"
 

@@ -445,25 +445,31 @@ def test_verdicts(state: str, text: str, verdict: Verdict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "reason"),
+    ("row", "sees_all", "reason"),
     [
-        ((None, None, None, 1), None),
-        ((None, None, None, 0), "no such database, or no right to see it"),
-        ((5, "RECOVERING", 0, 1), "database recovering"),
-        ((5, "RESTORING", 0, 1), "database restoring"),
-        ((5, "ONLINE", 0, 1), "no access to database"),
-        ((5, "ONLINE", 1, 1), "database coming up"),
+        (None, 1, None),
+        (None, None, None),
+        (None, 0, "no such database, or no right to see it"),
+        (("RECOVERING", 0), 1, "database recovering"),
+        (("RESTORING", None), 1, "database restoring"),
+        (("ONLINE", 0), 0, "no access to database"),
+        (("ONLINE", 1), 1, "database coming up"),
     ],
 )
-def test_what_master_says(row: tuple[object, ...], reason: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_master_says(
+    row: tuple[object, ...] | None, sees_all: int | None, reason: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SQL Server refuses a closed database as it does a missing one; `master` tells them apart."""
 
     class Connection:
         def execute(self, *_: object) -> "Connection":
             return self
 
-        def fetchone(self) -> tuple[object, ...]:
+        def fetchone(self) -> tuple[object, ...] | None:
             return row
+
+        def fetchval(self) -> int | None:
+            return sees_all
 
         def close(self) -> None:
             pass

@@ -14,31 +14,31 @@ class Clock:
         return self.now
 
 
-def watched(*signs: tuple[float, str, float]) -> list[tuple[bool, float]]:
+def watched(*signs: tuple[float, int, int]) -> list[tuple[bool, float]]:
     """Return what a watch says of a node, alive and unsure, at each (time, LastSeen, its age in seconds)."""
     clock = Clock()
     watch = Watch(clock)
     found = []
-    for now, text, age in signs:
+    for now, last_seen, age in signs:
         clock.now = 1000.0 + now
-        names, unsure = watch.alive([Row("octopus-1", text, age)])
+        names, unsure = watch.alive([Row("octopus-1", last_seen, age)])
         found.append((bool(names), unsure))
     return found
 
 
 def test_a_recent_sign_is_life() -> None:
     """Within five minutes, by the database's clock, a node is alive."""
-    assert watched((0, "a", 299.0)) == [(True, 0.0)]
+    assert watched((0, 1, 299)) == [(True, 0.0)]
 
 
 def test_an_old_sign_is_watched_before_it_is_death() -> None:
     """An old sign that doesn't change for longer than a heartbeat is a dead node's."""
-    assert watched((0, "a", 300.0), (4, "a", 304.0), (6, "a", 306.0)) == [(False, 6.0), (False, 2.0), (False, 0.0)]
+    assert watched((0, 1, 300), (4, 1, 304), (6, 1, 306)) == [(False, 6.0), (False, 2.0), (False, 0.0)]
 
 
 def test_an_old_sign_that_moves_is_a_slow_clock() -> None:
     """A node whose clock is ten minutes slow lives, and dies five minutes after its last sign."""
-    assert watched((0, "a", 600.0), (5, "b", 600.0), (304, "b", 899.0), (305, "b", 900.0)) == [
+    assert watched((0, 1, 600), (5, 2, 600), (304, 2, 899), (305, 2, 900)) == [
         (False, 6.0),
         (True, 0.0),
         (True, 0.0),
@@ -48,11 +48,11 @@ def test_an_old_sign_that_moves_is_a_slow_clock() -> None:
 
 def test_a_sign_from_the_future_ages_as_any_other() -> None:
     """A dead node whose clock was ten minutes fast is dead after five minutes, not fifteen."""
-    assert watched((0, "a", -600.0), (299, "a", -301.0), (300, "a", -300.0)) == [(True, 0.0), (True, 0.0), (False, 0.0)]
+    assert watched((0, 1, -600), (299, 1, -301), (300, 1, -300)) == [(True, 0.0), (True, 0.0), (False, 0.0)]
 
 
 def test_each_node_is_watched_for_itself() -> None:
     """The names are those of the living; the longest doubt counts."""
     watch = Watch(Clock())
-    rows = [Row("a", "x", 10.0), Row("b", "x", 400.0)]
+    rows = [Row("a", 1, 10), Row("b", 1, 400)]
     assert watch.alive(rows) == (["a"], 6.0)
