@@ -20,6 +20,7 @@ from .execution import Execution
 from .guard import Guard
 from .plan import GUARDED, Situation
 from .view import View
+from .word import Word
 
 
 class Attempt:
@@ -29,6 +30,7 @@ class Attempt:
         self.context = context
         self.view = View(context, ready)
         self.execution = Execution(context, self.view)
+        self.word = Word(ready, context.version.text)
 
     def run(self) -> None:
         """Configure the node. Raise LostError if SQL Server goes away, another NodeError if it can't be configured."""
@@ -38,8 +40,11 @@ class Attempt:
             if found.needs_schema:
                 found = self._agree_on_schema(found)
             self._configure(found)
+            self.word.let_hear()
         except (ConnectError, pyodbc.Error) as error:
             raise self.view.lost(error) from error
+        finally:
+            self.word.close()
 
     def _look(self) -> Situation:
         """Return the situation as it is now. Raise NodeError (11, 14) if the database must not be touched."""
@@ -58,11 +63,14 @@ class Attempt:
         guard = Guard(view.ready.connection_string, context.log)
         try:
             with context.progress.step("guard"):
+                self.word.listen()
                 if view.ready.master_ok:
                     guard.acquire_master(context.deadline, context.progress.doing)
+                    self.word.ask()
                     view.installed()  # somebody may have made the database meanwhile
                 if view.ready.connection is not None:
                     guard.acquire(context.deadline, context.progress.doing)
+                    self.word.ask()
                 self.execution.guard = guard
                 found = self._look()
             yield found
@@ -76,16 +84,26 @@ class Attempt:
         while found.needs_schema:
             with self.context.progress.step("guard"):
                 found = others.wait(self.context, found, self._look, self.view.others_alive)
-            with self._held() as found:
-                if found.is_new or (found.is_older and self.view.others_alive() == ([], 0.0)):
-                    try:
-                        self._make_schema(found)
-                    except CommandError as error:
-                        others.check_refusal(error, self.context)
-                    else:
-                        return dataclasses.replace(found, is_new=False, is_older=False)
+            with self._held() as under_lock:
+                found = self._brought_up(under_lock)
             if found.needs_schema:
                 time.sleep(next(pauses))
+        return found
+
+    def _brought_up(self, found: Situation) -> Situation:
+        """Return the situation, under the lock, after the schema was made or upgraded, unless it mustn't be now."""
+        done = dataclasses.replace(found, is_new=False, is_older=False)
+        if found.is_older and self.word.given:
+            self.word.give()
+            return done
+        if found.is_new or (found.is_older and self.view.others_alive() == ([], 0.0)):
+            try:
+                self._make_schema(found)
+            except CommandError as error:
+                others.check_refusal(error, self.context)
+            else:
+                self.word.give()
+                return done
         return found
 
     def _make_schema(self, found: Situation) -> None:

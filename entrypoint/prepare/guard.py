@@ -23,7 +23,7 @@ QUERY_SECONDS = 5  # for the look whether a lock is still held
 _GET = """
 SET NOCOUNT ON;
 DECLARE @result int;
-EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = ?;
+EXEC @result = sp_getapplock @Resource = ?, @LockMode = ?, @LockOwner = 'Session', @LockTimeout = ?;
 SELECT @result;
 """
 Doing = Callable[[str, float], None]  # what is waited for, and since when (monotonic)
@@ -38,6 +38,16 @@ class LostError(NodeError):
         super().__init__(ExitCode.SQL_NOT_READY, f"SQL Server was lost: {reason}.")
 
 
+def in_master(where: ConnectionString) -> tuple[str, str]:
+    """Return where the first lock is, and its name: it is there before the Octopus database, `where`, is."""
+    return "master", f"{RESOURCE}:{where.database.lower()}"
+
+
+def in_database(where: ConnectionString) -> tuple[str, str]:
+    """Return where the second lock is, and its name: for logins that may not use `master`, it is the only one."""
+    return where.database, RESOURCE
+
+
 class Guard:
     """The locks of one node. `where` is the Octopus database."""
 
@@ -45,23 +55,27 @@ class Guard:
         self._where = where
         self._log = log
         self._held: list[tuple[pyodbc.Connection, str]] = []
+        self._since: float | None = None
 
     def acquire_master(self, deadline: float, doing: Doing) -> None:
-        """Take the lock in `master`, as `acquire` does: it is there before the database is. Always the first."""
-        self._acquire("master", f"{RESOURCE}:{self._where.database.lower()}", deadline, doing)
+        """Take the lock in `master`, as `acquire` does. It is always the first."""
+        self._acquire(*in_master(self._where), deadline, doing)
 
     def acquire(self, deadline: float, doing: Doing) -> None:
         """Take the lock in the Octopus database; `doing` is told if that takes a while.
 
         Raise NodeError (15) if another node has it until `deadline` (monotonic), LostError if SQL Server goes away.
         """
-        self._acquire(self._where.database, RESOURCE, deadline, doing)
+        self._acquire(*in_database(self._where), deadline, doing)
 
     def release(self) -> None:
         """Give the locks back, those that were got."""
         for connection, _ in reversed(self._held):
             connection.close()
         self._held.clear()
+        if self._since is not None:
+            self._log.info("The schema's lock is released.", seconds=round(time.monotonic() - self._since, 3))
+            self._since = None
 
     def _acquire(self, database: str, resource: str, deadline: float, doing: Doing) -> None:
         begun = time.monotonic()
@@ -71,7 +85,7 @@ class Guard:
             connection = connect(self._where, database=database)
             self._held.append((connection, resource))
             connection.timeout = int(SLICE_SECONDS) + QUERY_SECONDS
-            while not _get(connection, resource, patience):
+            while not get(connection, resource, patience):
                 now = time.monotonic()
                 if now >= deadline:
                     raise _too_late(now - begun)
@@ -82,6 +96,7 @@ class Guard:
                         "Waiting for another node to finish upgrading the schema.", seconds=round(now - begun)
                     )
                 patience = min(SLICE_SECONDS, deadline - now)
+            self._since = self._since or time.monotonic()
         except (ConnectError, pyodbc.Error) as error:
             raise LostError(describe(error, self._where.password)) from error
 
@@ -100,9 +115,9 @@ class Guard:
                 raise _lost(f"the lock is in mode {mode}")
 
 
-def _get(connection: pyodbc.Connection, resource: str, seconds: float) -> bool:
+def get(connection: pyodbc.Connection, resource: str, seconds: float, mode: str = "Exclusive") -> bool:
     """Return whether the lock was granted within `seconds`. Raise pyodbc.Error if it can't be asked for."""
-    result = connection.execute(_GET, resource, int(seconds * 1000)).fetchval()
+    result = connection.execute(_GET, resource, mode, int(seconds * 1000)).fetchval()
     if result < _TIMED_OUT:
         raise pyodbc.Error("HY000", f"sp_getapplock answered {result}")
     return bool(result >= 0)
