@@ -67,7 +67,8 @@ class Attempt:
                 if view.ready.master_ok:
                     guard.acquire_master(context.deadline, context.progress.doing)
                     self.word.ask()
-                    view.installed()  # somebody may have made the database meanwhile
+                    if view.ready.connection is None:
+                        view.installed()  # somebody may have made the database meanwhile
                 if view.ready.connection is not None:
                     guard.acquire(context.deadline, context.progress.doing)
                     self.word.ask()
