@@ -7,7 +7,7 @@ import pyodbc
 from standin.octopus import control, nodes, tasks
 from standin.octopus.nodes import Node
 
-from .request import Answer, Request, paged, problem
+from .request import Answer, Request, paged, problem, unknown
 
 
 TEAPOT = 418
@@ -56,21 +56,21 @@ def details(request: Request, connection: pyodbc.Connection) -> Answer:
     """How many tasks a node has under way."""
     node = _named(request, connection)
     if node is None:
-        return _unknown(request)
+        return unknown(request)
     return 200, {"Id": node.id, "RunningTasks": tasks.running_count(connection, node.id)}
 
 
 def one(request: Request, connection: pyodbc.Connection) -> Answer:
     """One node."""
     node = _named(request, connection)
-    return _unknown(request) if node is None else (200, _resource(node))
+    return unknown(request) if node is None else (200, _resource(node))
 
 
 def change(request: Request, connection: pyodbc.Connection) -> Answer:
     """Change the cap and the drain flag; nothing else of a node can be written."""
     node = _named(request, connection)
     if node is None:
-        return _unknown(request)
+        return unknown(request)
     cap = request.fields.get("MaxConcurrentTasks", node.cap)
     if not isinstance(cap, int) or cap < 0:
         return problem(400, "MaxConcurrentTasks must be a number.")
@@ -84,7 +84,7 @@ def delete(request: Request, connection: pyodbc.Connection) -> Answer:
     """Forget a node; its tasks become failed."""
     node = _named(request, connection)
     if node is None:
-        return _unknown(request)
+        return unknown(request)
     for task in tasks.active(connection):
         if task.node_id == node.id:
             tasks.finish(connection, task.id, tasks.FAILED, "The node was deleted.")
@@ -95,10 +95,6 @@ def delete(request: Request, connection: pyodbc.Connection) -> Answer:
 def _named(request: Request, connection: pyodbc.Connection) -> Node | None:
     wanted = request.names["id"].lower()
     return next((node for node in nodes.everyone(connection) if node.id.lower() == wanted), None)
-
-
-def _unknown(request: Request) -> Answer:
-    return problem(404, f"The resource '{request.names['id']}' was not found.")
 
 
 def _resource(node: Node) -> dict[str, object]:

@@ -5,7 +5,7 @@ import pyodbc
 from standin.octopus import tasks
 from standin.octopus.tasks import Task
 
-from .request import Answer, Request, paged, problem
+from .request import Answer, Request, paged, problem, unknown
 
 
 DEFAULT_SPACE = "Spaces-1"
@@ -29,14 +29,14 @@ def create(request: Request, connection: pyodbc.Connection) -> Answer:
 def one(request: Request, connection: pyodbc.Connection) -> Answer:
     """One task."""
     task = tasks.find(connection, request.names["id"])
-    return _unknown(request) if task is None else (200, _resource(task))
+    return unknown(request) if task is None else (200, _resource(task))
 
 
 def cancel(request: Request, connection: pyodbc.Connection) -> Answer:
     """Cancel a task; one that is over is left alone."""
     task = tasks.find(connection, request.names["id"])
     if task is None:
-        return _unknown(request)
+        return unknown(request)
     tasks.cancel(connection, task)
     return one(request, connection)
 
@@ -44,7 +44,7 @@ def cancel(request: Request, connection: pyodbc.Connection) -> Answer:
 def set_state(request: Request, connection: pyodbc.Connection) -> Answer:
     """Set the state of a task that nobody runs any more."""
     if tasks.find(connection, request.names["id"]) is None:
-        return _unknown(request)
+        return unknown(request)
     state = str(request.fields.get("state") or request.fields.get("State"))
     if state not in SETTABLE:
         return problem(400, f"The state of a task can't be set to {state}.")
@@ -89,10 +89,6 @@ def _in_spaces(request: Request, task: Task) -> bool:
         return request.asks("includeSystem")
     spaces = request.names.get("space") or request.query.get("spaces") or DEFAULT_SPACE
     return spaces.lower() == "all" or task.space.lower() in spaces.lower().split(",")
-
-
-def _unknown(request: Request) -> Answer:
-    return problem(404, f"The resource '{request.names['id']}' was not found.")
 
 
 def _resource(task: Task) -> dict[str, object]:

@@ -39,6 +39,11 @@ def problem(status: int, message: str) -> Answer:
     return status, {"ErrorMessage": message, "Errors": [message]}
 
 
+def unknown(request: Request) -> Answer:
+    """There is nothing of the Id that the request names."""
+    return problem(404, f"The resource '{request.names['id']}' was not found.")
+
+
 def paged(request: Request, item_type: str, items: Sequence[object]) -> Answer:
     """One page of a collection; 30 items unless told otherwise."""
     skip = int(request.query.get("skip", "0"))
