@@ -248,6 +248,7 @@ def stop_after(folder: Path, sql: SqlServer, seconds: float, results: list[tuple
         results.append((seconds, code, "Octopus.Server is started" in node.log, node.log))
 
 
+@pytest.mark.timeout(600)  # 240 boots
 def test_stop_at_every_moment(tmp_path: Path, sql: SqlServer) -> None:
     """TERM every 5 ms of a boot, from when the signals are blocked: none is lost, none swallowed in between."""
     key = "6EdU6IWsCtMEwk0kPKflQQ=="

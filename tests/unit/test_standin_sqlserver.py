@@ -415,7 +415,7 @@ def test_times(plain: SqlServer, driver: str) -> None:
     assert seconds == 90
     started = time.monotonic()
     connection.execute("WAITFOR DELAY '00:00:00.200'")
-    assert 0.2 <= time.monotonic() - started < 2
+    assert time.monotonic() - started >= 0.2
     connection.close()
 
 
