@@ -30,15 +30,14 @@ def _text(default: object) -> str:
 
 
 def values() -> list[Value]:
-    """Return all values, in order. Raise ValueError for one that nothing is said of."""
+    """Return all values, in order. Raise AssertionError for one that nothing is said of."""
     text = (CHART / "values.yaml").read_text()
     return list(_described(yaml.compose(text), "", text.splitlines()))
 
 
 def _described(mapping: yaml.Node | None, above: str, lines: list[str]) -> Iterator[Value]:
     """Yield the values below `mapping`: those with a comment on the line above them, however deep."""
-    if not isinstance(mapping, yaml.MappingNode):
-        raise ValueError(f"{above.rstrip('.')} has no comment above it in values.yaml.")
+    assert isinstance(mapping, yaml.MappingNode), f"{above.rstrip('.')} has no comment above it in values.yaml."
     for key, node in mapping.value:
         line = lines[key.start_mark.line - 1].strip()
         if line.startswith("# "):
