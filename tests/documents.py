@@ -98,8 +98,8 @@ VALUES = f"""\
 # The chart's values
 {MADE}
 
-What they are for is told in [kubernetes.md](kubernetes.md). `values.schema.json` says what each may be; Helm refuses all
-else, and names that aren't here.
+What they are for is told in [kubernetes.md](kubernetes.md). `values.schema.json` says what each may be; Helm refuses
+all else, and names that aren't here.
 
 | value | default | |
 |---|---|---|
