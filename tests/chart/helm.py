@@ -1,5 +1,6 @@
 """Helm, as the tests ask it, and what it renders."""
 
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(HELM), *words], capture_output=True, text=True, timeout=60, check=False)
 
 
+@functools.cache
 def template(*words: str, **given: object) -> subprocess.CompletedProcess[str]:
     """Run `helm template` with the values `given` on the command line, where `__` stands for a dot."""
     # a comma and a brace mean something to --set

@@ -1,5 +1,6 @@
 """The chart as a whole, its notes, and the plain manifests that are made from it."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 import yaml
 from chart import helm
 from processes import ROOT
-from values import CHART
+from values import CHART, values
 
 
+DOCUMENT = " ".join((ROOT / "docs" / "kubernetes.md").read_text().split())
 PLAIN = sorted(path.parent for path in (ROOT / "docker" / "kubernetes").glob("*/kustomization.yaml"))
 
 
@@ -77,3 +79,17 @@ def test_plain_manifests_accept_no_licence() -> None:
     for folder in PLAIN:
         found = helm.Rendered(list(filter(None, yaml.safe_load_all((folder / "octopus.yaml").read_text()))))
         assert [helm.environment(container)["ACCEPT_EULA"] for container in found.containers] == ["N"]
+
+
+def test_the_document_names_values_that_exist() -> None:
+    """docs/kubernetes.md names values as the chart does, but for those that it says aren't there."""
+    known = {value.name for value in values()}
+    known |= {name.rpartition(".")[0] for name in known}
+    named = re.findall(r"\b(?:octopus|mssql(?:-linux)?)\.(?!yaml|example\b)[A-Za-z]\w*(?:\.\w+)*", DOCUMENT)
+    assert set(named) - known == {"octopus.spec", "octopus.containers", "octopus.rbac"}
+
+
+def test_the_document_tells_the_grace_period() -> None:
+    """docs/kubernetes.md tells how long a stop may take."""
+    grace = next(helm.render().pods)["terminationGracePeriodSeconds"]
+    assert f"{grace} seconds as it is" in DOCUMENT

@@ -25,42 +25,9 @@ NOT_OURS = {
 @pytest.fixture(scope="module", params=[*helm.EXAMPLES, "all"])
 def found(request: pytest.FixtureRequest) -> Rendered:
     """Give the objects of an example, or of values that turn on what no example does."""
-    if request.param != "all":
-        return helm.example(request.param)
-    return helm.render(
-        **{
-            "octopus.username": "admin",
-            "octopus.password": "Passw0rd123",
-            "octopus.apiKey": "API-0123456789ABCDEF",
-            "octopus.email": "admin@example.org",
-            "octopus.taskCap": 0,
-            "octopus.postStart": "{octo-node,version}",
-            "octopus.proxy.http": "http://proxy.example.org:3128",
-            "octopus.proxy.https": "http://proxy.example.org:3128",
-            "octopus.proxy.all": "http://proxy.example.org:3128",
-            "octopus.proxy.excludedHostnames": "{localhost,sql.example.org}",
-            "octopus.extraEnv[0].name": "OCTO_NODE_LOG_FORMAT",
-            "octopus.extraEnv[0].value": "json",
-            "octopus.pods.labels.team": "deploy",
-            "octopus.pods.annotations.team": "deploy",
-            "octopus.statefulSet.labels.team": "deploy",
-            "octopus.statefulSet.annotations.team": "deploy",
-            "octopus.service.annotations.team": "deploy",
-            "octopus.service.nodes.annotations.team": "deploy",
-            "octopus.serviceAccount.annotations.team": "deploy",
-            "octopus.networkPolicy.enabled": "true",
-            "octopus.tolerations[0].operator": "Exists",
-            "nodeSelector.disk": "ssd",
-            "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution"
-            ".nodeSelectorTerms[0].matchExpressions[0].key": "disk",
-            "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution"
-            ".nodeSelectorTerms[0].matchExpressions[0].operator": "Exists",
-            "global.storageClass": "-",
-            "mssql.enabled": "true",
-            "mssql.ACCEPT_EULA": "Y",
-            "mssql.SA_PASSWORD": 'with;"quotes',
-        }
-    )
+    if request.param == "all":
+        return helm.render(f"--values={Path(__file__).with_name('all.yaml')}")
+    return helm.example(request.param)
 
 
 def secrets(found: Rendered) -> Iterator[str]:
