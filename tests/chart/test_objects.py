@@ -15,18 +15,20 @@ from entrypoint.octopus import commandline
 from entrypoint.variables import BY_NAME, SECRETS
 
 
+OTHERS = sorted(path.stem for path in Path(__file__).parent.glob("*.yaml"))
 # of the server and of .NET, not of octo-node: docs/environment.md passes them on
 NOT_OURS = {
     *("USER", "HOME", "DOTNET_BUNDLE_EXTRACT_BASE_DIR", "OTEL_DOTNET_AUTO_LOG_DIRECTORY"),
+    *("TMPDIR", "XDG_CACHE_HOME"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
 }
 
 
-@pytest.fixture(scope="module", params=[*helm.EXAMPLES, "all"])
+@pytest.fixture(scope="module", params=[*helm.EXAMPLES, *OTHERS])
 def found(request: pytest.FixtureRequest) -> Rendered:
-    """Give the objects of an example, or of values that turn on what no example does."""
-    if request.param == "all":
-        return helm.render(f"--values={Path(__file__).with_name('all.yaml')}")
+    """Give the objects of an example, or of the values beside this file."""
+    if request.param in OTHERS:
+        return helm.render(f"--values={Path(__file__).with_name(request.param)}.yaml")
     return helm.example(request.param)
 
 
@@ -47,6 +49,7 @@ def test_objects_are_valid(found: Rendered) -> None:
 def test_variables_exist(found: Rendered) -> None:
     """octo-node knows each variable of a node's environment, and warns of none."""
     for container in found.containers:
+        assert len(helm.environment(container)) == len(container["env"])
         for name in helm.environment(container):
             assert name in NOT_OURS or name in BY_NAME or name.removesuffix("_FILE") in BY_NAME, name
         assert not settings.warnings({name: value or "" for name, value in helm.environment(container).items()})
@@ -96,6 +99,7 @@ def test_volumes(found: Rendered) -> None:
         templates = {claim["metadata"]["name"] for claim in nodes["spec"].get("volumeClaimTemplates", [])}
         mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
         assert len(mounts) == len(container["volumeMounts"])
+        assert len(volumes) == len(pod["volumes"])
         assert set(mounts.values()) == set(volumes) | templates
         claims = {
             volume["persistentVolumeClaim"]["claimName"]
@@ -172,12 +176,18 @@ def test_privileges(found: Rendered) -> None:
         context = container["securityContext"]
         if helm.environment(container).get("DISABLE_DIND") == "Y":
             assert context["runAsNonRoot"]
-            assert context["runAsUser"] == 1001
+            assert context["runAsUser"] in {1001, 999}  # the chart's, and one that was asked for
             assert context["readOnlyRootFilesystem"]
             assert context["capabilities"] == {"drop": ["ALL"]}
         else:
             assert context == {"privileged": True}
             assert "/var/lib/docker" in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+def test_a_configuration_directory_may_be_a_folder_that_is_there() -> None:
+    """A folder is mounted once, also if it is two things."""
+    found = helm.render(octopus__serverConfigurationDirectory="/home/octopus")
+    test_volumes(found)
 
 
 def test_a_security_context_can_be_loosened() -> None:

@@ -106,6 +106,8 @@ def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None
         ({"octopus.databaseConnectionString": ""}, "octopus.databaseConnectionString is empty: give"),
         ({"mssql.enabled": "true"}, "mssql.ACCEPT_EULA isn't Y: read"),
         ({"mssql-linux.acceptEula.value": "Y"}, "mssql.SA_PASSWORD is empty: choose"),
+        ({"octopus.ingress.grpc.enabled": "true"}, "octopus.ingress.hosts is empty: name"),
+        ({"dockerHub.login": "true"}, "dockerHub.creds is empty: give"),
         ({"octopus.upgradeWait": 700}, "so set it to 810 or more"),
     ],
     ids=str,

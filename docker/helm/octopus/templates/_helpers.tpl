@@ -75,16 +75,13 @@ app.kubernetes.io/component: mssql
 
 {{- /* What a node writes to as long as its pod lives. A container that is restarted finds its configuration there. */ -}}
 {{- define "octopus.scratch" -}}
-{{- $taken := list -}}
-{{- range .Values.octopus.extraVolumes }}{{ $taken = append $taken .mountPath }}{{ end -}}
-{{- $paths := dict "tmp" "/tmp" "registry" "/etc/octopus" "home" "/home/octopus" "cache" "/cache" "diagnostics" "/diagnostics"
-  "configuration" .Values.octopus.serverConfigurationDirectory
-  "program-logs" "/Octopus/Octopus/Logs" "program-diagnostics" "/Octopus/.diagnostics" -}}
-{{- if .Values.octopus.enableDockerInDocker }}{{ $_ := set $paths "docker" "/var/lib/docker" }}{{ end -}}
-{{- range $name, $path := $paths }}
-{{- if not (has $path $taken) }}
+{{- $names := dict "/tmp" "tmp" "/etc/octopus" "registry" "/home/octopus" "home" "/cache" "cache" "/diagnostics" "diagnostics"
+  "/Octopus/Octopus/Logs" "program-logs" "/Octopus/.diagnostics" "program-diagnostics" -}}
+{{- $_ := set $names .Values.octopus.serverConfigurationDirectory "configuration" -}}
+{{- if .Values.octopus.enableDockerInDocker }}{{ $_ := set $names "/var/lib/docker" "docker" }}{{ end -}}
+{{- range .Values.octopus.extraVolumes }}{{ $_ := unset $names .mountPath }}{{ end -}}
+{{- range $path, $name := $names }}
 - {name: {{ $name }}, path: {{ $path }}}
-{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -130,8 +127,67 @@ resources:
 {{- fail "mssql.SA_PASSWORD is empty: choose a password of at least 8 characters of three kinds for SQL Server's administrator." -}}
 {{- end -}}
 {{- end -}}
+{{- $ingress := .Values.octopus.ingress -}}
+{{- if and (or $ingress.enabled $ingress.pollingTentacles.enabled $ingress.grpc.enabled) (not $ingress.hosts) -}}
+{{- fail "octopus.ingress.hosts is empty: name the host that the web portal has, or turn the Ingresses off." -}}
+{{- end -}}
+{{- if and .Values.dockerHub.login (not .Values.dockerHub.creds) -}}
+{{- fail "dockerHub.creds is empty: give the base64 of a .dockerconfigjson, or set dockerHub.login=false." -}}
+{{- end -}}
 {{- $grace := include "octopus.gracePeriod" . | int -}}
 {{- if lt (int .Values.octopus.upgradeWait) $grace -}}
 {{- fail (printf "octopus.upgradeWait is %d s, but a node may take %d s to drain and stop: in an upgrade the new nodes wait for that, so set it to %d or more." (int .Values.octopus.upgradeWait) $grace $grace) -}}
 {{- end -}}
+{{- end -}}
+
+{{- /* One Ingress: `name`, `hosts`, `path`, the `service` and its `port`, `tls`, and what is said of it in `values`. */ -}}
+{{- define "octopus.ingress" }}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {{ .name }}
+  labels:
+    {{- include "octopus.labels" .root | nindent 4 }}
+    {{- with .values.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .values.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- with .root.Values.octopus.ingress.className }}
+  ingressClassName: {{ . }}
+  {{- end }}
+  {{- with .tls }}
+  tls:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  rules:
+    {{- $one := . }}
+    {{- range .hosts }}
+    - host: {{ . | quote }}
+      http:
+        paths:
+          - path: {{ $one.path | default "/" }}
+            pathType: Prefix
+            backend:
+              service:
+                name: {{ $one.service }}
+                port:
+                  name: {{ $one.port }}
+    {{- end }}
+{{- end -}}
+
+{{- /* The name of each host with `prefix` in front, as a YAML list. */ -}}
+{{- define "octopus.hosts" -}}
+{{- range .hosts }}
+- {{ printf "%s.%s" $.prefix . }}
+{{- end }}
+{{- end -}}
+
+{{- /* What the Services of single nodes are called, without the node's number. */ -}}
+{{- define "octopus.nodePrefix" -}}
+{{- .Values.octopus.service.nodes.namePrefix | default (printf "%s-" (include "octopus.fullname" .)) -}}
 {{- end -}}
