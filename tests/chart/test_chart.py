@@ -36,7 +36,7 @@ def notes(folder: Path, *words: str) -> str:
 
 def test_notes(tmp_path: Path) -> None:
     """After an install it is told how to watch it; after an upgrade, the one command that replaces the nodes."""
-    selector = "--selector app.kubernetes.io/instance=octopus,app.kubernetes.io/component=octopus-server"
+    selector = "--selector app.kubernetes.io/instance=octopus,app.kubernetes.io/part-of=octopus-server"
     installed, upgraded = notes(tmp_path), notes(tmp_path, "--is-upgrade")
     assert f"get pods {selector}" in installed
     assert f"delete pod {selector}" not in installed

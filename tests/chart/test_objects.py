@@ -232,3 +232,9 @@ def test_moving_from_the_official_chart() -> None:
     assert found.nodes[0]["metadata"]["name"] == "octopus-octopus-deploy"
     templates = found.nodes[0]["spec"]["volumeClaimTemplates"]
     assert [claim["metadata"]["name"] for claim in templates] == ["server-log-volume"]
+    # so that the new StatefulSet takes the old one's pods over
+    assert found.nodes[0]["spec"]["selector"]["matchLabels"] == {
+        "app.kubernetes.io/name": "octopus-deploy",
+        "app.kubernetes.io/instance": "octopus",
+        "app.kubernetes.io/component": "octopus-server",
+    }

@@ -16,7 +16,7 @@ from values import CHART
 
 
 NAME = "octopus"
-SELECTOR = "app.kubernetes.io/instance=octopus,app.kubernetes.io/component=octopus-server"
+SELECTOR = "app.kubernetes.io/instance=octopus,app.kubernetes.io/part-of=octopus-server"
 OLD, NEW = "2026.2.197", "2026.3.1"
 DATABASE = containers.DATABASE
 # within the pod of SQL Server, and from a node
@@ -224,14 +224,17 @@ class Release:
         """Collect every 100 ms the versions of the nodes that are alive, as the database has them."""
         command = ["exec", "mssql-0", "--", "python3", "-c", SAMPLER.read_text(), HERE]
         samples: list[dict[str, str]] = []
-        with subprocess.Popen(
-            [cluster.KUBECTL, "--namespace", self.namespace, *command], stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            samples.append(json.loads(process.stdout.readline()))
-            yield samples
-            process.terminate()
-            samples += [json.loads(line) for line in process.stdout if line.endswith("}\n")]
+        path = self._values.with_name("samples")
+        with (
+            path.open("w") as file,
+            subprocess.Popen([cluster.KUBECTL, "--namespace", self.namespace, *command], stdout=file) as process,
+        ):
+            try:
+                wait_until(path.read_text, what="the first sample")
+                yield samples
+            finally:
+                process.terminate()
+        samples += [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
 
 
 def _is_ready(pod: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 {{- $name := .Values.nameOverride | default "octopus" -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
 {{- /* short enough for a Service named after a pod, and for the hash that a StatefulSet appends */ -}}
-{{- .Values.fullnameOverride | default $full | trunc 45 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | default $full | trunc 49 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "octopus.labels" -}}
@@ -10,9 +10,10 @@ app.kubernetes.io/name: {{ .Values.nameOverride | default "octopus" }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "octopus.serverLabels" -}}
+{{- /* Of all nodes. A StatefulSet selects its own by their component, as the official chart's does: it takes those over. */ -}}
+{{- define "octopus.nodeLabels" -}}
 {{ include "octopus.labels" . }}
-app.kubernetes.io/component: octopus-server
+app.kubernetes.io/part-of: octopus-server
 {{- end -}}
 
 {{- define "octopus.mssqlLabels" -}}
