@@ -93,3 +93,14 @@ def test_the_document_tells_the_grace_period() -> None:
     """docs/kubernetes.md tells how long a stop may take."""
     grace = next(helm.render().pods)["terminationGracePeriodSeconds"]
     assert f"{grace} seconds as it is" in DOCUMENT
+
+
+def test_the_document_selects_all_nodes() -> None:
+    """The selectors that docs/kubernetes.md tells people to delete pods by are those of all nodes only."""
+    found = helm.example("ui-only", **{"mssql.enabled": "true", "mssql.ACCEPT_EULA": "Y", "mssql.SA_PASSWORD": "x"})
+    labels = {name: one["spec"]["template"]["metadata"]["labels"] for name, one in found.of("StatefulSet").items()}
+    selectors = re.findall(r"delete pod --selector ([^\s`]*instance=octopus,\S+)", DOCUMENT)
+    assert selectors
+    for selector in selectors:
+        wanted = dict(pair.split("=") for pair in selector.split(",")).items()
+        assert {name for name, found in labels.items() if wanted <= found.items()} == {"octopus", "octopus-ui"}

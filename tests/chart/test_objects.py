@@ -8,13 +8,15 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 from chart import helm
-from chart.helm import Rendered
+from chart.helm import Object, Rendered
 
 from entrypoint import paths, settings
 from entrypoint.octopus import commandline
+from entrypoint.sqlserver import connection_string
 from entrypoint.variables import BY_NAME, SECRETS
 
 
+FOLDER = "/run/secrets/octopus"
 OTHERS = sorted(path.stem for path in Path(__file__).parent.glob("*.yaml"))
 # of the server and of .NET, not of octo-node: docs/environment.md passes them on
 NOT_OURS = {
@@ -38,6 +40,14 @@ def secrets(found: Rendered) -> Iterator[str]:
         yield from (base64.b64decode(value).decode() for value in secret["data"].values())
 
 
+def secret_files(pod: Object) -> dict[str, str]:
+    """Return the files of a pod's Secrets, each with the name of its Secret."""
+    volume = next(volume for volume in pod["volumes"] if volume["name"] == "secrets")
+    mounted = [source["secret"] for source in volume["projected"]["sources"]]
+    assert all(item["key"] == "secret" for secret in mounted for item in secret["items"])
+    return {item["path"]: secret["name"] for secret in mounted for item in secret["items"]}
+
+
 def test_objects_are_valid(found: Rendered) -> None:
     """Each object is one of current Kubernetes, without a field that it doesn't know, and has a name of its own."""
     for one in found.objects:
@@ -57,39 +67,42 @@ def test_variables_exist(found: Rendered) -> None:
 
 def test_settings_are_accepted(found: Rendered, tmp_path: Path) -> None:
     """octo-node takes a node's environment, with the Secrets' content in the files that it names."""
-    for name, secret in found.of("Secret").items():
-        if "secret" in secret["data"]:
-            (tmp_path / name.removeprefix("octopus-")).write_bytes(base64.b64decode(secret["data"]["secret"]))
-    for container in found.containers:
+    users = {"connectionstring": helm.CONNECTION, "masterkey": helm.KEY}
+    for pod, container in zip(found.pods, found.containers, strict=True):
+        for file, name in secret_files(pod).items():
+            made = found.of("Secret").get(name)
+            content = base64.b64decode(made["data"]["secret"]).decode() if made else users.get(file, "")
+            (tmp_path / file).write_text(content)
         environ = {name: value or "octopus-0" for name, value in helm.environment(container).items()}
-        if not found.of("Secret") or "octopus-connectionstring" not in found.of("Secret"):
-            environ |= {"DB_CONNECTION_STRING": helm.CONNECTION}
-            environ = {name: value for name, value in environ.items() if not name.endswith("_FILE")}
-        environ = {name: value.replace("/run/secrets/octopus", str(tmp_path)) for name, value in environ.items()}
+        environ = {name: value.replace(FOLDER, str(tmp_path)) for name, value in environ.items()}
         parsed = settings.parse(environ | {"ACCEPT_EULA": "Y"})
         assert parsed.octo_node_upgrade_wait == 1800
 
 
 def test_secrets_are_files(found: Rendered) -> None:
-    """No secret stands in an environment, nor anywhere but in a Secret; each file is one of the volume's."""
+    """No secret stands in an environment, nor anywhere but in a Secret; each variable names one of their files."""
     others = json.dumps([one for one in found.objects if one["kind"] != "Secret"])
     assert not [secret for secret in secrets(found) if secret != "admin" and secret in others]
     for pod, container in zip(found.pods, found.containers, strict=True):
         environment = helm.environment(container)
         assert not set(environment) & SECRETS
-        volume = next(volume for volume in pod["volumes"] if volume["name"] == "secrets")
-        files = {item["path"] for source in volume["projected"]["sources"] for item in source["secret"]["items"]}
         named = {value for name, value in environment.items() if name.endswith("_FILE")}
-        assert named == {f"/run/secrets/octopus/{file}" for file in files}
+        assert named == {f"{FOLDER}/{file}" for file in secret_files(pod)}
         assert "DB_CONNECTION_STRING_FILE" in environment
+
+
+def test_any_password_of_sql_server() -> None:
+    """The connection string to the SQL Server beside the nodes has its password, whatever is in it."""
+    made = helm.render(f"--values={Path(__file__).with_name('all.yaml')}").of("Secret")["octopus-connectionstring"]
+    text = base64.b64decode(made["data"]["secret"]).decode()
+    assert connection_string.parse(text).password == 'with;"quotes'
 
 
 def test_made_secrets_are_those_that_are_mounted(found: Rendered) -> None:
     """Each Secret of a node's is made, unless they are the user's."""
     made = {name for name in found.of("Secret") if name != "octopus-sapassword" and "-registry" not in name}
     for pod in found.pods:
-        volume = next(volume for volume in pod["volumes"] if volume["name"] == "secrets")
-        assert {source["secret"]["name"] for source in volume["projected"]["sources"]} == made or not made
+        assert set(secret_files(pod).values()) == made or not made
 
 
 def test_volumes(found: Rendered) -> None:
