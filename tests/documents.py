@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import values
+
 from entrypoint import variables
 from entrypoint.octopus import commandline
 from entrypoint.prepare import plan
@@ -92,6 +94,16 @@ KEPT_BACK = """
 Those marked *secret* are taken out of that environment, as all secrets are: if your server reads one there, name it in
 `OCTO_NODE_KEEP_ENV`.
 """
+VALUES = f"""\
+# The chart's values
+{MADE}
+
+What they are for is told in [kubernetes.md](kubernetes.md). `values.schema.json` says what each may be; Helm refuses
+all else, and names that aren't here.
+
+| value | default | |
+|---|---|---|
+"""
 WITHOUT_OPTION = (
     "OCTOPUS_SERVER_URI",
     *variables.OIDC,
@@ -104,7 +116,8 @@ WITHOUT_OPTION = (
 
 def documents() -> dict[str, str]:
     """Return the text of each document, by its file's name."""
-    return {"environment.md": "".join(_environment()), "commands.md": "".join(_commands())}
+    made = {"environment.md": _environment(), "commands.md": _commands(), "values.md": _values()}
+    return {name: "".join(text) for name, text in made.items()}
 
 
 def _environment() -> Iterator[str]:
@@ -131,6 +144,11 @@ def _commands() -> Iterator[str]:
     for name in WITHOUT_OPTION:
         yield f"- `{name}`{' (*secret*)' if name in variables.SECRETS else ''}\n"
     yield KEPT_BACK
+
+
+def _values() -> Iterator[str]:
+    yield VALUES
+    yield from (value.row for value in values.values())
 
 
 def named_in_options() -> set[str]:

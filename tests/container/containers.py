@@ -17,7 +17,7 @@ API_KEY = "API-SECRETOFTHETEST"
 JOURNAL = "/diagnostics/journal"
 _serial = itertools.count(1)
 # asks the API from inside the container: the network is private
-_ASK = """
+ASK = """
 import json, sys, urllib.request
 path, body, key = sys.argv[1:]
 headers = {"X-Octopus-ApiKey": key, "Content-Type": "application/json"}
@@ -145,7 +145,7 @@ class Node:
     def api(self, path: str, body: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - JSON
         """Return the server's answer to a question, or to what is posted."""
         text = "" if body is None else json.dumps(body)
-        return json.loads(self.execute("python3", "-c", _ASK, path, text, API_KEY))
+        return json.loads(self.execute("python3", "-c", ASK, path, text, API_KEY))
 
     def task(self, **arguments: object) -> str:
         """Queue a task, wait until it runs, return its id."""

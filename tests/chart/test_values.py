@@ -1,0 +1,147 @@
+"""What may be given to the chart, and what it says of the rest."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import values
+from chart import helm
+
+
+# of the official chart, 2026.2, and of the first one
+OFFICIAL = (
+    *("acceptEula", "createSecrets", "masterKey", "databaseConnectionString", "username", "password"),
+    *("licenseKeyBase64", "email", "taskCap", "image.repository", "image.tag", "webPort", "tentaclePort", "grpcPort"),
+    *("replicaCount", "resources", "enableDockerInDocker", "extraVolumes", "extraEnv"),
+    *("serverLogVolume.size", "serverLogVolume.storageClassName"),
+    *(
+        f"{volume}Volume.{what}"
+        for volume in ("packageRepository", "artifact", "taskLog", "auditLog")
+        for what in ("size", "storageClassName", "storageAccessMode")
+    ),
+    *("service.type", "ingress.enabled", "ingress.hosts", "ingress.className", "ingress.tls", "ingress.path"),
+    *("ingress.pollingTentacles.enabled", "ingress.pollingTentacles.hostPrefix", "ingress.grpc.tls.secretName"),
+    *("statefulSet.annotations", "statefulSet.labels", "pods.annotations", "pods.labels"),
+    *("proxy.http", "proxy.https", "proxy.all", "proxy.excludedHostnames"),
+    *("tolerations", "topologySpreadConstraints", "serviceAccount.create", "serviceAccount.name"),
+    *("serviceAccount.automountServiceAccountToken", "podSecurityContext", "containerSecurityContext"),
+    *("serverConfigurationDirectory", "storageClassName"),
+)
+NAMES = {
+    *(f"octopus.{name}" for name in OFFICIAL),
+    *("nameOverride", "fullnameOverride", "nodeSelector", "affinity", "dockerHub.login", "dockerHub.creds"),
+    *("mssql.enabled", "mssql.ACCEPT_EULA", "mssql.SA_PASSWORD", "mssql-linux.acceptEula.value", "global.storageClass"),
+}
+
+
+def leaves(schema: dict[str, Any], definitions: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Yield the names of all values that a schema knows, but for those within free maps."""
+    for name, part in schema["properties"].items():
+        found = definitions[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+        if "properties" in found:
+            yield from leaves(found, definitions, f"{above}{name}.")
+        else:
+            yield f"{above}{name}"
+
+
+def test_schema_knows_each_value() -> None:
+    """The schema has the values of values.yaml, no more and no fewer."""
+    schema = json.loads((values.CHART / "values.schema.json").read_text())
+    assert sorted(leaves(schema, schema["definitions"])) == sorted(value.name for value in values.values())
+
+
+def test_values_have_the_official_charts_names() -> None:
+    """What the official chart and the first one call a value is called so here."""
+    assert {value.name for value in values.values()} >= NAMES
+
+
+@pytest.mark.parametrize("value", values.values(), ids=lambda value: value.name)
+def test_sentences(value: values.Value) -> None:
+    """Each value is described by a sentence."""
+    assert value.sentence[0].isupper() or value.sentence.startswith("`")
+    assert value.sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"octopus.replicaCuont": 2}, "replicaCuont"),
+        ({"octopsu.replicaCount": 2}, "octopsu"),
+        ({"octopus.artifactVolume.sise": "1Gi"}, "sise"),
+        ({"mssql.SA_PASWORD": "x"}, "SA_PASWORD"),
+        ({"octopus.extraVolumes.tmp.mountpath": "/tmp"}, "mountpath"),
+        ({"octopus.acceptEula": "yes"}, "octopus.acceptEula"),
+        ({"octopus.webPort": "http"}, "octopus.webPort"),
+        ({"octopus.grpcPort": 70000}, "octopus.grpcPort"),
+        ({"octopus.taskCap": "ten"}, "octopus.taskCap"),
+        ({"octopus.masterKey": "c2hvcnQ="}, "octopus.masterKey"),
+        ({"octopus.drain.wait": "10m"}, "octopus.drain.wait"),
+        ({"octopus.artifactVolume.storageAccessMode": "ReadWriteAll"}, "octopus.artifactVolume.storageAccessMode"),
+        ({"octopus.artifactVolume.size": "ten"}, "octopus.artifactVolume.size"),
+        ({"octopus.service.type": "Loadbalancer"}, "octopus.service.type"),
+        ({"octopus.secretNames": "{masterkey}"}, "connectionstring"),
+        ({"octopus.serverConfigurationDirectory": "home"}, "octopus.serverConfigurationDirectory"),
+    ],
+    ids=str,
+)
+def test_typing_errors(given: dict[str, object], says: str) -> None:
+    """A name or a value that can't be meant is refused, and named."""
+    assert says in helm.refusal(**given)
+
+
+@pytest.mark.parametrize("given", [{"octopus.replicaCount": 2}, {"octopus.uiOnly.replicaCount": 1}], ids=str)
+def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None:
+    """Nodes that would each draw a key of their own are refused, with what to do; with one they aren't."""
+    said = helm.refusal(**given)
+    assert "masterKey (more than one node needs the same one" in said
+    assert "openssl rand -base64 16" in said
+    assert helm.render(**given | {"octopus.masterKey": helm.KEY}).of("Secret")["octopus-masterkey"]
+    assert not helm.render(**given | {"octopus.createSecrets": "false"}).of("Secret")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"octopus.databaseConnectionString": ""}, "octopus.databaseConnectionString is empty: give"),
+        ({"mssql.enabled": "true"}, "mssql.ACCEPT_EULA isn't Y: read"),
+        ({"mssql-linux.acceptEula.value": "Y"}, "mssql.SA_PASSWORD is empty: choose"),
+        ({"octopus.ingress.grpc.enabled": "true"}, "octopus.ingress.hosts is empty: name"),
+        ({"dockerHub.login": "true"}, "dockerHub.creds is empty: give"),
+        ({"octopus.upgradeWait": 700}, "so set it to 810 or more"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_together(given: dict[str, object], says: str) -> None:
+    """Values that can't work together are refused with a finished sentence that names the next step."""
+    said = helm.refusal(**given)
+    assert says in said
+    assert ".\n" in said
+
+
+def test_the_first_charts_names() -> None:
+    """`octopus.replicaCount`, `octopus.storageClassName`, `mssql-linux.acceptEula.value` mean what they meant."""
+    found = helm.example("first-chart")
+    assert found.nodes[0]["spec"]["replicas"] == 3
+    assert found.of("StatefulSet")["mssql"]["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] == "Y"
+    claims = found.of("PersistentVolumeClaim").values()
+    assert {claim["spec"]["storageClassName"] for claim in claims} == {"azurefile"}
+    assert {mode for claim in claims for mode in claim["spec"]["accessModes"]} == {"ReadWriteMany"}
+    on_command_line = {
+        "octopus.acceptEula": "Y",
+        "octopus.replicaCount": 3,
+        "octopus.storageClassName": "azurefile",
+        "octopus.licenseKeyBase64": "PExpY2Vuc2UvPg==",
+        "mssql-linux.acceptEula.value": "Y",
+        "octopus.masterKey": helm.KEY,
+        "mssql.SA_PASSWORD": "N0tS3cr3t!",
+        "octopus.databaseConnectionString": "",
+    }
+    assert helm.render(**on_command_line).objects == found.objects
+
+
+def test_empty_values_of_the_official_chart() -> None:
+    """Its values.yaml leaves some empty, which is null in YAML."""
+    empty = {f"octopus.{name}": "null" for name in ("username", "password", "licenseKeyBase64", "email", "taskCap")}
+    more = {"octopus.image.tag": "null", "octopus.proxy.http": "null", "dockerHub.creds": "null"}
+    assert helm.render(**empty | more).objects == helm.render().objects

@@ -1,0 +1,37 @@
+"""What the tests on a cluster share: images, and releases of the chart."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from container.containers import unique
+from kubernetes import cluster, release
+from kubernetes.release import Release
+
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a cluster skip these tests in one line, unless one is required: then each fails."""
+    ours = [item for item in items if item.path.is_relative_to(HERE)]
+    if not ours or cluster.is_required() or cluster.is_there():
+        return
+    ours[0].add_marker(pytest.mark.skip(f"{cluster.MISSING}: {len(ours)} tests on Kubernetes are left out"))
+    config.hook.pytest_deselected(items=ours[1:])
+    items[:] = [item for item in items if item not in ours[1:]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def node_images() -> None:
+    """Need a cluster, and make the images."""
+    if not cluster.is_there():
+        pytest.fail(cluster.MISSING)
+    release.build_images()
+
+
+@pytest.fixture
+def fresh(node_images: None, tmp_path: Path) -> Iterator[Release]:
+    """Give a release that isn't installed yet."""
+    with Release(unique("kube"), tmp_path) as one:
+        yield one

@@ -1,0 +1,18 @@
+"""Tells every 100 ms which nodes are alive, and of which version: a line of JSON. It runs in SQL Server's pod."""
+
+import json
+import sys
+import time
+
+from standin.octopus import nodes
+from standin.octopus.sql import Database
+
+
+HISTORY = "SELECT Node, Version FROM OctopusServerInstallationHistory ORDER BY Installed"
+
+connection = Database(sys.argv[1]).open()
+while True:
+    newest = {str(name): str(version) for name, version in connection.execute(HISTORY).fetchall()}
+    alive = {node.name: newest.get(node.name) for node in nodes.everyone(connection) if node.alive}
+    print(json.dumps(alive), flush=True)
+    time.sleep(0.1)
