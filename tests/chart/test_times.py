@@ -11,7 +11,7 @@ from chart import helm
 from chart.helm import Object
 from processes import NAMESPACE, OCTO_NODE
 
-from entrypoint import probe
+from entrypoint import question
 from entrypoint.init import node
 from entrypoint.node import drain
 from entrypoint.octopus import commandline
@@ -84,7 +84,7 @@ def test_probes(kind: str) -> None:
     _, container = only(**{f"probes__{kind}__timeoutSeconds": 3})
     found = container[f"{kind}Probe"]
     program, verb, *arguments = found["exec"]["command"]
-    asked, timeout, url = probe.parse(arguments)
+    asked, timeout, url = question.parse(arguments)
     assert (program, verb, asked, url) == ("octo-node", "probe", kind, None)
     assert timeout < found["timeoutSeconds"] == 3
     assert found["periodSeconds"] <= 10
