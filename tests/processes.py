@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,7 @@ OCTO_NODE = (sys.executable, "-m", "entrypoint")
 # in a mask of /proc/PID/status; not TERM, which `unshare` blocks as well before it executes octo-node
 _BLOCKED = 1 << (signal.SIGUSR1 - 1)
 T = TypeVar("T")
+_claims: deque[socket.socket] = deque(maxlen=200)  # on the ports given last: gone with this process
 
 # a new pid namespace whose processes all end with `unshare`; without root in a user namespace of our own
 NAMESPACE = ["unshare", *([] if os.getuid() == 0 else ["-Ur"]), "-pf", "--mount-proc", "--kill-child"]
@@ -86,16 +88,19 @@ def arguments(pid: int) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on.
+    """Return a TCP port that nobody listens on, and that no other test is given as well.
 
-    Not one that the kernel gives to clients: it might, before the server is there. Drawn, because tests run beside
-    each other.
+    Not one that the kernel gives to clients: it might, before the server is there.
     """
     while True:
         port = random.randrange(10000, 30000)
+        claim = socket.socket(socket.AF_UNIX)
         with socket.socket() as one:
             try:
+                claim.bind(f"\0octo-node-test-port-{port}")
                 one.bind(("127.0.0.1", port))
             except OSError:
+                claim.close()
                 continue
-            return port
+        _claims.append(claim)
+        return port

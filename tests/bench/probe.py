@@ -9,9 +9,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from processes import free_port
+
 from . import image, machine
 from .figures import Effort, Figure, Row
-from .site import free_port
 
 
 SOURCE = machine.ROOT / "entrypoint" / "probe.py"

@@ -3,12 +3,12 @@
 import json
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from processes import free_port
 from standin.octopus.install import install
 from standin.sqlserver.testing import SqlServer
 
@@ -28,13 +28,6 @@ echo "$1 $begin $EPOCHREALTIME" >>{stamps}
 exit $code
 """
 Command = tuple[str, float, float]  # the verb, and when it began and ended
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 class Site:
