@@ -17,7 +17,8 @@ OCTO_NODE = (sys.executable, "-m", "entrypoint")
 # in a mask of /proc/PID/status; not TERM, which `unshare` blocks as well before it executes octo-node
 _BLOCKED = 1 << (signal.SIGUSR1 - 1)
 T = TypeVar("T")
-_claims: deque[socket.socket] = deque(maxlen=200)  # on the ports given last: gone with this process
+CLAIMS = 200
+_claims: deque[socket.socket] = deque()  # on the ports given last; gone with this process
 
 # a new pid namespace whose processes all end with `unshare`; without root in a user namespace of our own
 NAMESPACE = ["unshare", *([] if os.getuid() == 0 else ["-Ur"]), "-pf", "--mount-proc", "--kill-child"]
@@ -25,7 +26,7 @@ NAMESPACE = ["unshare", *([] if os.getuid() == 0 else ["-Ur"]), "-pf", "--mount-
 BELOW_A_SHELL = ["sh", "-c", '"$@"; exit $?', "sh"]
 
 
-def wait_until(condition: Callable[[], T | None], seconds: float = 30, what: str = "") -> T:
+def wait_until(condition: Callable[[], T | None], seconds: float = 60, what: str = "") -> T:
     """Return the first true value of `condition`. Raise AssertionError if there is none within `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -102,5 +103,7 @@ def free_port() -> int:
             except OSError:
                 claim.close()
                 continue
+        if len(_claims) == CLAIMS:
+            _claims.popleft().close()
         _claims.append(claim)
         return port

@@ -3,13 +3,14 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from node import DATABASE, Node
 from processes import wait_until
-from standin.octopus import integrity
+from standin.octopus import integrity, migrations
 from standin.sqlserver.testing import SqlServer
 
 from .figures import Effort, Figure, Row, median
@@ -22,13 +23,15 @@ GOES_ON = 5.0  # seconds
 RELEASED = "The schema's lock is released."
 
 
-class Start:
-    """What came of nodes that were started together: seconds until all were up, seconds of the lock, and doubts."""
+class Start(NamedTuple):
+    """What came of nodes that were started together.
 
-    def __init__(self, total: float, held: float, wrong: list[str]) -> None:
-        self.total = total
-        self.held = held
-        self.wrong = wrong
+    Seconds until all were up, seconds for which the lock was held, and whether the schema was changed just once.
+    """
+
+    total: float
+    held: float
+    is_whole: bool
 
 
 def rows(effort: Effort) -> list[Row]:
@@ -46,7 +49,7 @@ def rows(effort: Effort) -> list[Row]:
 def _rows(what: str, many: Start, one: Start) -> list[Row]:
     whole = "one migration, all up"
     return [
-        Row(f"{what}: until all are up", _seconds(many.total), "one node", _seconds(one.total), whole, not many.wrong),
+        Row(f"{what}: until all are up", _seconds(many.total), "one node", _seconds(one.total), whole, many.is_whole),
         Row(f"{what}: the lock is held", _seconds(many.held), "one node", _seconds(one.held)),
     ]
 
@@ -81,7 +84,7 @@ def _nodes(stack: ExitStack, folder: Path, sql: SqlServer, names: range, version
 
 def _new(count: int) -> Start:
     with _place() as (stack, folder, sql):
-        return _start(_nodes(stack, folder, sql, range(count), NEW), sql, lambda argv: "--create" in argv)
+        return _start(_nodes(stack, folder, sql, range(count), NEW), sql, migrations_wanted=1)
 
 
 def _older(count: int) -> Start:
@@ -89,10 +92,10 @@ def _older(count: int) -> Start:
         first = _nodes(stack, folder, sql, range(1), OLD)[0]
         first.start().wait_phase("up")
         first.terminate()
-        return _start(_nodes(stack, folder, sql, range(count), NEW), sql, lambda argv: "--upgrade" in argv)
+        return _start(_nodes(stack, folder, sql, range(count), NEW), sql, migrations_wanted=2)
 
 
-def _start(nodes: list[Node], sql: SqlServer, writes: Callable[[list[str]], bool]) -> Start:
+def _start(nodes: list[Node], sql: SqlServer, migrations_wanted: int) -> Start:
     begun = time.monotonic()
     for node in nodes:
         node.start()
@@ -100,10 +103,8 @@ def _start(nodes: list[Node], sql: SqlServer, writes: Callable[[list[str]], bool
         node.wait_phase("up", seconds=PATIENCE)
     total = time.monotonic() - begun
     with sql.connect(database=DATABASE) as connection:
-        wrong = integrity(connection)
-    starts = [line for node in nodes for line in node.journal() if line["event"] == "start" and writes(line["argv"])]
-    held = sum(_held(node) for node in nodes)
-    return Start(total, held, [*wrong, *(["several"] if len(starts) != 1 else [])])
+        is_whole = not integrity(connection) and migrations(connection) == migrations_wanted
+    return Start(total, sum(_held(node) for node in nodes), is_whole)
 
 
 def _held(node: Node) -> float:

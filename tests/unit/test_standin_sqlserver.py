@@ -325,7 +325,7 @@ def test_cancel(plain: SqlServer, driver: str, database: str) -> None:
     second.timeout = 0
     assert second.execute("SELECT 1").fetchval() == 1
     first.close()
-    assert plain.query(database, LOCK, "c", 0) == [(0,)]
+    assert plain.query(database, LOCK, "c", 10_000)[0][0] >= 0  # the end of a session is noticed a moment later
     second.close()
 
 

@@ -71,6 +71,11 @@ def integrity(connection: pyodbc.Connection) -> list[str]:
     return found
 
 
+def migrations(connection: pyodbc.Connection) -> int:
+    """How many migrations there were; an upgrade that finds nothing to do is none."""
+    return len({row[0] for row in connection.execute("SELECT Run FROM SchemaTrace").fetchall()})
+
+
 def _overlaps(scripts: list[tuple[str, str, str, float, float | None]]) -> list[str]:
     """The runs that were under way at the same time."""
     spans: dict[str, tuple[float, float, str]] = {}
