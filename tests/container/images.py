@@ -15,10 +15,10 @@ from processes import ROOT
 
 
 PACKAGES = (
-    *("ca-certificates", "iproute2", "libodbc2", "patchelf", "procps"),
+    *("busybox-static", "ca-certificates", "docker.io", "iproute2", "iptables", "libodbc2", "patchelf", "procps"),
     *("python3", "python3-pip", "python3-pyodbc", "tdsodbc", "unixodbc"),
 )
-DEBIAN = "octo-node-test/debian:bookworm-2"
+DEBIAN = "octo-node-test/debian:bookworm-3"
 OCTOPUS = "octo-node-test/octopus"
 HARDENED = "octo-node-test/octopus:hardened"
 BARE = "octo-node-test/bare"
