@@ -1,5 +1,6 @@
 """OCTO_NODE_DOCKERD_ARGS: how it is read, and what octo-node itself has to know of it."""
 
+import itertools
 import re
 import shlex
 
@@ -32,7 +33,7 @@ def values(words: "Sequence[str]", name: str, letter: str = "") -> list[str]:
     # before the letter of an option there may be those of flags: -D (debug) and -v
     form = re.compile(rf"--{name}(?:=(?P<long>.*))?" + (rf"|-[Dv]*{letter}=?(?P<short>.*)" if letter else ""))
     found = []
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in itertools.zip_longest(words, words[1:], fillvalue=""):
         if match := form.fullmatch(word):
             parts = match.groupdict()
             found.append(parts["long"] or parts.get("short") or following)

@@ -134,7 +134,7 @@ def test_the_server_waits_for_an_answer(node: Nested, mode: str) -> None:
     node.wait_told("done", name="prepared")
     node.wait_state("starting")
     status = node.verb("status").stdout
-    assert "not up yet: preparing, dockerd is starting" in status
+    assert "not up yet: preparing, dockerd is starting" in status, node.log
     assert "dockerd is starting: process " in status
     assert node.state()["server"] is None
     (node.folder / "go").touch()
@@ -294,6 +294,5 @@ def test_all_problems_at_once(refused: Node) -> None:
 
 def test_without_dockerd(tmp_path: Path, refused: Node) -> None:
     """Without a dockerd on PATH the node ends with 17."""
-    refused.environment["PATH"] = str(tmp_path)
-    assert refused.start().wait() == 17
+    assert refused.start(program=("env", f"PATH={tmp_path}", *OCTO_NODE)).wait() == 17
     assert "dockerd, which isn't on PATH" in refused.termination
