@@ -3,6 +3,7 @@
 Debian's is made once and kept under its tag; the others are made from it, which the engine's cache makes quick.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -80,7 +81,9 @@ def node(base: str, tag: str = NODE, **arguments: str) -> str:
     """Build the real Dockerfile over `base`, as a user does."""
     given = {"OCTOPUS_IMAGE": base, "BUILD_IMAGE": debian()} | arguments
     words = [word for key, value in given.items() for word in ("--build-arg", f"{key}={value}")]
-    subprocess.run(
-        [str(ROOT / "scripts" / "build-image"), "--wheels", *words, "--tag", tag], check=True, stdout=sys.stderr
-    )
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the wheels are in one folder
+        subprocess.run(
+            [str(ROOT / "scripts" / "build-image"), "--wheels", *words, "--tag", tag], check=True, stdout=sys.stderr
+        )
     return tag

@@ -245,8 +245,7 @@ def test_what_an_earlier_one_left_is_removed(node: Nested) -> None:
     node.close()  # the container is killed: nobody cleans up
     assert node.pid_file.exists()
     node.pid_file.write_text("1")  # process 1 is alive, but no dockerd
-    up(node)
-    node.wait_state("ready")
+    node.start("process 1", DOOR).wait_log("dockerd answers.")
     assert f"path={node.pid_file}" in node.log
     assert f"path={node.socket}" in node.log
 
@@ -266,7 +265,7 @@ def refused(tmp_path: Path, sql: SqlServer) -> Iterator[Node]:
 @pytest.fixture(scope="module")
 def sql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlServer]:
     """Give a SQL Server."""
-    with SqlServer(tmp_path_factory.mktemp("sql")) as server:
+    with SqlServer.start(tmp_path_factory.mktemp("sql"), tls="off") as server:
         yield server
 
 
@@ -275,7 +274,7 @@ WITHOUT = ("setpriv", "--bounding-set=-sys_admin", *OCTO_NODE)
 
 def test_without_privileges(refused: Node) -> None:
     """Without CAP_SYS_ADMIN the node ends with 17 before SQL Server is asked, and says what to do."""
-    assert refused.start(program=WITHOUT).wait() == 17
+    assert refused.start(program=WITHOUT).wait() == 17, refused.log
     assert refused.termination.startswith("Docker-in-Docker isn't possible here, because ")
     assert "the capability CAP_SYS_ADMIN is missing" in refused.termination
     assert refused.termination.endswith(": run the container with --privileged, or set DISABLE_DIND=Y.")
@@ -294,5 +293,5 @@ def test_all_problems_at_once(refused: Node) -> None:
 
 def test_without_dockerd(tmp_path: Path, refused: Node) -> None:
     """Without a dockerd on PATH the node ends with 17."""
-    assert refused.start(program=("env", f"PATH={tmp_path}", *OCTO_NODE)).wait() == 17
+    assert refused.start(program=("env", f"PATH={tmp_path}", *OCTO_NODE)).wait() == 17, refused.log
     assert "dockerd, which isn't on PATH" in refused.termination
