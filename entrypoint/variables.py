@@ -34,7 +34,7 @@ class Variable:
     @property
     def ours(self) -> bool:
         """Whether octo-node brought this variable; the others are the official image's."""
-        return self.name.startswith("OCTO_NODE_")
+        return self.name.startswith(("OCTO_NODE_", "DOCKER_"))
 
 
 class UnreadableError(ValueError):

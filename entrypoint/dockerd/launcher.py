@@ -4,6 +4,7 @@ Not done: a tmpfs over /tmp, which would hide what was put there and count as me
 """
 
 import os
+import signal
 
 from entrypoint import log, paths, variables
 from entrypoint.errors import NodeError
@@ -30,6 +31,8 @@ def launch(environ: "Mapping[str, str]") -> "NoReturn":
     own.pop("NOTIFY_SOCKET", None)
     report.attempt("iptables-legacy can't be used", lambda: _choose_iptables(own, report))
     argv = command(environ)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
     try:
         os.execvpe(argv[0], argv, own)
     except OSError as error:

@@ -31,6 +31,8 @@ def _is_alive(path: str) -> bool:
     """Return whether the process that the file names runs, and is the one that the file is called after."""
     with open(path, encoding="ascii", errors="replace") as file:
         pid = file.read().strip()
+    if not pid.isdecimal():
+        return False
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
             return os.path.basename(path).removesuffix(".pid") in file.read()

@@ -110,6 +110,14 @@ def test_it_is_started_clean(node: Nested, mode: str) -> None:
     assert node.terminate() == 143
 
 
+def test_no_signal_is_ignored(node: Nested) -> None:
+    """Neither process 1 nor the launcher, which is Python as well, has dockerd ignore or block a signal."""
+    program = node.folder / "bin/dockerd"
+    program.write_text(f"#!/bin/sh\ngrep -E 'Sig(Ign|Blk)' /proc/self/status >{node.folder}/told; exec sleep 1000\n")
+    node.start("process 1", DOOR)
+    node.wait_told("SigBlk:", f"{0:016x}", "SigIgn:", f"{0:016x}")
+
+
 def test_none_is_started_where_none_is_wanted(node: Nested) -> None:
     """With DISABLE_DIND=Y there is no dockerd, nor a word of it in the state."""
     node.environment["DISABLE_DIND"] = "Y"

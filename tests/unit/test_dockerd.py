@@ -132,7 +132,7 @@ def test_leftovers_of_the_dead_are_removed(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)  # a socket's path must be short
     Path("docker/containerd").mkdir(parents=True)
     Path("docker.pid").write_text(str(os.getpid()))  # alive, but not dockerd
-    Path("docker-ssd.pid").write_text("nonsense")
+    Path("docker-ssd.pid").write_text("non\0sense")
     Path("docker/containerd/containerd.pid").write_text("4194305")
     Path("docker/metrics.sock").touch()  # no socket
     with socket.socket(socket.AF_UNIX) as alive, socket.socket(socket.AF_UNIX) as dead:
