@@ -28,7 +28,8 @@ def sentence(environ: "Mapping[str, str]") -> str:
 def _doing(prepare: "Mapping[str, object] | None", node: "Mapping[str, object]") -> str:
     if prepare is None or not prepare.get("doing"):
         dockerd = node.get("dockerd")
-        return f", dockerd is {dockerd['state']}" if isinstance(dockerd, dict) and "state" in dockerd else ""
+        waits = isinstance(dockerd, dict) and dockerd.get("state") != "ready"
+        return ", waiting for dockerd" if waits else ""
     since = prepare.get("since")
     for_long = f" for {time.monotonic() - since:.0f} s" if isinstance(since, float) else ""
     return f", {prepare['doing']}{for_long}"

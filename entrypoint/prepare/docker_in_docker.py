@@ -32,6 +32,12 @@ def problems(environ: Mapping[str, str], status: str = STATUS, cgroups: str = CG
         found.append(
             "Docker-in-Docker needs dockerd, which isn't on PATH: install Docker in the image, or set DISABLE_DIND=Y."
         )
+    socket = paths.docker_socket(environ)
+    if _is_mount_point(socket):
+        found.append(
+            f"Another engine's socket is mounted on {socket}, where Docker-in-Docker has its own: leave that mount out, "
+            "or set DISABLE_DIND=Y to use the other engine."
+        )
     return [(ExitCode.DOCKER_IN_DOCKER, sentence) for sentence in found]
 
 
@@ -74,6 +80,12 @@ def _mounts(cgroups: str) -> list[str]:
         return [entry.path for entry in os.scandir(cgroups) if os.path.ismount(entry.path)]
     except OSError:
         return []
+
+
+def _is_mount_point(path: str) -> bool:
+    """Return whether something is mounted on a file; `os.path.ismount` sees that only where file systems differ."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+        return os.path.realpath(path) in {line.split()[4] for line in file}
 
 
 def _data_root(environ: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from container.containers import ORPHANS, Node, Sql, nested
@@ -100,6 +101,16 @@ def test_without_privileges(image: str, network: str) -> None:
     assert "CAP_SYS_ADMIN is missing" in complaint
     assert "are read-only: run the container with --privileged, or set DISABLE_DIND=Y." in complaint
     assert "SQL Server" not in done.stdout
+
+
+def test_another_engines_socket(image: str, network: str, tmp_path: Path) -> None:
+    """Where the host's socket is mounted, a dockerd couldn't have its own: 17."""
+    (tmp_path / "docker.sock").touch()
+    options, environ = nested()
+    with Node(image, network, [*options, f"--volume={tmp_path}/docker.sock:/var/run/docker.sock"], **environ) as node:
+        done = node.run()
+    assert done.returncode == 17, done.stdout
+    assert "socket is mounted on /var/run/docker.sock" in done.stdout
 
 
 def test_images_on_overlay(image: str) -> None:

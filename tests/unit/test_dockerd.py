@@ -10,6 +10,7 @@ from processes import wait_until
 
 from entrypoint.dockerd import arguments, cgroups, iptables, launcher, leftovers
 from entrypoint.exitcodes import ExitCode
+from entrypoint.init.children import Timers
 from entrypoint.prepare import docker_in_docker
 
 
@@ -62,6 +63,13 @@ def test_what_is_repeated_of_dockerds_defaults() -> None:
     assert launcher.command(environ) == ["dockerd", "--host=unix:///var/run/docker.sock", "--data-root", "/elsewhere"]
     moved = launcher.command(environ | {"OCTO_NODE_ROOT": "/x"})
     assert not [word for word in moved if word.startswith("--data-root=")]
+
+
+def test_a_long_life_begins_anew() -> None:
+    """The pause before a restart doubles up to a minute; for what lived longer than that it begins anew."""
+    timers = Timers()
+    assert [timers.set_again("dockerd", 0.0) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert [timers.set_again("dockerd", lived) for lived in (61.0, 60.0)] == [1, 2]
 
 
 # --- cgroups
