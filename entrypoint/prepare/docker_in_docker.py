@@ -35,7 +35,7 @@ def problems(environ: Mapping[str, str], status: str = STATUS, cgroups: str = CG
     socket = paths.docker_socket(environ)
     if _is_mount_point(socket):
         found.append(
-            f"Another engine's socket is mounted on {socket}, where Docker-in-Docker has its own: leave that mount out, "
+            f"Another engine's socket is mounted on {socket}, where Docker-in-Docker has its own: leave that out, "
             "or set DISABLE_DIND=Y to use the other engine."
         )
     return [(ExitCode.DOCKER_IN_DOCKER, sentence) for sentence in found]
