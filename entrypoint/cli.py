@@ -122,7 +122,7 @@ def _probe(rest: "Sequence[str]") -> int:
 def _start_dockerd(_rest: "Sequence[str]") -> int:
     from .dockerd import launcher  # noqa: PLC0415 - imported only for its verb
 
-    launcher.launch(os.environ)
+    return launcher.launch(os.environ)
 
 
 def _await_dockerd(_rest: "Sequence[str]") -> int:

@@ -7,7 +7,6 @@ import os
 import signal
 
 from entrypoint import log, paths, variables
-from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 
 from . import answer, arguments, cgroups, iptables, leftovers, mounts
@@ -16,11 +15,10 @@ from . import answer, arguments, cgroups, iptables, leftovers, mounts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import NoReturn
 
 
-def launch(environ: "Mapping[str, str]") -> "NoReturn":
-    """Become dockerd, on its unix socket only. Raise NodeError if it can't be executed."""
+def launch(environ: "Mapping[str, str]") -> int:
+    """Become dockerd, on its unix socket only; return the exit code if it can't be executed."""
     report = _Report(environ)
     report.attempt("Leftovers of an earlier dockerd can't be removed", lambda: _remove_leftovers(environ, report))
     report.attempt("securityfs can't be mounted", lambda: mounts.mount_securityfs(_at(environ, "/sys/kernel/security")))
@@ -36,8 +34,8 @@ def launch(environ: "Mapping[str, str]") -> "NoReturn":
     try:
         os.execvpe(argv[0], argv, own)
     except OSError as error:
-        code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.NOT_EXECUTABLE
-        raise NodeError(code, f"dockerd can't be executed: {error.strerror}.") from error
+        report.say("error", f"dockerd can't be executed: {error.strerror}.")
+        return ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.NOT_EXECUTABLE
 
 
 def wait(environ: "Mapping[str, str]") -> None:
@@ -99,4 +97,5 @@ class _Report:
         try:
             step()
         except OSError as error:
-            self.say("warning", f"{complaint}: {error.strerror or error}.")
+            told = {} if error.filename is None else {"path": error.filename}
+            self.say("warning", f"{complaint}: {error.strerror or error}.", **told)

@@ -73,8 +73,8 @@ class Dockerd:
         """Say that dockerd hasn't answered in time."""
         self._report.say(
             "warning",
-            f"dockerd hasn't answered within {PATIENCE_SECONDS:g} s, and Octopus.Server is started without it: steps "
-            "in execution containers fail until it does. Its own lines, above, say why.",
+            f"dockerd hasn't answered within {PATIENCE_SECONDS:g} s, and Octopus.Server doesn't wait for it any longer: "
+            "steps in execution containers fail until it does. Its own lines, above, say why.",
         )
         return Event.DOCKERD_OVERDUE
 

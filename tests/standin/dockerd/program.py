@@ -34,8 +34,10 @@ def main() -> None:
 
 def note(**fields: object) -> None:
     """Write one line of the journal."""
-    with Path(os.environ["STANDIN_DOCKERD_JOURNAL"]).open("a") as file:
-        file.write(json.dumps({"time": time.monotonic()} | fields) + "\n")
+    line = json.dumps({"time": time.monotonic()} | fields) + "\n"
+    # at once: who reads meanwhile sees no half of it
+    with Path(os.environ["STANDIN_DOCKERD_JOURNAL"]).open("ab", buffering=0) as file:
+        file.write(line.encode())
 
 
 def end(*, deaf: bool) -> None:
