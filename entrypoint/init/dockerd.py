@@ -73,7 +73,7 @@ class Dockerd:
         """Say that dockerd hasn't answered in time."""
         self._report.say(
             "warning",
-            f"dockerd hasn't answered within {PATIENCE_SECONDS:g} s, and Octopus.Server doesn't wait for it any longer: "
+            f"dockerd hasn't answered within {PATIENCE_SECONDS:g} s, and Octopus.Server waits for it no longer: "
             "steps in execution containers fail until it does. Its own lines, above, say why.",
         )
         return Event.DOCKERD_OVERDUE
