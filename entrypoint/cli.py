@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set
 
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
-INTERNAL = ("preflight", "prepare", "settle")
+INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd")
 VERBS = ("run", "init", "probe", "drain", "undrain", "status", "check", "version")
 
 HELP = """\
@@ -119,9 +119,23 @@ def _probe(rest: "Sequence[str]") -> int:
     return question.main(list(rest))
 
 
+def _start_dockerd(_rest: "Sequence[str]") -> int:
+    from .dockerd import launcher  # noqa: PLC0415 - imported only for its verb
+
+    return launcher.launch(os.environ)
+
+
+def _await_dockerd(_rest: "Sequence[str]") -> int:
+    from .dockerd import launcher  # noqa: PLC0415 - imported only for its verb
+
+    launcher.wait(os.environ)
+    return ExitCode.DONE
+
+
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
     """Return the function of `verb`, importing its module and no other."""
     light = {"version": _version, "--version": _version, "help": _help, "--help": _help, "-h": _help, "probe": _probe}
+    light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd}
     if verb not in (*VERBS, *INTERNAL) or verb in light:
         return light.get(verb, _usage)
     from . import heavy  # noqa: PLC0415 - only for the verbs that need libraries

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from xml.etree import ElementTree
 
 from . import variables
+from .dockerd import arguments
 from .sqlserver import connection_string
 from .sqlserver.connection_string import ConnectionString, ConnectionStringError
 from .variables import Variable
@@ -109,10 +110,18 @@ def _secret_names(name: str, text: str) -> str:
     return text
 
 
+def _dockerd(name: str, text: str) -> list[str]:
+    try:
+        return arguments.parse(text)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None
+
+
 _PARSERS: dict[str, Callable[[str, str], object]] = {
     "apikey": _api_key,
     "connection": _connection,
     "count": _count,
+    "dockerd": _dockerd,
     "flag": _flag,
     "key": _key,
     "licence": _licence,

@@ -55,6 +55,16 @@ def master_key_file(environ: "Mapping[str, str]") -> str:
     return under_root(environ, f"/masterKey/{INSTANCE}")
 
 
+def docker_socket(environ: "Mapping[str, str]") -> str:
+    """Return the socket that the `docker` command asks when it isn't told another."""
+    return under_root(environ, "/var/run/docker.sock")
+
+
+def docker_data(environ: "Mapping[str, str]") -> str:
+    """Return where dockerd keeps images and containers when it isn't told another place."""
+    return under_root(environ, "/var/lib/docker")
+
+
 def import_folder(environ: "Mapping[str, str]") -> str:
     """Return where an export to import is mounted."""
     return under_root(environ, "/import")

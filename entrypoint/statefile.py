@@ -14,9 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NODE, PREPARE, SETTLE, DRAIN, DOCKERD = "node", "prepare", "settle", "drain", "dockerd"
+NODE, PREPARE, SETTLE, DRAIN = "node", "prepare", "settle", "drain"
 _ROOM = 4096  # bytes: more than a state file has
-_NAMES = (NODE, PREPARE, SETTLE, DRAIN, DOCKERD)
+_NAMES = (NODE, PREPARE, SETTLE, DRAIN)
 
 
 def _path(folder: str, name: str) -> str:

@@ -34,7 +34,7 @@ class Variable:
     @property
     def ours(self) -> bool:
         """Whether octo-node brought this variable; the others are the official image's."""
-        return self.name.startswith("OCTO_NODE_")
+        return self.name.startswith(("OCTO_NODE_", "DOCKER_"))
 
 
 class UnreadableError(ValueError):
@@ -74,6 +74,12 @@ VARIABLES = (
         "Number of tasks this node runs at once; 0 makes it a node for the web portal only.",
     ),
     V("DISABLE_DIND", "flag", "`Y` starts no dockerd; the container then needs no privileges."),
+    V(
+        "DOCKER_IPTABLES_LEGACY",
+        "flag",
+        "Whether dockerd uses iptables-legacy, as in Docker's own image; if not set, it does where iptables doesn't "
+        "work or there are legacy tables already.",
+    ),
     V("SSL_CERTIFICATE_FILE", "path", "File with the certificate for https."),
     V("SSL_CERTIFICATE_PASSWORD", "text", "Password of that file.", secret=True),
     V("HTTPS_PORT", "port", "Port for https.", "443"),
@@ -119,7 +125,11 @@ VARIABLES = (
         "/run/octo-node",
     ),
     V("OCTO_NODE_LOG_FORMAT", "console|json", "Form of the log lines.", "console"),
-    V("OCTO_NODE_DOCKERD_ARGS", "text", "More arguments for dockerd."),
+    V(
+        "OCTO_NODE_DOCKERD_ARGS",
+        "dockerd",
+        "More arguments for dockerd, quoted as in a shell, such as `--mtu=1400`; a tcp host only with `--tlsverify`.",
+    ),
     V(
         "OCTO_NODE_SERVER_DIR",
         "path",

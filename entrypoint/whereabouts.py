@@ -20,14 +20,16 @@ def sentence(environ: "Mapping[str, str]") -> str:
     phase = str(node.get("phase"))
     if not statefile.is_live(node):
         return f"the node has ended ({phase})"
-    doing = _doing(statefile.read(folder, statefile.PREPARE)) if phase == Phase.PREPARING else ""
+    doing = _doing(statefile.read(folder, statefile.PREPARE), node) if phase == Phase.PREPARING else ""
     early = phase in {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
     return f"{'not up yet: ' if early else 'the node is '}{phase}{doing}"
 
 
-def _doing(prepare: "Mapping[str, object] | None") -> str:
+def _doing(prepare: "Mapping[str, object] | None", node: "Mapping[str, object]") -> str:
     if prepare is None or not prepare.get("doing"):
-        return ""
+        dockerd = node.get("dockerd")
+        waits = isinstance(dockerd, dict) and dockerd.get("state") != "ready"
+        return ", waiting for dockerd" if waits else ""
     since = prepare.get("since")
     for_long = f" for {time.monotonic() - since:.0f} s" if isinstance(since, float) else ""
     return f", {prepare['doing']}{for_long}"

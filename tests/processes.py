@@ -1,5 +1,6 @@
 """Processes for tests: namespaces to start them in, what /proc says of them, and waiting with a deadline."""
 
+import atexit
 import os
 import random
 import signal
@@ -18,7 +19,7 @@ OCTO_NODE = (sys.executable, "-m", "entrypoint")
 _BLOCKED = 1 << (signal.SIGUSR1 - 1)
 T = TypeVar("T")
 CLAIMS = 200
-_claims: deque[socket.socket] = deque()  # on the ports given last; gone with this process
+_claims: deque[socket.socket] = deque()  # on the ports given last
 
 # a new pid namespace whose processes all end with `unshare`; without root in a user namespace of our own
 NAMESPACE = ["unshare", *([] if os.getuid() == 0 else ["-Ur"]), "-pf", "--mount-proc", "--kill-child"]
@@ -86,6 +87,12 @@ def arguments(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+@atexit.register
+def _give_up_claims() -> None:
+    for claim in _claims:
+        claim.close()
 
 
 def free_port() -> int:

@@ -32,12 +32,18 @@ class Children:
         self._roles: dict[int, str] = {}
         self.codes: dict[str, int] = {}
         self.groups: dict[str, int] = {}
+        self._started: dict[str, float] = {}
 
     def start(self, role: str, program: processes.Program) -> None:
         """Start `program` in `role`. Raise OSError if it can't be executed."""
         pid = processes.start(program)
         self._roles[pid] = role
         self.groups[role] = pid
+        self._started[role] = time.monotonic()
+
+    def lived(self, role: str) -> float:
+        """Return the seconds since `role` was started last."""
+        return time.monotonic() - self._started.get(role, time.monotonic())
 
     def pid(self, role: str) -> int | None:
         """Return the pid of who runs in `role`, or None."""
@@ -78,16 +84,24 @@ class Timers:
         """Let `name` be due in `seconds` from now."""
         self._due[name] = time.monotonic() + seconds
 
-    def set_again(self, name: str) -> float:
-        """Let `name` be due after a while, twice as long each time; return the seconds."""
-        seconds = self._pauses.get(name, RETRY_SECONDS[0])
-        self._pauses[name] = min(seconds * 2, RETRY_SECONDS[1])
+    def set_again(self, name: str, lived: float) -> float:
+        """Let `name`, which lived that many seconds, be due after a while; return the seconds.
+
+        They double each time, unless it lived longer than the longest pause.
+        """
+        first, longest = RETRY_SECONDS
+        seconds = first if lived > longest else self._pauses.get(name, first)
+        self._pauses[name] = min(seconds * 2, longest)
         self.set(name, seconds)
         return seconds
 
     def clear(self, name: str) -> None:
         """Forget `name`."""
         self._due.pop(name, None)
+
+    def is_set(self, name: str) -> bool:
+        """Return whether `name` will be due."""
+        return name in self._due
 
     def nearest(self) -> float | None:
         """Return the seconds until the nearest is due; None if nothing is."""

@@ -23,7 +23,10 @@ class Event(Enum):
     PREPARE_FAILED = auto()
     SERVER_STARTED = auto()
     SERVER_EXITED = auto()
+    READY_TO_START = auto()  # prepared, and nothing else is waited for
     DOCKERD_EXITED = auto()
+    DOCKERD_ANSWERED = auto()
+    DOCKERD_OVERDUE = auto()  # it hasn't answered in time
     SETTLED = auto()
     SETTLE_REFUSED = auto()  # the database is of another version than this server
     SETTLE_FAILED = auto()
@@ -42,6 +45,7 @@ class Action(Enum):
 
     NOTHING = auto()
     BEGIN = auto()  # dockerd and prepare
+    SEE_IF_READY = auto()  # for the server to be started
     START_SERVER = auto()
     START_SETTLE = auto()
     RETRY_SETTLE = auto()
@@ -62,12 +66,13 @@ def _row(phase: Phase, cells: "Mapping[Event, _Cell]", *, ignored: "Set[Event]")
 
 
 _PREFLIGHT_ENDS = {_E.PREFLIGHT_PASSED, _E.PREFLIGHT_FAILED}
-_PREPARE_ENDS = {_E.PREPARED, _E.PREPARE_FAILED}
+_PREPARE_ENDS = {_E.PREPARED, _E.PREPARE_FAILED, _E.READY_TO_START}
 _SETTLE_ENDS = {_E.SETTLED, _E.SETTLE_REFUSED, _E.SETTLE_FAILED}
 _SERVER = {_E.SERVER_STARTED, _E.SERVER_EXITED}
+_DOCKERD = {_E.DOCKERD_ANSWERED, _E.DOCKERD_OVERDUE}  # only the start of the server waits for it
 _LADDER = {_E.DRAIN_ENDED, _E.DEADLINE_PASSED, _E.KILL_FAILED, _E.RUNG_CLEARED, _E.NOBODY_LEFT}
 # whoever ends on the way down clears its rung, and that is the event that counts
-_ENDS = _PREFLIGHT_ENDS | _PREPARE_ENDS | _SETTLE_ENDS | _SERVER | {_E.DOCKERD_EXITED, _E.DRAIN_ENDED}
+_ENDS = _PREFLIGHT_ENDS | _PREPARE_ENDS | _SETTLE_ENDS | _SERVER | _DOCKERD | {_E.DOCKERD_EXITED, _E.DRAIN_ENDED}
 
 _DOWN = (Phase.STOPPING, _A.NEXT_RUNG)
 _FAIL = (Phase.FAILED, _A.NEXT_RUNG)
@@ -78,12 +83,15 @@ TABLE = {
     **_row(
         Phase.PREFLIGHT,
         {_E.PREFLIGHT_PASSED: (Phase.PREPARING, _A.BEGIN), _E.PREFLIGHT_FAILED: _FAIL} | _STOPS,
-        ignored=_PREPARE_ENDS | _SERVER | _SETTLE_ENDS | _LADDER | {_E.DOCKERD_EXITED},
+        ignored=_PREPARE_ENDS | _SERVER | _SETTLE_ENDS | _LADDER | _DOCKERD | {_E.DOCKERD_EXITED},
     ),
     **_row(
         Phase.PREPARING,
         {
-            _E.PREPARED: (Phase.STARTING, _A.START_SERVER),
+            _E.PREPARED: (Phase.PREPARING, _A.SEE_IF_READY),
+            _E.DOCKERD_ANSWERED: (Phase.PREPARING, _A.SEE_IF_READY),
+            _E.DOCKERD_OVERDUE: (Phase.PREPARING, _A.SEE_IF_READY),
+            _E.READY_TO_START: (Phase.STARTING, _A.START_SERVER),
             _E.PREPARE_FAILED: _FAIL,
             _E.DOCKERD_EXITED: (Phase.PREPARING, _A.RETRY_DOCKERD),
         }
@@ -101,12 +109,12 @@ TABLE = {
             _E.DOCKERD_EXITED: (Phase.STARTING, _A.RETRY_DOCKERD),
         }
         | _STOPS,
-        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | _LADDER,
+        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | _LADDER | _DOCKERD,
     ),
     **_row(
         Phase.UP,
         {_E.SERVER_EXITED: _DOWN, _E.DOCKERD_EXITED: (Phase.UP, _A.RETRY_DOCKERD)} | _STOPS,
-        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | {_E.SERVER_STARTED} | _SETTLE_ENDS | _LADDER,
+        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | {_E.SERVER_STARTED} | _SETTLE_ENDS | _LADDER | _DOCKERD,
     ),
     **_row(
         Phase.STOPPING,
@@ -148,20 +156,21 @@ def step(phase: Phase, event: Event) -> _Cell:
     return TABLE[phase, event]
 
 
+# what it means that a child ended well, and otherwise
+_ENDED = {
+    "preflight": (_E.PREFLIGHT_PASSED, _E.PREFLIGHT_FAILED),
+    "prepare": (_E.PREPARED, _E.PREPARE_FAILED),
+    "settle": (_E.SETTLED, _E.SETTLE_FAILED),
+    "drain": (_E.DRAIN_ENDED, _E.DRAIN_ENDED),
+    "dockerd": (_E.DOCKERD_EXITED, _E.DOCKERD_EXITED),
+    "await-dockerd": (_E.DOCKERD_ANSWERED, _E.DOCKERD_OVERDUE),
+    "server": (_E.SERVER_EXITED, _E.SERVER_EXITED),
+}
+
+
 def ended(role: str, code: int) -> Event:
     """Return what it means that the child in `role` ended with `code`."""
-    good = code == ExitCode.DONE
-    match role:
-        case "preflight":
-            return Event.PREFLIGHT_PASSED if good else Event.PREFLIGHT_FAILED
-        case "prepare":
-            return Event.PREPARED if good else Event.PREPARE_FAILED
-        case "settle":
-            refused = code == ExitCode.NEWER_DATABASE
-            return Event.SETTLED if good else Event.SETTLE_REFUSED if refused else Event.SETTLE_FAILED
-        case "drain":
-            return Event.DRAIN_ENDED
-        case "dockerd":
-            return Event.DOCKERD_EXITED
-        case _:
-            return Event.SERVER_EXITED
+    if role == "settle" and code == ExitCode.NEWER_DATABASE:
+        return Event.SETTLE_REFUSED
+    well, otherwise = _ENDED[role]
+    return well if code == ExitCode.DONE else otherwise

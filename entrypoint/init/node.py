@@ -9,6 +9,7 @@ from entrypoint.phases import Wanted
 
 from . import processes
 from .children import Children, Timers, own_command
+from .dockerd import PATIENCE, WAITER, Dockerd
 from .ladder import Ladder, Rung
 from .lifecycle import Action, Event, ended
 
@@ -30,7 +31,8 @@ DRAIN_MARGIN = 30.0  # beyond the drain's own deadline, which it watches itself
 class Node:
     """The processes of a node. `environ` is the environment without secrets.
 
-    `actions` has what is done for each action of the lifecycle; it returns the event that this was, if it was one.
+    `actions` has what is done for each action of the lifecycle, `due` for each deadline but a rung's; each returns the
+    event that this was, if it was one.
     """
 
     def __init__(self, environ: "Mapping[str, str]", report: "Report") -> None:
@@ -38,12 +40,14 @@ class Node:
         self.report = report
         self.children = Children()
         self.timers = Timers()
+        self.dockerd = Dockerd(environ, self.children, self.timers, report)
         self.ladder = Ladder(self._rungs())
         self.wanted = Wanted.UP
         self.drain_wanted = True
         self.actions: dict[Action, Callable[[], Event | None]] = {
             Action.NOTHING: lambda: None,
             Action.BEGIN: self.begin,
+            Action.SEE_IF_READY: self.dockerd.gate,
             Action.START_SERVER: self.start_server,
             Action.START_SETTLE: lambda: self.start_helper("settle"),
             Action.RETRY_SETTLE: lambda: self.retry("settle"),
@@ -52,6 +56,11 @@ class Node:
             Action.SKIP_DRAIN: self.skip_drain,
             Action.KILL_RUNG: self.kill_rung,
             Action.KILL_ALL: self.kill_all,
+        }
+        self.due: dict[str, Callable[[], Event | None]] = {
+            "settle": lambda: self.start_helper("settle"),
+            "dockerd": self.dockerd.start,
+            PATIENCE: self.dockerd.overdue,
         }
 
     def start_helper(self, verb: str, *arguments: str) -> Event | None:
@@ -70,12 +79,7 @@ class Node:
 
     def begin(self) -> Event | None:
         """Start what follows a passed preflight."""
-        if not variables.is_yes(variables.value_or_default("DISABLE_DIND", self.environ)):
-            self.report.say(
-                "warning",
-                "This version of octo-node starts no dockerd, so steps in execution containers fail: "
-                "set DISABLE_DIND=Y to say that this is what you want.",
-            )
+        self.dockerd.begin()
         return self.start_helper("prepare")
 
     def start_server(self) -> Event:
@@ -92,8 +96,9 @@ class Node:
 
     def retry(self, role: str) -> Event | None:
         """Have `role` started again after a while, which doubles each time."""
-        seconds = self.timers.set_again(role)
-        self.report.say("warning", f"{role} ended too early and is started again in {seconds:g} s.")
+        seconds = self.timers.set_again(role, self.children.lived(role))
+        code = self.children.codes.get(role)
+        self.report.say("warning", f"{role} ended too early and is started again in {seconds:g} s.", code=code)
         return None
 
     def next_rung(self) -> Event | None:
@@ -128,7 +133,7 @@ class Node:
     def _rungs(self) -> "Iterator[Rung]":
         patience = variables.seconds("OCTO_NODE_STOP_TIMEOUT", self.environ) or 0.0
         rung = functools.partial(_roles_rung, self.children)
-        yield rung("helpers", HELPERS, patience)
+        yield rung("helpers", (*HELPERS, WAITER), patience)
         drain = variables.seconds("OCTO_NODE_DRAIN_ON_STOP", self.environ)
         if drain and self.drain_wanted and self.wanted is Wanted.DOWN and self.children.pid("server"):
             self.start_helper("drain", f"--wait={drain:g}")

@@ -74,8 +74,8 @@ class Supervisor:
             self.report.say("warning", problem)
 
     def _publish(self, **fields: object) -> None:
-        servers = {role: self.node.children.published(role) for role in ("server", "dockerd")}
-        self.report.state(self.phase, self.node.wanted, **servers, **fields)
+        server, dockerd = self.node.children.published("server"), self.node.dockerd.published()
+        self.report.state(self.phase, self.node.wanted, server=server, dockerd=dockerd, **fields)
 
     def _happen(self, event: Event | None) -> None:
         """Let the lifecycle answer `event`, and what follows from the answer."""
@@ -119,7 +119,8 @@ class Supervisor:
             if name == "rung":
                 self._happen(Event.KILL_FAILED if self.node.ladder.killed else Event.DEADLINE_PASSED)
             elif self.node.wanted is Wanted.UP and self.phase in {Phase.PREPARING, Phase.STARTING, Phase.UP}:
-                self._happen(self.node.start_helper(name))
+                self._happen(self.node.due[name]())
+                self._publish()
 
     def _exit_code(self) -> int:
         codes = self.node.children.codes

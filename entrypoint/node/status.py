@@ -11,7 +11,7 @@ from entrypoint.exitcodes import ExitCode
 def status(environ: Mapping[str, str] = os.environ, *, as_json: bool) -> ExitCode:
     """Print where the node is; return DONE, or PROBE_NO if no node lives here."""
     folder = statefile.find_folder(environ)
-    names = (statefile.NODE, statefile.PREPARE, statefile.SETTLE, statefile.DRAIN, statefile.DOCKERD)
+    names = (statefile.NODE, statefile.PREPARE, statefile.SETTLE, statefile.DRAIN)
     states = {name: state for name in names if (state := statefile.read(folder, name)) is not None}
     node = states.get(statefile.NODE)
     lives = node is not None and statefile.is_live(node)
@@ -24,6 +24,10 @@ def status(environ: Mapping[str, str] = os.environ, *, as_json: bool) -> ExitCod
 
 def _lines(environ: Mapping[str, str], states: Mapping[str, Mapping[str, object]]) -> list[str]:
     lines = [whereabouts.sentence(environ)]
+    dockerd = states.get(statefile.NODE, {}).get("dockerd")
+    if isinstance(dockerd, dict):
+        process = f"process {dockerd['pid']}, " if "pid" in dockerd else ""
+        lines.append(f"dockerd is {dockerd['state']}: {process}restarts: {dockerd['restarts']}")
     timeline = states.get(statefile.SETTLE, {}).get("timeline")
     if timeline:
         lines.append(str(timeline))

@@ -26,7 +26,7 @@ LOGIN_SECONDS = 5
 def check(environ: Mapping[str, str], log: Logger, *, as_json: bool, with_commands: bool) -> ExitCode:
     """Print problems, warnings and, if asked for, the commands; return the code that preflight would end with."""
     found = preflight.problems(environ)
-    warnings = settings.warnings(environ)
+    warnings = preflight.warnings(environ)
     commands = list(_commands(environ, log)) if with_commands and not found else []
     code = min((code for code, _ in found), default=ExitCode.DONE)
     if as_json:

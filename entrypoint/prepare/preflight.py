@@ -9,23 +9,28 @@ from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus.commandline import FOLDERS
 from entrypoint.structured import Logger
 
-from . import folders
+from . import docker_in_docker, folders
 
 
 def preflight(environ: Mapping[str, str], log: Logger) -> None:
     """Check settings, files and folders. Raise NodeError or ProblemsError with everything that is wrong."""
-    for warning in settings.warnings(environ) if settings.is_eula_accepted(environ) else ():
+    for warning in warnings(environ) if settings.is_eula_accepted(environ) else ():
         log.warning(warning)
     found = problems(environ)
     if found:
         raise ProblemsError(found)
 
 
+def warnings(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each thing that is probably not meant, or has consequences that are easily missed."""
+    return [*settings.warnings(environ), *docker_in_docker.warnings(environ)]
+
+
 def problems(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
     """Return every problem, as exit code and sentence; without an accepted EULA, only that."""
     if not settings.is_eula_accepted(environ):
         return [(ExitCode.EULA, settings.EULA)]
-    return [*_settings(environ), *_files(environ), *_folders(environ)]
+    return [*_settings(environ), *_files(environ), *docker_in_docker.problems(environ), *_folders(environ)]
 
 
 def _settings(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:

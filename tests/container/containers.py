@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from container.engine import ask, docker
@@ -14,8 +15,23 @@ from processes import wait_until
 PASSWORD = "Passw0rd!"
 DATABASE = "OctopusDeploy"
 API_KEY = "API-SECRETOFTHETEST"
+RUNTIME = Path(__file__).with_name("runc_modest")
 JOURNAL = "/diagnostics/journal"
+_CAP_SYS_RESOURCE = 1 << 24
 _serial = itertools.count(1)
+# makes 200 orphans, waits until they have ended, and counts the dead that nobody took away
+ORPHANS = """
+import os, pathlib, time
+for _ in range(200):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            time.sleep(0.2)
+        os._exit(0)
+    os.wait()
+time.sleep(2)
+states = [path.read_text().rpartition(")")[2].split()[0] for path in pathlib.Path("/proc").glob("[0-9]*/stat")]
+print(len(states), "processes,", states.count("Z"), "zombies")
+"""
 # asks the API from inside the container: the network is private
 ASK = """
 import json, sys, urllib.request
@@ -29,6 +45,22 @@ print(urllib.request.urlopen(request, timeout=10).read().decode())
 def unique(what: str) -> str:
     """Return a name that no other test has, in this run or another one beside it."""
     return f"octo-test-{os.getpid()}-{what}-{next(_serial)}"
+
+
+def nested() -> tuple[list[str], dict[str, str]]:
+    """Return the options and the variables of a node with Docker-in-Docker."""
+    options, environ = ["--privileged", "--volume=/var/lib/docker"], {"DISABLE_DIND": ""}
+    if lacks_resource():
+        options += [f"--volume={RUNTIME}:/usr/local/bin/modest:ro"]
+        environ["OCTO_NODE_DOCKERD_ARGS"] = "--add-runtime=modest=/usr/local/bin/modest --default-runtime=modest"
+    return options, environ
+
+
+def lacks_resource() -> bool:
+    """Return whether root of this machine lacks a capability that runc wants to give to containers."""
+    status = Path("/proc/self/status").read_text()
+    bounds = next(line.split()[1] for line in status.splitlines() if line.startswith("CapBnd"))
+    return not int(bounds, 16) & _CAP_SYS_RESOURCE
 
 
 class Sql:
@@ -147,11 +179,11 @@ class Node:
         text = "" if body is None else json.dumps(body)
         return json.loads(self.execute("python3", "-c", ASK, path, text, API_KEY))
 
-    def task(self, **arguments: object) -> str:
-        """Queue a task, wait until it runs, return its id."""
+    def task(self, state: str = "Executing", **arguments: object) -> str:
+        """Queue a task, wait until it is in `state`, return its id."""
         body = {"Name": "Deploy", "Description": "Deploy web 1.4 to Production", "Arguments": arguments}
         found = str(self.api("/api/tasks", body)["Id"])
-        wait_until(lambda: self.api(f"/api/tasks/{found}")["State"] == "Executing", what="the task runs")
+        wait_until(lambda: self.api(f"/api/tasks/{found}")["State"] == state, what=f"the task is {state}")
         return found
 
 

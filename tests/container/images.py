@@ -3,11 +3,14 @@
 Debian's is made once and kept under its tag; the others are made from it, which the engine's cache makes quick.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from container.engine import docker
@@ -15,10 +18,10 @@ from processes import ROOT
 
 
 PACKAGES = (
-    *("ca-certificates", "iproute2", "libodbc2", "patchelf", "procps"),
+    *("busybox-static", "ca-certificates", "docker.io", "iproute2", "iptables", "libodbc2", "patchelf", "procps"),
     *("python3", "python3-pip", "python3-pyodbc", "tdsodbc", "unixodbc"),
 )
-DEBIAN = "octo-node-test/debian:bookworm-2"
+DEBIAN = "octo-node-test/debian:bookworm-3"
 OCTOPUS = "octo-node-test/octopus"
 HARDENED = "octo-node-test/octopus:hardened"
 BARE = "octo-node-test/bare"
@@ -29,12 +32,21 @@ FOLDER = ROOT / "tests" / "container" / "dockerfiles"
 
 def debian() -> str:
     """Make the Debian that the others are made from, if it isn't there: with debootstrap, or from Docker Hub's."""
-    if docker("image", "inspect", DEBIAN, check=False).returncode:
-        if os.getuid() == 0 and shutil.which("debootstrap"):
-            _bootstrap()
-        else:
-            _build(DEBIAN, "debian", PACKAGES=" ".join(PACKAGES))
+    with _alone():
+        if docker("image", "inspect", DEBIAN, check=False).returncode:
+            if os.getuid() == 0 and shutil.which("debootstrap"):
+                _bootstrap()
+            else:
+                _build(DEBIAN, "debian", PACKAGES=" ".join(PACKAGES))
     return DEBIAN
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other test processes away: the wheels are in one folder, and one Debian is enough."""
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _bootstrap() -> None:
@@ -80,7 +92,8 @@ def node(base: str, tag: str = NODE, **arguments: str) -> str:
     """Build the real Dockerfile over `base`, as a user does."""
     given = {"OCTOPUS_IMAGE": base, "BUILD_IMAGE": debian()} | arguments
     words = [word for key, value in given.items() for word in ("--build-arg", f"{key}={value}")]
-    subprocess.run(
-        [str(ROOT / "scripts" / "build-image"), "--wheels", *words, "--tag", tag], check=True, stdout=sys.stderr
-    )
+    with _alone():
+        subprocess.run(
+            [str(ROOT / "scripts" / "build-image"), "--wheels", *words, "--tag", tag], check=True, stdout=sys.stderr
+        )
     return tag

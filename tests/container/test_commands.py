@@ -7,25 +7,11 @@ import subprocess
 import time
 
 import pytest
-from container.containers import Node, unique
+from container.containers import ORPHANS, Node, unique
 from container.engine import docker
 
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the images
-
-# makes 200 orphans, waits until they have ended, and counts the dead that nobody took away
-ORPHANS = """
-import os, pathlib, time
-for _ in range(200):
-    if os.fork() == 0:
-        if os.fork() == 0:
-            time.sleep(0.2)
-        os._exit(0)
-    os.wait()
-time.sleep(2)
-states = [path.read_text().rpartition(")")[2].split()[0] for path in pathlib.Path("/proc").glob("[0-9]*/stat")]
-print(len(states), "processes,", states.count("Z"), "zombies")
-"""
 
 
 def test_command(image: str) -> None:

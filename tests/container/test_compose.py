@@ -7,13 +7,12 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from container import images
-from container.containers import unique
-from container.engine import docker
+from container.containers import nested, unique
+from container.engine import docker, is_required
 from processes import ROOT, free_port, wait_until
 
 
@@ -30,12 +29,12 @@ VARIABLES = {
 
 
 def command() -> list[str]:
-    """Return how Compose is started here; skip where it isn't there."""
+    """Return how Compose is started here; skip where it isn't there, unless an engine is required."""
     if docker("compose", "version", check=False).returncode == 0:
         return ["docker", "compose"]
     found = shutil.which("docker-compose")
     if found is None:
-        pytest.skip("there is no Docker Compose here")
+        (pytest.fail if is_required() else pytest.skip)("there is no Docker Compose here")
     return [found]
 
 
@@ -60,6 +59,8 @@ class Project:
         self.env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         self._command = [*command(), "--project-name", self.name, "--env-file", str(self.env_file)]
         self._command += [word for file in files for word in ("--file", str(FOLDER / file))]
+        if variables.get("DISABLE_DIND") == "N":
+            self._command += ["--file", str(nesting(folder))]
 
     def run(self, *words: str) -> str:
         """Run a command of Compose and return its output."""
@@ -90,6 +91,16 @@ class Project:
             return 0
 
 
+def nesting(folder: Path) -> Path:
+    """Write what a node with Docker-in-Docker needs on this machine besides the compose file."""
+    options, environ = nested()
+    mounts = [word.removeprefix("--volume=") for word in options if word.startswith("--volume=") and ":" in word]
+    service = {"volumes": mounts, "environment": environ | {"DISABLE_DIND": "N"}}
+    file = folder / "nesting.json"
+    file.write_text(json.dumps({"services": {"octopus-server": service}}))
+    return file
+
+
 def values() -> dict[str, str]:
     """Return the variables of .env.example."""
     lines = (FOLDER / ".env.example").read_text().splitlines()
@@ -102,25 +113,12 @@ def test_variables() -> None:
     assert (values()["ACCEPT_EULA"], values()["ACCEPT_OCTOPUS_EULA"]) == ("N", "N")
 
 
-@pytest.fixture(scope="module")
-def check_jsonschema(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Have check-jsonschema, which brings the schema; return the environment in which Python finds it."""
-    if find_spec("check_jsonschema"):
-        return dict(os.environ)
-    folder = str(tmp_path_factory.mktemp("check-jsonschema"))
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, "check-jsonschema"]
-    if subprocess.run(install, check=False).returncode:
-        pytest.skip("check-jsonschema can't be installed here")
-    return os.environ | {"PYTHONPATH": folder}
-
-
 @pytest.mark.parametrize("file", NO_DIND)
-def test_schema(file: str, check_jsonschema: dict[str, str]) -> None:
+def test_schema(file: str) -> None:
     """The Compose Specification's JSON schema accepts both files; none has a version."""
     assert "\nversion:" not in (FOLDER / file).read_text()
     done = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FOLDER / file)],
-        env=check_jsonschema,
         capture_output=True,
         text=True,
         check=False,
@@ -132,8 +130,7 @@ def test_schema(file: str, check_jsonschema: dict[str, str]) -> None:
 def project(request: pytest.FixtureRequest, image: str, sql_image: str, tmp_path: Path) -> Iterator[Project]:
     """Give a project of the files that the test names, which isn't started yet."""
     files: Sequence[str] = request.param
-    # there is no dockerd yet
-    found = Project(files, tmp_path, DISABLE_DIND="Y")
+    found = Project(files, tmp_path, DISABLE_DIND="N" if files == PLAIN else "Y")
     docker("tag", image, found.tag)
     yield found
     found.run("down", "--volumes", "--timeout", "60")
@@ -151,6 +148,12 @@ def test_up(project: Project) -> None:
     (found,) = json.loads(docker("inspect", node).stdout)
     assert found["Config"]["StopTimeout"] > 600
     assert found["HostConfig"]["Privileged"] is not found["HostConfig"]["ReadonlyRootfs"]
+    dockerd = docker("exec", node, "docker", "info", "--format", "{{.Driver}} in {{.DockerRootDir}}", check=False)
+    if found["HostConfig"]["Privileged"]:
+        assert dockerd.stdout.endswith(" in /var/lib/docker\n")
+        assert "vfs" not in dockerd.stdout  # the volume is there
+    else:
+        assert dockerd.returncode != 0
     project.run("stop", "octopus-server")
     (found,) = json.loads(docker("inspect", node).stdout)
     assert found["State"]["ExitCode"] == 0, docker("logs", node).stdout

@@ -127,6 +127,14 @@ def test_any_environment(image: str, sql: Sql, network: str) -> None:
         assert "ODBCSYSINI" not in line.get("environment", ())
 
 
+def test_hardened_without_dockerd(hardened: str, network: str) -> None:
+    """An image without dockerd can't have Docker-in-Docker: 17, whatever the container may do."""
+    with Node(hardened, network, ("--privileged",), DISABLE_DIND="") as node:
+        done = node.run()
+    assert "needs dockerd, which isn't on PATH" in done.stdout
+    assert "user 1001 isn't root" in done.stdout
+
+
 def test_hardened(hardened: str, sql: Sql, network: str) -> None:
     """Over an image without shell and curl, as its user 1001:0, with a root that can't be written, a node comes up."""
     home = "/Octopus/.octopus/OctopusServer/Server"

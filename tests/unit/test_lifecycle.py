@@ -18,7 +18,8 @@ E, A, P = Event, Action, Phase
 BEFORE_UP = (P.PREFLIGHT, P.PREPARING, P.STARTING)
 BOOT = [
     (E.PREFLIGHT_PASSED, P.PREPARING, A.BEGIN),
-    (E.PREPARED, P.STARTING, A.START_SERVER),
+    (E.PREPARED, P.PREPARING, A.SEE_IF_READY),
+    (E.READY_TO_START, P.STARTING, A.START_SERVER),
     (E.SERVER_STARTED, P.STARTING, A.START_SETTLE),
     (E.SETTLED, P.UP, A.NOTHING),
 ]
@@ -30,7 +31,7 @@ HISTORIES = {
     "a stop in preflight": [STOP, (E.PREFLIGHT_FAILED, P.STOPPING, A.NOTHING), *GONE],
     "a stop in prepare": [*BOOT[:1], STOP, (E.PREPARE_FAILED, P.STOPPING, A.NOTHING), *GONE],
     "a stop that prepare survives": [*BOOT[:1], STOP, (E.PREPARED, P.STOPPING, A.NOTHING), *GONE],
-    "a stop while the server starts": [*BOOT[:3], STOP, (E.SETTLE_FAILED, P.STOPPING, A.NOTHING), *GONE],
+    "a stop while the server starts": [*BOOT[:4], STOP, (E.SETTLE_FAILED, P.STOPPING, A.NOTHING), *GONE],
     "preflight says no": [
         (E.PREFLIGHT_FAILED, P.FAILED, A.NEXT_RUNG),
         (E.NOBODY_LEFT, P.FAILED, A.NOTHING),
@@ -44,15 +45,15 @@ HISTORIES = {
         (E.NOBODY_LEFT, P.FAILED, A.NOTHING),
     ],
     "the server ends by itself": [*BOOT, (E.SERVER_EXITED, P.STOPPING, A.NEXT_RUNG), *GONE],
-    "the server ends at once": [*BOOT[:2], (E.SERVER_EXITED, P.STOPPING, A.NEXT_RUNG), *GONE],
+    "the server ends at once": [*BOOT[:3], (E.SERVER_EXITED, P.STOPPING, A.NEXT_RUNG), *GONE],
     "another node migrated": [
-        *BOOT[:3],
+        *BOOT[:4],
         (E.SETTLE_REFUSED, P.FAILED, A.NEXT_RUNG),
         (E.SERVER_EXITED, P.FAILED, A.NOTHING),
         (E.RUNG_CLEARED, P.FAILED, A.NEXT_RUNG),
         (E.NOBODY_LEFT, P.FAILED, A.NOTHING),
     ],
-    "settle fails and is started again": [*BOOT[:3], (E.SETTLE_FAILED, P.STARTING, A.RETRY_SETTLE), *BOOT[3:]],
+    "settle fails and is started again": [*BOOT[:4], (E.SETTLE_FAILED, P.STARTING, A.RETRY_SETTLE), *BOOT[4:]],
     "a deaf server": [
         *BOOT,
         STOP,
@@ -69,6 +70,31 @@ HISTORIES = {
     ],
     "three stops": [*BOOT, STOP, (E.STOP_ASKED_AGAIN, P.STOPPING, A.SKIP_DRAIN), KILL_ALL, *GONE],
     "a third stop while killing": [*BOOT, STOP, (E.DEADLINE_PASSED, P.KILLING, A.KILL_RUNG), KILL_ALL, *GONE],
+    "dockerd answers first": [*BOOT[:1], (E.DOCKERD_ANSWERED, P.PREPARING, A.SEE_IF_READY), *BOOT[1:]],
+    "dockerd answers last": [
+        *BOOT[:2],
+        (E.DOCKERD_ANSWERED, P.PREPARING, A.SEE_IF_READY),
+        *BOOT[2:],
+    ],
+    "dockerd answers too late": [
+        *BOOT[:2],
+        (E.DOCKERD_OVERDUE, P.PREPARING, A.SEE_IF_READY),
+        *BOOT[2:],
+        (E.DOCKERD_ANSWERED, P.UP, A.NOTHING),
+    ],
+    "dockerd ends before the server is started": [
+        *BOOT[:2],
+        (E.DOCKERD_EXITED, P.PREPARING, A.RETRY_DOCKERD),
+        (E.DOCKERD_ANSWERED, P.PREPARING, A.SEE_IF_READY),
+        *BOOT[2:],
+    ],
+    "a stop while dockerd is waited for": [
+        *BOOT[:2],
+        STOP,
+        (E.DOCKERD_OVERDUE, P.STOPPING, A.NOTHING),
+        (E.DOCKERD_EXITED, P.STOPPING, A.NOTHING),
+        *GONE,
+    ],
     "dockerd ends": [*BOOT, (E.DOCKERD_EXITED, P.UP, A.RETRY_DOCKERD), STOP, (E.DOCKERD_EXITED, P.STOPPING, A.NOTHING)],
 }
 
@@ -135,6 +161,9 @@ def test_nothing_is_started_on_the_way_down() -> None:
         ("drain", 0, E.DRAIN_ENDED),
         ("drain", ExitCode.TASKS_RUNNING, E.DRAIN_ENDED),
         ("dockerd", 0, E.DOCKERD_EXITED),
+        ("dockerd", 137, E.DOCKERD_EXITED),
+        ("await-dockerd", 0, E.DOCKERD_ANSWERED),
+        ("await-dockerd", 143, E.DOCKERD_OVERDUE),
         ("server", 0, E.SERVER_EXITED),
         ("server", 100, E.SERVER_EXITED),
     ],

@@ -1,0 +1,101 @@
+"""Puts a container in order for dockerd, then becomes it. What fails here is a warning: dockerd says what it can't do.
+
+Not done: a tmpfs over /tmp, which would hide what was put there and count as memory.
+"""
+
+import os
+import signal
+
+from entrypoint import log, paths, variables
+from entrypoint.exitcodes import ExitCode
+
+from . import answer, arguments, cgroups, iptables, leftovers, mounts
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def launch(environ: "Mapping[str, str]") -> int:
+    """Become dockerd, on its unix socket only; return the exit code if it can't be executed."""
+    report = _Report(environ)
+    report.attempt("Leftovers of an earlier dockerd can't be removed", lambda: _remove_leftovers(environ, report))
+    report.attempt("securityfs can't be mounted", lambda: mounts.mount_securityfs(_at(environ, "/sys/kernel/security")))
+    report.attempt("Mounts can't be shared with containers", lambda: mounts.share(_at(environ, "/")))
+    report.attempt("Cgroups can't be handed down to containers", lambda: cgroups.nest(_at(environ, "/sys/fs/cgroup")))
+    # AppArmor and systemd look at `container`; whoever gave us a NOTIFY_SOCKET waits for the node, not for dockerd
+    own = {**environ, "container": "docker", "PATH": environ.get("PATH", os.defpath)}
+    own.pop("NOTIFY_SOCKET", None)
+    report.attempt("iptables-legacy can't be used", lambda: _choose_iptables(own, report))
+    argv = command(environ)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
+    try:
+        os.execvpe(argv[0], argv, own)
+    except OSError as error:
+        report.say("error", f"dockerd can't be executed: {error.strerror}.")
+        return ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.NOT_EXECUTABLE
+
+
+def wait(environ: "Mapping[str, str]") -> None:
+    """Return once dockerd answers on its unix socket."""
+    answer.wait(paths.docker_socket(environ))
+    _Report(environ).say("info", "dockerd answers.")
+
+
+def command(environ: "Mapping[str, str]") -> list[str]:
+    """Return the arguments that dockerd is started with."""
+    given = arguments.parse(variables.value_or_default("OCTO_NODE_DOCKERD_ARGS", environ))
+    places = {"data-root": paths.docker_data(environ), "exec-root": _at(environ, "/var/run/docker")}
+    places["pidfile"] = _at(environ, "/var/run/docker.pid")
+    # dockerd's own defaults aren't repeated: an option that is in its configuration file as well is refused
+    moved = variables.value_or_default("OCTO_NODE_ROOT", environ) != "/"
+    ours = [f"--{name}={path}" for name, path in places.items() if moved and not arguments.values(given, name)]
+    return ["dockerd", f"--host=unix://{paths.docker_socket(environ)}", *ours, *given]
+
+
+def _at(environ: "Mapping[str, str]", path: str) -> str:
+    return paths.under_root(environ, path)
+
+
+def _remove_leftovers(environ: "Mapping[str, str]", report: "_Report") -> None:
+    os.makedirs(os.path.dirname(paths.docker_socket(environ)), exist_ok=True)
+    for folder in (_at(environ, "/run"), _at(environ, "/var/run")):
+        for path in leftovers.remove(folder):
+            report.say("info", "Left by an earlier dockerd, and removed.", path=path)
+
+
+def _choose_iptables(own: dict[str, str], report: "_Report") -> None:
+    """Have `own`, dockerd's environment, lead to the iptables that works here."""
+    try:
+        if iptables.is_legacy(own):
+            own["PATH"] = iptables.path_with_legacy(own, _at(own, "/run/octo-node-iptables"))
+    finally:
+        found = iptables.version(own)
+        if found is None:
+            report.say("warning", "There is no iptables that works, so dockerd can give containers no network.")
+        else:
+            report.say("info", "dockerd uses this iptables.", version=found)
+
+
+class _Report:
+    """The voice of the launcher."""
+
+    def __init__(self, environ: "Mapping[str, str]") -> None:
+        self._style = variables.value_or_default("OCTO_NODE_LOG_FORMAT", environ)
+
+    def say(self, level: str, event: str, **fields: object) -> None:
+        """Write one log line, as far as stderr can be written."""
+        try:
+            os.write(2, log.line(self._style, "dockerd", level, event, fields))
+        except OSError:
+            pass
+
+    def attempt(self, complaint: str, step: "Callable[[], None]") -> None:
+        """Take `step`; if that fails, say so."""
+        try:
+            step()
+        except OSError as error:
+            told = {} if error.filename is None else {"path": error.filename}
+            self.say("warning", f"{complaint}: {error.strerror or error}.", **told)

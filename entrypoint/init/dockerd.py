@@ -1,0 +1,89 @@
+"""dockerd as process 1 sees it: started, waited for by another process, and started again alone."""
+
+import signal
+
+from entrypoint import handover, variables
+from entrypoint.exitcodes import ExitCode
+
+from . import processes
+from .children import own_command
+from .lifecycle import Event
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .children import Children, Timers
+    from .report import Report
+
+ROLE = "dockerd"
+WAITER = "await-dockerd"  # ends with 0 when dockerd answers: process 1 has no sockets
+PATIENCE = "dockerd's patience"
+PATIENCE_SECONDS = 30.0  # the start of the server is held up no longer
+
+
+class Dockerd:
+    """dockerd and who waits for its answer, among the `children` of process 1; `environ` has no secrets."""
+
+    def __init__(self, environ: "Mapping[str, str]", children: "Children", timers: "Timers", report: "Report") -> None:
+        self._environ, _ = handover.split(handover.whole(environ))
+        self._children = children
+        self._timers = timers
+        self._report = report
+        self._restarts = -1
+        self._is_wanted = not variables.is_yes(variables.value_or_default("DISABLE_DIND", environ))
+
+    def begin(self) -> None:
+        """Start it for the first time, if it is wanted."""
+        if self._is_wanted:
+            self._timers.set(PATIENCE, PATIENCE_SECONDS)
+            self.start()
+
+    def start(self) -> None:
+        """Start it, and who waits for its answer."""
+        self._restarts += 1
+        self._children.codes.pop(WAITER, None)
+        # the launcher becomes dockerd, with the same pid
+        if self._start(ROLE, "start-dockerd", signal.SIGTERM):
+            self._report.say("info", "dockerd is started.", pid=self._children.pid(ROLE))
+        else:
+            self._timers.set_again(ROLE, 0.0)
+        if self._children.pid(WAITER) is None:
+            self._start(WAITER, WAITER, signal.SIGKILL)
+
+    def _start(self, role: str, verb: str, parent_death: int) -> bool:
+        program = processes.Program(own_command(verb), self._environ)
+        program.parent_death = parent_death
+        try:
+            self._children.start(role, program)
+        except OSError as error:
+            self._report.say("error", f"{verb} can't be started: {error.strerror}.")
+            return False
+        return True
+
+    def gate(self) -> Event | None:
+        """Return READY_TO_START once prepare has ended well and dockerd answers, or has had its time."""
+        if WAITER in self._children.codes:
+            self._timers.clear(PATIENCE)
+        prepared = self._children.codes.get("prepare") == ExitCode.DONE
+        return Event.READY_TO_START if prepared and not self._timers.is_set(PATIENCE) else None
+
+    def overdue(self) -> Event:
+        """Say that dockerd hasn't answered in time."""
+        self._report.say(
+            "warning",
+            f"dockerd hasn't answered within {PATIENCE_SECONDS:g} s, and Octopus.Server waits for it no longer: "
+            "steps in execution containers fail until it does. Its own lines, above, say why.",
+        )
+        return Event.DOCKERD_OVERDUE
+
+    def published(self) -> "Mapping[str, object] | None":
+        """Return what the state file tells of it; None if it isn't wanted, or not started yet."""
+        if self._restarts < 0:
+            return None
+        running = self._children.published(ROLE)
+        answers = self._children.codes.get(WAITER) == ExitCode.DONE
+        due = self._timers.is_set(ROLE)
+        state = ("ready" if answers else "starting") if running else "restarting" if due else "ended"
+        return {**(running or {}), "state": state, "restarts": self._restarts}
