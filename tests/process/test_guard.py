@@ -140,6 +140,22 @@ def test_sql_restarts_during_the_wait(stack: ExitStack, tmp_path: Path, sql: Sql
     assert whole(sql) == []
 
 
+def test_sql_restarts_during_the_wait_for_the_lock(stack: ExitStack, tmp_path: Path, sql: SqlServer) -> None:
+    """SQL Server may restart while a node waits for one that upgrades: that one ends (12), and this one upgrades."""
+    old_database(stack, tmp_path, sql)
+    first, second = nodes(stack, tmp_path, sql, 2, NEW, STANDIN_OCTOPUS_MIGRATION="5")
+    first.start()
+    wait_until(lambda: begun([first], "--upgrade"), what="it upgrades")
+    second.start().wait_log("Waiting for another node to finish upgrading the schema.")
+    sql.restart()
+
+    assert first.wait() == 12
+    second.wait_phase("up")
+    assert begun([second], "--upgrade") >= 1
+    assert migrated(sql) == 3  # the first one's was undone
+    assert whole(sql) == []
+
+
 def test_sql_restarts_during_the_upgrade(stack: ExitStack, tmp_path: Path, sql: SqlServer) -> None:
     """SQL Server lost during the upgrade ends the command, then the node; its next start upgrades."""
     old_database(stack, tmp_path, sql)
