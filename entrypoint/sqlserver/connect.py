@@ -47,12 +47,12 @@ def connect(
     seconds = connection_string.connect_timeout if login_timeout is None else login_timeout
     try:
         connection = pyodbc.connect(translation.text, autocommit=True, timeout=seconds)
+        connection.timeout = query_timeout
+        # a migration locks tables, the catalogue's included, for as long as it takes: we don't queue up behind it
+        connection.execute(f"SET LOCK_TIMEOUT {LOCK_MILLISECONDS}")
     except pyodbc.Error as error:
         # `from None`: a driver may quote the connection string
         raise ConnectError(classify(error), describe(error, connection_string.password)) from None
-    connection.timeout = query_timeout
-    # a migration locks tables, the catalogue's included, for as long as it takes: we don't queue up behind it
-    connection.execute(f"SET LOCK_TIMEOUT {LOCK_MILLISECONDS}")
     return connection
 
 
