@@ -25,6 +25,9 @@ def parse(text: str) -> list[str]:
             f"has dockerd listen on {remote[0]} without asking for certificates, and whoever reaches that is root on "
             "this node: leave that host out, or add --tlsverify with --tlscacert, --tlscert and --tlskey."
         )
+    for folder in values(words, "data-root"):
+        if not folder.startswith("/"):
+            raise ValueError(f"gives dockerd the data root '{folder}': give a folder's path from / on.")
     return words
 
 

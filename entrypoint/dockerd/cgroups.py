@@ -1,27 +1,29 @@
-"""Cgroup v2: a group with processes of its own can't hand controllers down, so the root group is emptied first."""
+"""Cgroup v2: a group with processes of its own can't hand controllers down, so the container's is emptied first."""
 
 import os
 import time
 
 
-_OURS = {"0::/", "0::/init"}  # of a process in a cgroup namespace of its own: before, and after it was moved
-_ROUNDS = 50  # what is executed in the container meanwhile, such as a probe, starts in the root group again
+_MOVED = "/init"  # where processes are moved to, within the container's group
+_ROUNDS = 50  # what is executed in the container meanwhile, such as a probe, starts in that group again
 _PAUSE = 0.02
 
 
-def nest(folder: str, membership: str = "/proc/self/cgroup") -> None:
-    """Move all processes of the root group to `init`, and hand its controllers down. With cgroup v1 do nothing.
+def nest(folder: str, membership: str = "/proc/self/cgroup") -> str:
+    """Move all processes of the container's group to `init` in it, and hand its controllers down.
 
-    `folder` is where cgroups are mounted, `membership` the file that tells our own group. Raise OSError if it
-    can't be done, or if the root group may be another's than this container's.
+    Return the group, `/` in a cgroup namespace of its own; a privileged pod has none, and sees its group within the
+    host's. With cgroup v1 do nothing. `folder` is where cgroups are mounted, `membership` the file that tells our own
+    group. Raise OSError if it can't be done.
     """
     if not os.path.exists(f"{folder}/cgroup.controllers"):
-        return
+        return "/"
     with open(membership, encoding="utf-8") as file:
-        group = file.read().strip()
-    if group not in _OURS:
-        raise OSError(f"{folder} isn't the container's own ({group}); run it with --cgroupns=private")
-    os.makedirs(f"{folder}/init", exist_ok=True)
+        group = file.read().strip().removeprefix("0::").removesuffix(_MOVED) or "/"
+    folder = os.path.join(folder, group.lstrip("/")).rstrip("/")
+    if not os.path.exists(f"{folder}/cgroup.controllers"):
+        raise OSError(f"the container's group, {group}, isn't among those in {folder}; run it with --cgroupns=private")
+    os.makedirs(f"{folder}{_MOVED}", exist_ok=True)
     controllers = " ".join(f"+{name}" for name in _words(f"{folder}/cgroup.controllers"))
     for _ in range(_ROUNDS - 1):
         try:
@@ -29,14 +31,15 @@ def nest(folder: str, membership: str = "/proc/self/cgroup") -> None:
         except OSError:
             time.sleep(_PAUSE)
         else:
-            return
+            return group
     _hand_down(folder, controllers)
+    return group
 
 
 def _hand_down(folder: str, controllers: str) -> None:
     for pid in _words(f"{folder}/cgroup.procs"):
         try:
-            _write(f"{folder}/init/cgroup.procs", pid)
+            _write(f"{folder}{_MOVED}/cgroup.procs", pid)
         except OSError:
             continue  # it has ended
     _write(f"{folder}/cgroup.subtree_control", controllers)

@@ -23,12 +23,12 @@ def launch(environ: "Mapping[str, str]") -> int:
     report.attempt("Leftovers of an earlier dockerd can't be removed", lambda: _remove_leftovers(environ, report))
     report.attempt("securityfs can't be mounted", lambda: mounts.mount_securityfs(_at(environ, "/sys/kernel/security")))
     report.attempt("Mounts can't be shared with containers", lambda: mounts.share(_at(environ, "/")))
-    report.attempt("Cgroups can't be handed down to containers", lambda: cgroups.nest(_at(environ, "/sys/fs/cgroup")))
+    group = report.attempt("Cgroups can't be handed down to containers", lambda: _nest(environ))
     # AppArmor and systemd look at `container`; whoever gave us a NOTIFY_SOCKET waits for the node, not for dockerd
     own = {**environ, "container": "docker", "PATH": environ.get("PATH", os.defpath)}
     own.pop("NOTIFY_SOCKET", None)
     report.attempt("iptables-legacy can't be used", lambda: _choose_iptables(own, report))
-    argv = command(environ)
+    argv = command(environ, group or "/")
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
     try:
@@ -44,19 +44,25 @@ def wait(environ: "Mapping[str, str]") -> None:
     _Report(environ).say("info", "dockerd answers.")
 
 
-def command(environ: "Mapping[str, str]") -> list[str]:
-    """Return the arguments that dockerd is started with."""
+def command(environ: "Mapping[str, str]", group: str = "/") -> list[str]:
+    """Return the arguments that dockerd is started with; `group` is the container's cgroup, as it sees it."""
     given = arguments.parse(variables.value_or_default("OCTO_NODE_DOCKERD_ARGS", environ))
     places = {"data-root": paths.docker_data(environ), "exec-root": _at(environ, "/var/run/docker")}
     places["pidfile"] = _at(environ, "/var/run/docker.pid")
     # dockerd's own defaults aren't repeated: an option that is in its configuration file as well is refused
     moved = variables.value_or_default("OCTO_NODE_ROOT", environ) != "/"
     ours = [f"--{name}={path}" for name, path in places.items() if moved and not arguments.values(given, name)]
+    if group != "/" and not arguments.values(given, "cgroup-parent"):
+        ours.append(f"--cgroup-parent={group}/docker")  # else its containers escape the pod's limits
     return ["dockerd", f"--host=unix://{paths.docker_socket(environ)}", *ours, *given]
 
 
 def _at(environ: "Mapping[str, str]", path: str) -> str:
     return paths.under_root(environ, path)
+
+
+def _nest(environ: "Mapping[str, str]") -> str:
+    return cgroups.nest(_at(environ, "/sys/fs/cgroup"))
 
 
 def _remove_leftovers(environ: "Mapping[str, str]", report: "_Report") -> None:
@@ -92,10 +98,11 @@ class _Report:
         except OSError:
             pass
 
-    def attempt(self, complaint: str, step: "Callable[[], None]") -> None:
-        """Take `step`; if that fails, say so."""
+    def attempt(self, complaint: str, step: "Callable[[], str | None]") -> str | None:
+        """Take `step` and return what it does; if that fails, say so."""
         try:
-            step()
+            return step()
         except OSError as error:
             told = {} if error.filename is None else {"path": error.filename}
             self.say("warning", f"{complaint}: {error.strerror or error}.", **told)
+            return None

@@ -32,17 +32,20 @@ class Dockerd:
         self._timers = timers
         self._report = report
         self._restarts = -1
+        self._is_overdue = False
         self._is_wanted = not variables.is_yes(variables.value_or_default("DISABLE_DIND", environ))
 
     def begin(self) -> None:
         """Start it for the first time, if it is wanted."""
         if self._is_wanted:
-            self._timers.set(PATIENCE, PATIENCE_SECONDS)
             self.start()
 
     def start(self) -> None:
         """Start it, and who waits for its answer."""
         self._restarts += 1
+        is_held_up = not self._is_overdue and "server" not in self._children.groups
+        if is_held_up and not self._timers.is_set(PATIENCE):
+            self._timers.set(PATIENCE, PATIENCE_SECONDS)
         self._children.codes.pop(WAITER, None)
         # the launcher becomes dockerd, with the same pid
         if self._start(ROLE, "start-dockerd", signal.SIGTERM):
@@ -64,13 +67,18 @@ class Dockerd:
 
     def gate(self) -> Event | None:
         """Return READY_TO_START once prepare has ended well and dockerd answers, or has had its time."""
-        if WAITER in self._children.codes:
+        if self._answers():
             self._timers.clear(PATIENCE)
         prepared = self._children.codes.get("prepare") == ExitCode.DONE
-        return Event.READY_TO_START if prepared and not self._timers.is_set(PATIENCE) else None
+        is_waited_for = self._is_wanted and not self._is_overdue and not self._answers()
+        return Event.READY_TO_START if prepared and not is_waited_for else None
+
+    def _answers(self) -> bool:
+        return self._children.pid(ROLE) is not None and self._children.codes.get(WAITER) == ExitCode.DONE
 
     def overdue(self) -> Event:
         """Say that dockerd hasn't answered in time."""
+        self._is_overdue = True
         self._report.say(
             "warning",
             f"dockerd hasn't answered within {PATIENCE_SECONDS:g} s, and Octopus.Server waits for it no longer: "
@@ -83,7 +91,6 @@ class Dockerd:
         if self._restarts < 0:
             return None
         running = self._children.published(ROLE)
-        answers = self._children.codes.get(WAITER) == ExitCode.DONE
         due = self._timers.is_set(ROLE)
-        state = ("ready" if answers else "starting") if running else "restarting" if due else "ended"
+        state = ("ready" if self._answers() else "starting") if running else "restarting" if due else "ended"
         return {**(running or {}), "state": state, "restarts": self._restarts}

@@ -122,7 +122,9 @@ class _Drain:
         try:
             more = f"--cancel-wait={self.options.cancel_wait:.0f}"
             drainage.command(self.environ, self.log, "--drain=true", *cancel, more, seconds=seconds)
-        except runner.CommandError:
+        except runner.CommandError as error:
+            if "cancel-wait" not in error.output:
+                raise
             drainage.command(self.environ, self.log, "--drain=true", *cancel, seconds=seconds)
 
     def _leave_it_to_the_server(self, deadline: float) -> None:

@@ -46,6 +46,7 @@ def settle(environ: Mapping[str, str], log: Logger) -> None:
                 next_try = time.monotonic() + pause
                 pause = min(pause * 2, UNDRAIN_PAUSE[1])
         time.sleep(ASK_SECONDS)
+    _check_version(environ, options, log)  # Octopus notes its version when its server runs: maybe only now
     Memory(environ).note_files()
     termination.write(environ, "")  # what a settle before us may have left there
     _tell(environ, options, log)

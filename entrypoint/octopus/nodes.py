@@ -48,7 +48,8 @@ def others(connection: pyodbc.Connection, own: str) -> list[Row]:
             connection,
             f"SELECT n.Name, DATEDIFF(second, '2000-01-01', {live}.LastSeen), "  # noqa: S608 - names that stand above
             f"DATEDIFF(second, {live}.LastSeen, SYSDATETIMEOFFSET()) FROM dbo.OctopusServerNode n {join}"
-            f"WHERE n.Name <> ? AND {live}.LastSeen IS NOT NULL {offline}ORDER BY n.Name",
+            # one that never was: its age in seconds is more than DATEDIFF can tell
+            f"WHERE n.Name <> ? AND {live}.LastSeen > '2000-01-01' {offline}ORDER BY n.Name",
             own,
         )
     except UnknownError:

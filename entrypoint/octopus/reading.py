@@ -5,8 +5,8 @@ import pyodbc
 from entrypoint.sqlserver.verdicts import classify
 
 
-# no such column, no such table, no right to read it (object, column), a value that doesn't convert
-_UNKNOWN = {207, 208, 229, 230, 245}
+# no such column, no such table, no right to read it (object, column), values of other kinds than we expect
+_UNKNOWN = {206, 207, 208, 229, 230, 241, 245, 8116}
 
 
 class UnknownError(Exception):

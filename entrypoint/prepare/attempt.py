@@ -19,7 +19,7 @@ from .context import Context
 from .execution import Execution
 from .guard import Guard
 from .plan import GUARDED, Situation
-from .view import View
+from .view import View, is_locked
 from .word import Word
 
 
@@ -48,13 +48,17 @@ class Attempt:
 
     def _look(self) -> Situation:
         """Return the situation as it is now. Raise NodeError (11, 14) if the database must not be touched."""
-        installed = self.view.installed()
-        if installed.is_foreign and self.execution.guard is None:
-            # it may be ours, half made: what it is, is known for sure under the lock
-            with self._held() as found:
-                return found
-        refusals.check(installed, self.context)
-        return self.view.situation(installed)
+        try:
+            installed = self.view.installed()
+            if self.execution.guard is not None or not installed.is_foreign:
+                refusals.check(installed, self.context)
+                return self.view.situation(installed)
+        except pyodbc.Error as error:
+            if self.execution.guard is not None or not is_locked(error):
+                raise
+        # another node is at it, or what looks foreign is ours, half made: under the lock it is known for sure
+        with self._held() as found:
+            return found
 
     @contextmanager
     def _held(self) -> Iterator[Situation]:
@@ -95,7 +99,6 @@ class Attempt:
         """Return the situation, under the lock, after the schema was made or upgraded, unless it mustn't be now."""
         done = dataclasses.replace(found, is_new=False, is_older=False)
         if found.is_older and self.word.given:
-            self.word.give()
             return done
         if found.is_new or (found.is_older and self.view.others_alive() == ([], 0.0)):
             try:

@@ -11,12 +11,13 @@ from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline, tables
 from entrypoint.octopus.memory import Memory
-from entrypoint.octopus.tables import EMPTY, Installed
+from entrypoint.octopus.tables import EMPTY
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.structured import Logger
 
 from . import instance, plan, preflight, situation
 from .context import Context
+from .plan import Situation
 from .progress import Progress
 
 
@@ -56,20 +57,20 @@ def _commands(environ: Mapping[str, str], log: Logger) -> Iterator[str]:
         hide=lambda _: None,
         deadline=0.0,
     )
-    connection, installed = _look(options, log)
-    found = situation.find(connection, installed, context)
+    found = _look(context)
     for command in plan.commands(situation.inputs(context, found, key=mask.MASK), found, memory):
         if command.run:
             yield shlex.join(commandline.masked(commandline.server(environ, command.verb, *command.options)))
 
 
-def _look(options: settings.Settings, log: Logger) -> tuple[pyodbc.Connection | None, Installed]:
+def _look(context: Context) -> Situation:
+    where = context.settings.db_connection_string
     try:
-        connection = connect(options.db_connection_string, login_timeout=LOGIN_SECONDS)
-        return connection, tables.look(connection)
+        connection = connect(where, login_timeout=LOGIN_SECONDS)
+        return situation.find(connection, tables.look(connection), context)
     except (ConnectError, NodeError, pyodbc.Error) as error:
-        log.warning(
-            "The database can't be opened: these are the commands for a new one.",
-            reason=describe(error, options.db_connection_string.password),
+        context.log.warning(
+            "The database can't be asked: these are the commands for a new one.",
+            reason=describe(error, where.password),
         )
-        return None, EMPTY
+        return situation.find(None, EMPTY, context)

@@ -57,12 +57,14 @@ class Execution:
 
     def _command(self, verb: str, options: Iterable[str]) -> None:
         context = self.context
+        self._tick()  # the lock may have been lost since the last command
         context.progress.doing(f"running `{verb}`")
         with context.progress.step("commands"):
             try:
                 instance.configure(context.environ, verb, list(options), context.log, self._tick)
             except CommandError:
                 self._tick()  # if SQL Server was lost, that is the cause
+                self.view.touch()
                 raise
 
     def import_if_due(self) -> None:

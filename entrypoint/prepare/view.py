@@ -7,7 +7,6 @@ import pyodbc
 from entrypoint.octopus import nodes, tables
 from entrypoint.octopus.tables import EMPTY, Installed
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
-from entrypoint.sqlserver.verdicts import classify
 from entrypoint.sqlserver.wait import Ready
 
 from . import situation
@@ -16,7 +15,12 @@ from .guard import LostError
 from .plan import Situation
 
 
-LOCKED = 1222  # SQL Server's error for a table that somebody else has locked
+LOCKED = "(1222)"  # SQL Server's error for a table that somebody else has locked, as drivers write it
+
+
+def is_locked(error: Exception) -> bool:
+    """Return whether a question failed because somebody has locked a table, as a migration does."""
+    return LOCKED in str(error)
 
 
 class View:
@@ -62,10 +66,14 @@ class View:
             self.ready = dataclasses.replace(self.ready, connection=connection)
         return self.installed()
 
+    def touch(self) -> None:
+        """Raise pyodbc.Error if SQL Server is lost."""
+        if self.ready.connection is not None:
+            self.ready.connection.execute("SELECT 1")
+
     def lost(self, error: ConnectError | pyodbc.Error) -> LostError:
         """Return what it means that a question failed with `error`."""
         reason = describe(error, self.context.settings.db_connection_string.password)
-        if isinstance(error, pyodbc.Error) and classify(error).number == LOCKED:
-            self.context.progress.doing("waiting for another node to finish upgrading the schema")
+        if is_locked(error):
             reason = "its tables are locked, probably by another node that upgrades the schema"
         return LostError(reason)

@@ -41,10 +41,15 @@ def ask_master(connection_string: ConnectionString, refused: ConnectError, login
 
 
 def may_use_master(connection_string: ConnectionString, login_timeout: int) -> bool:
-    """Return whether this login may connect to `master`; `login_timeout` is in seconds."""
+    """Return whether this login may connect to `master`; `login_timeout` is in seconds.
+
+    Raise ConnectError if that can't be told just now: whoever thinks that it may not holds another lock than the rest.
+    """
     try:
         connect(connection_string, database="master", login_timeout=login_timeout).close()
-    except ConnectError:
+    except ConnectError as error:
+        if error.verdict.is_passing:
+            raise
         return False
     return True
 

@@ -32,11 +32,18 @@ class Verdict(NamedTuple):
     number: int = 0
     unsure: bool = False
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether it is known to pass by itself."""
+        return self.kind is Kind.NOT_YET and self.reason != _FIREWALL and not self.reason.startswith(_ERROR)
+
 
 DRIVER_MISSING = "driver missing"
 UNTRUSTED = "certificate not trusted"
 NO_ENCRYPTION = "no encryption"
 
+_FIREWALL = "firewall"
+_ERROR = "error "  # of which nothing is known
 _DATABASE = {4060: "no such database", 911: "no such database", 916: "no access to database"}
 _LOGIN_FAILED = 18456
 _LOGIN = {
@@ -66,7 +73,7 @@ _NOT_YET = {
     942: "offline",
     17142: "paused",
     18401: "upgrading",
-    40615: "firewall",
+    40615: _FIREWALL,
 }
 _TEXTS = (
     ("certificate verify failed|certificate chain|not trusted|self.signed", Kind.NEVER, UNTRUSTED),
@@ -133,4 +140,4 @@ def _unknown(state: str, numbers: list[int]) -> tuple[str, int]:
     number = next((number for number in numbers if number > 0), 0)
     if state.startswith("08"):
         return "connection failed", number
-    return f"error {number or state}", number
+    return f"{_ERROR}{number or state}", number

@@ -111,7 +111,11 @@ class _Wait:
                 raise
             ask_master(target, error, self._login_timeout())
             return Ready(None, database_exists=False, master_ok=True, connection_string=target)
-        master_ok = may_use_master(target, self._login_timeout())
+        try:
+            master_ok = may_use_master(target, self._login_timeout())
+        except ConnectError:
+            connection.close()
+            raise
         return Ready(connection, database_exists=True, master_ok=master_ok, connection_string=target)
 
     def _reach(self) -> ConnectionString:

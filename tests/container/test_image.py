@@ -131,6 +131,7 @@ def test_hardened_without_dockerd(hardened: str, network: str) -> None:
     """An image without dockerd can't have Docker-in-Docker: 17, whatever the container may do."""
     with Node(hardened, network, ("--privileged",), DISABLE_DIND="") as node:
         done = node.run()
+    assert done.returncode == 17
     assert "needs dockerd, which isn't on PATH" in done.stdout
     assert "user 1001 isn't root" in done.stdout
 

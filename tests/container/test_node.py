@@ -85,6 +85,7 @@ def test_stop_with_drain(node: Node, sql: Sql) -> None:
     assert node.stop(90) == 7, node.log
     assert f"{task}\tSuccess" in sql.query("ServerTask", "Id, State")
     assert "1 task running" in node.log
+    assert "killed" not in node.log
 
 
 def test_stop_without_drain(node: Node) -> None:

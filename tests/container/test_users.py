@@ -8,7 +8,8 @@ pytestmark = pytest.mark.timeout(900)  # the first test waits for the images
 
 # what has to be writable, as docs/image.md has it
 SHARED = ("/repository", "/artifacts", "/taskLogs", "/eventExports")
-OWN = ("/cache", "/etc/octopus", "/home/octopus")
+HOME = "/home/octopus"
+OWN = ("/cache", "/etc/octopus", HOME)
 JOURNAL = "/diagnostics"  # the stand-in's
 
 
@@ -16,7 +17,8 @@ def tmpfs(user: str = "0:0") -> tuple[str, ...]:
     """Return the options that make just those paths writable, for one user only."""
     uid, _, gid = user.partition(":")
     owner = f"uid={uid},gid={gid or uid},mode=0700"
-    return (*(f"--tmpfs={path}:{owner}" for path in (*SHARED, *OWN, JOURNAL)), "--tmpfs=/tmp:mode=1777")
+    folders = (f"--tmpfs={path}:{owner}{',exec' * (path == HOME)}" for path in (*SHARED, *OWN, JOURNAL))
+    return (*folders, "--tmpfs=/tmp:mode=1777,exec", f"--env=HOME={HOME}", "--env=USER=octopus")
 
 
 @pytest.mark.parametrize("user", ["1001:0", "12345:0", "999:999"])
@@ -25,6 +27,9 @@ def test_plain_user(image: str, network: str, sql: Sql, user: str) -> None:
     with Node(image, network, ("--user", user, "--read-only", *tmpfs(user))) as node:
         node.start().wait_up()
         assert node.verb("probe", "readiness").returncode == 0
+        for folder in (HOME, "/tmp"):
+            tool = f"{folder}/tool"
+            assert node.execute("sh", "-c", f"cp /bin/true {tool} && {tool} && echo run") == "run\n"
         assert node.stop() == 0, node.log
 
 

@@ -151,6 +151,24 @@ def test_the_server_waits_for_an_answer(node: Nested, mode: str) -> None:
     assert node.terminate() == 143
 
 
+def test_the_server_waits_for_the_next_answer(node: Nested) -> None:
+    """A dockerd that answered, and is gone when prepare ends, is waited for anew."""
+    node.script("prepare", "until [ -e go ]; do sleep 0.05; done")
+    node.start("process 1", DOOR)
+    node.wait_state("ready")
+    node.tell(silent=1)
+    node.kill(signal.SIGKILL)
+    (node.folder / "go").touch()
+    node.wait_state("starting", restarts=1)
+    assert "Octopus.Server is started" not in node.log
+    assert node.phase == "preparing"
+    node.tell()
+    node.kill(signal.SIGKILL)
+    node.wait_phase("up")
+    assert "dockerd hasn't answered" not in node.log
+    assert node.terminate() == 143
+
+
 @pytest.mark.parametrize("trouble", ["silent", "exit"])
 def test_the_server_does_not_wait_for_ever(node: Nested, trouble: str) -> None:
     """A dockerd that never answers, or never stays, holds the server up for half a minute, and a warning says so."""

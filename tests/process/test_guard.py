@@ -4,6 +4,7 @@ The stand-in's own protection (its upgrade lock, its look for other nodes) is of
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -182,6 +183,42 @@ def test_lock_lost_during_the_upgrade(stack: ExitStack, tmp_path: Path, sql: Sql
     assert "SQL Server was lost while the schema was being changed" in node.termination
 
 
+def test_lock_lost_between_two_commands(stack: ExitStack, tmp_path: Path, sql: SqlServer) -> None:
+    """A lock that is lost while a short command runs is noticed before the next one: that isn't begun."""
+    old_database(stack, tmp_path, sql)
+    node = nodes(stack, tmp_path, sql, 1, NEW)[0]
+    node.control(startup={"database": 2})
+    node.start()
+    wait_until(lambda: begun([node], "database"), what="the first command under the lock")
+    sql.control(statement_errors=[{"match": "APPLOCK_MODE", "number": 10054, "message": "reset", "times": None}])
+
+    assert node.wait() == 12
+    assert begun([node], "--upgrade") == 0
+
+
+def test_tables_that_a_migration_has_locked(stack: ExitStack, tmp_path: Path, sql: SqlServer) -> None:
+    """A node that can't look because of another one's migration waits for the lock, as all others do."""
+    old_database(stack, tmp_path, sql)
+    first, second = nodes(stack, tmp_path, sql, 2, NEW, STANDIN_OCTOPUS_MIGRATION="4")
+    first.start()
+    wait_until(lambda: begun([first], "--upgrade"), what="it upgrades")
+    locked = {
+        "match": "SELECT name FROM sys.tables",
+        "number": 1222,
+        "message": "Lock request time out period exceeded.",
+        "times": 1,
+    }
+    sql.control(statement_errors=[locked])
+    second.start().wait_log("Waiting for another node to finish upgrading the schema.")
+    assert "waiting for another node to finish upgrading the schema" in second.verb("probe", "startup").stdout
+    for node in (first, second):
+        node.wait_phase("up")
+
+    assert "was lost" not in second.log
+    assert migrated(sql) == 2
+    assert whole(sql) == []
+
+
 def test_waits_for_older_nodes(stack: ExitStack, tmp_path: Path, sql: SqlServer) -> None:
     """A newer node waits for all older ones, names them, and goes on when the last has stopped."""
     olds = nodes(stack, tmp_path, sql, 2, OLD)
@@ -315,6 +352,23 @@ def test_migrated_while_starting(stack: ExitStack, tmp_path: Path, sql: SqlServe
 
     assert node.wait() == 14
     assert "Octopus.Server is started" in node.log
+    assert NEW in node.termination
+
+
+def test_migrated_after_the_start(stack: ExitStack, tmp_path: Path, sql: SqlServer) -> None:
+    """A newer version that the database tells only once our server has been started is seen as well (14)."""
+    node = nodes(stack, tmp_path, sql, 1, OLD)[0]
+    node.control(ready_after=5)
+    node.start().wait_log("Octopus.Server is started")
+    time.sleep(2)  # settle has looked
+    sql.query(
+        DATABASE,
+        "INSERT INTO dbo.OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "
+        "VALUES ('x', 'other', ?, SYSDATETIMEOFFSET(), '{}')",
+        NEW,
+    )
+
+    assert node.wait() == 14
     assert NEW in node.termination
 
 

@@ -57,6 +57,14 @@ def test_an_open_quote_is_refused() -> None:
         arguments.parse("--label 'a")
 
 
+@pytest.mark.parametrize("given", ["--data-root=images", "--data-root=", "--data-root"])
+def test_a_data_root_that_is_no_path(given: str) -> None:
+    """A data root that isn't a path from / on is refused, and nothing waits for it to exist."""
+    with pytest.raises(ValueError, match="give a folder's path"):
+        arguments.parse(given)
+    assert docker_in_docker.warnings({"OCTO_NODE_DOCKERD_ARGS": given}, overlay=-1) == []
+
+
 def test_what_is_repeated_of_dockerds_defaults() -> None:
     """In the image only the host is named: an option that is in dockerd's configuration file as well is refused."""
     environ = {"OCTO_NODE_DOCKERD_ARGS": "--data-root /elsewhere"}
@@ -118,8 +126,21 @@ def test_it_is_not_tried_for_ever(tmp_path: Path) -> None:
         cgroups.nest(str(control_group(tmp_path / "cgroup", is_writable=False)), member(tmp_path))
 
 
-def test_a_group_of_others_is_left_alone(tmp_path: Path) -> None:
-    """Where the root group may be the host's, nobody is moved, and the mend is named."""
+@pytest.mark.parametrize("own", ["0::/pods/abc", "0::/pods/abc/init"])
+def test_in_the_hosts_namespace_only_the_own_group_is_touched(tmp_path: Path, own: str) -> None:
+    """A privileged pod sees the host's groups: it empties its own, and dockerd's containers go below that."""
+    folder = control_group(tmp_path / "cgroup")
+    inner = control_group(folder / "pods/abc")
+    group = cgroups.nest(str(folder), member(tmp_path, own))
+    assert (inner / "init/cgroup.procs").read_text().split() == ["1", "7"]
+    assert not (folder / "init/cgroup.procs").exists()
+    assert "--cgroup-parent=/pods/abc/docker" in launcher.command({}, group)
+    given = {"OCTO_NODE_DOCKERD_ARGS": "--cgroup-parent=/mine"}
+    assert launcher.command(given, group)[-1] == "--cgroup-parent=/mine"
+
+
+def test_a_group_that_is_not_shown_is_left_alone(tmp_path: Path) -> None:
+    """Where our own group isn't among those that are mounted, nobody is moved, and the mend is named."""
     folder = control_group(tmp_path / "cgroup")
     with pytest.raises(OSError, match="--cgroupns=private"):
         cgroups.nest(str(folder), member(tmp_path, "0::/docker/abc"))

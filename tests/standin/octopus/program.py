@@ -15,6 +15,7 @@ from .verbs import Verb
 CONTROLLED_FAILURE = 1
 UNKNOWN_COMMAND = 2
 UNHANDLED_EXCEPTION = 100
+AGAIN = 2.0  # seconds
 _HELP_WORDS = {"help", "--help", "-h", "/?"}
 
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str], known: Mapping[str, Verb] = verbs.SERVER) -> int:
         print(_overview(known))
         code = UNKNOWN_COMMAND
     except TerminatedError as ended:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         code = ended.code
     except Exception as error:  # noqa: BLE001 - what the real one calls an unhandled exception
         code = _crashed(error)
@@ -93,11 +95,17 @@ class _ToldToFailError(TerminatedError):
 
 def _listen_for_signals() -> None:
     """End with 128 + the signal, as .NET does, so that the journal gets its last line."""
+    asked: list[int] = []
 
     def end(signum: int, _frame: object) -> None:
-        if not control.flag("ignore_term_commands"):
-            raise TerminatedError(signum)
+        if control.flag("ignore_term_commands"):
+            return
+        if signum != signal.SIGALRM:
+            asked.append(signum)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN)  # Python swallows what is raised in some of its callbacks
+        raise TerminatedError(asked[0])
 
+    signal.signal(signal.SIGALRM, end)
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, end)
