@@ -10,12 +10,14 @@ import sys
 
 HOME = "/opt/octo-node"
 
-sys.path.insert(0, f"{HOME}/packages")
 verb = sys.argv[1] if len(sys.argv) > 1 else ""
 if verb == "probe":
-    from entrypoint.question import run
+    sys.path.insert(0, f"{HOME}/packages/entrypoint")
+    from question import run  # type: ignore[import-not-found]  # past the package, as probe.py does it
 
     run(sys.argv[2:])
+
+sys.path.insert(0, f"{HOME}/packages")
 
 if verb != "run":
     from posix import putenv, unsetenv

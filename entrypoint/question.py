@@ -194,6 +194,7 @@ def whereabouts() -> str:
     """Return what the node says of itself in its state files."""
     import os  # noqa: PLC0415 - only a no pays for it
 
-    from . import whereabouts as words  # noqa: PLC0415 - as above
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # we may be past the package
+    from entrypoint import whereabouts as words  # noqa: PLC0415 - as above
 
     return f"; {words.sentence(os.environ)}"
