@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from container import engine, images
 from container.containers import Sql, unique
+from leftout import leave_out
 
 
 HERE = Path(__file__).parent
@@ -13,12 +14,8 @@ HERE = Path(__file__).parent
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without a Docker engine skip these tests in one line, unless one is required: then each fails."""
-    ours = [item for item in items if item.path.is_relative_to(HERE)]
-    if not ours or engine.is_required() or engine.is_there():
-        return
-    ours[0].add_marker(pytest.mark.skip(f"{engine.MISSING}: {len(ours)} container tests are left out"))
-    config.hook.pytest_deselected(items=ours[1:])
-    items[:] = [item for item in items if item not in ours[1:]]
+    if any(item.path.is_relative_to(HERE) for item in items) and not (engine.is_required() or engine.is_there()):
+        leave_out(config, items, HERE, f"{engine.MISSING}: {{}} container tests are left out")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,7 @@ import pytest
 from container.containers import unique
 from kubernetes import cluster, release
 from kubernetes.release import Release
+from leftout import leave_out
 
 
 HERE = Path(__file__).parent
@@ -14,12 +15,8 @@ HERE = Path(__file__).parent
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without a cluster skip these tests in one line, unless one is required: then each fails."""
-    ours = [item for item in items if item.path.is_relative_to(HERE)]
-    if not ours or cluster.is_required() or cluster.is_there():
-        return
-    ours[0].add_marker(pytest.mark.skip(f"{cluster.MISSING}: {len(ours)} tests on Kubernetes are left out"))
-    config.hook.pytest_deselected(items=ours[1:])
-    items[:] = [item for item in items if item not in ours[1:]]
+    if any(item.path.is_relative_to(HERE) for item in items) and not (cluster.is_required() or cluster.is_there()):
+        leave_out(config, items, HERE, f"{cluster.MISSING}: {{}} tests on Kubernetes are left out")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -80,6 +80,16 @@ def migrated(sql: SqlServer) -> int:
         return migrations(connection)
 
 
+def note_newer_version(sql: SqlServer) -> None:
+    """Have the database tell that another node's newer server has run."""
+    sql.query(
+        DATABASE,
+        "INSERT INTO dbo.OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "
+        "VALUES ('x', 'other', ?, SYSDATETIMEOFFSET(), '{}')",
+        NEW,
+    )
+
+
 def old_database(stack: ExitStack, folder: Path, sql: SqlServer) -> None:
     """Make a database of the old version, with no node alive on it."""
     node = nodes(stack, folder / "first", sql, 1, OLD)[0]
@@ -343,12 +353,7 @@ def test_migrated_while_starting(stack: ExitStack, tmp_path: Path, sql: SqlServe
     node.control(startup={"node": 2, "run": 30})
     node.start()
     wait_until(lambda: begun([node], "node"), what="it is past the guard")
-    sql.query(
-        DATABASE,
-        "INSERT INTO dbo.OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "
-        "VALUES ('x', 'other', ?, SYSDATETIMEOFFSET(), '{}')",
-        NEW,
-    )
+    note_newer_version(sql)
 
     assert node.wait() == 14
     assert "Octopus.Server is started" in node.log
@@ -361,12 +366,7 @@ def test_migrated_after_the_start(stack: ExitStack, tmp_path: Path, sql: SqlServ
     node.control(ready_after=5)
     node.start().wait_log("Octopus.Server is started")
     time.sleep(2)  # settle has looked
-    sql.query(
-        DATABASE,
-        "INSERT INTO dbo.OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "
-        "VALUES ('x', 'other', ?, SYSDATETIMEOFFSET(), '{}')",
-        NEW,
-    )
+    note_newer_version(sql)
 
     assert node.wait() == 14
     assert NEW in node.termination
