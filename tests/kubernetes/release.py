@@ -113,14 +113,14 @@ class Release:
         return cluster.kubectl("--namespace", self.namespace, *words, **more)
 
     def helm(self, *words: str) -> None:
-        """Run helm in this namespace. Its own check of objects knows no probe's grace period before Kubernetes 1.25."""
+        """Run helm in this namespace."""
         done = helm.run("--namespace", self.namespace, *words)
         assert done.returncode == 0, done.stderr
 
     def set(self, verb: str, values: Mapping[str, object]) -> None:
         """Run `helm install` or `helm upgrade` with these values."""
         self._values.write_text(json.dumps(values))
-        self.helm(verb, NAME, str(CHART), "--disable-openapi-validation", f"--values={self._values}")
+        self.helm(verb, NAME, str(CHART), f"--values={self._values}")
 
     def install(self, values: Mapping[str, object]) -> Self:
         """Install the chart and wait until all nodes are ready."""
