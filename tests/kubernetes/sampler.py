@@ -12,7 +12,8 @@ HISTORY = "SELECT Node, Version FROM OctopusServerInstallationHistory ORDER BY I
 
 connection = Database(sys.argv[1]).open()
 while True:
+    # in this order: a server notes its version before its first heartbeat
+    alive = [node.name for node in nodes.everyone(connection) if node.alive]
     newest = {str(name): str(version) for name, version in connection.execute(HISTORY).fetchall()}
-    alive = {node.name: newest.get(node.name) for node in nodes.everyone(connection) if node.alive}
-    print(json.dumps(alive), flush=True)
+    print(json.dumps({name: newest.get(name) for name in alive}), flush=True)
     time.sleep(0.1)
