@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from container.containers import unique
 from kubernetes import cluster, release
+from kubernetes.namespace import Namespace
 from kubernetes.release import Release
 from leftout import leave_out
 
@@ -30,5 +31,5 @@ def node_images() -> None:
 @pytest.fixture
 def fresh(node_images: None, tmp_path: Path) -> Iterator[Release]:
     """Give a release that isn't installed yet."""
-    with Release(unique("kube"), tmp_path) as one:
-        yield one
+    with Namespace(unique("kube")) as namespace:
+        yield Release(namespace, tmp_path)

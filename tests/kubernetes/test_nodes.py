@@ -8,6 +8,7 @@ from datetime import datetime
 
 import pytest
 from container.containers import unique
+from kubernetes.namespace import Namespace
 from kubernetes.release import Release, usual
 from processes import wait_until
 
@@ -30,8 +31,8 @@ def nodes(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="module")
 def release(node_images: None, nodes: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
     """Give a release of that many nodes, all ready."""
-    with Release(unique("kube"), tmp_path_factory.mktemp("release")) as one:
-        yield one.install(usual(nodes))
+    with Namespace(unique("kube")) as namespace:
+        yield Release(namespace, tmp_path_factory.mktemp("release")).install(usual(nodes))
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def watched(release: Release, *pods: str) -> Iterator[list[str]]:
 
     def watch() -> None:
         while not done.wait(0.5):
-            ready = release.ready()
+            ready = release.nodes.ready()
             left.extend(pod for pod in pods if pod not in ready)
 
     thread = threading.Thread(target=watch)
@@ -56,20 +57,20 @@ def watched(release: Release, *pods: str) -> Iterator[list[str]]:
 
 def test_install(release: Release, nodes: int) -> None:
     """From nothing: all are ready, they were started together, one made the schema, none was restarted."""
-    pods = release.pods()
+    pods = release.nodes.pods()
     assert len(pods) == nodes
     started = [datetime.fromisoformat(pod["status"]["startTime"]) for pod in pods]
     assert (max(started) - min(started)).total_seconds() < 10
-    assert release.migrations() == 1
-    assert release.violations() == []
-    assert [release.restarts(pod["metadata"]["name"]) for pod in pods] == [0] * nodes
+    assert release.database.migrations() == 1
+    assert release.database.violations() == []
+    assert [release.nodes.restarts(pod["metadata"]["name"]) for pod in pods] == [0] * nodes
 
 
 def test_services(release: Release, nodes: int) -> None:
     """Each node's Service answers as that node, the web Service as any."""
 
     def answers(address: str, times: int) -> set[str]:
-        return set(release.execute("mssql-0", "python3", "-c", ASK_WEB, address, str(times)).split())
+        return set(release.namespace.execute("mssql-0", "python3", "-c", ASK_WEB, address, str(times)).split())
 
     names = {f"octopus-{n}" for n in range(nodes)}
     for name in names:
@@ -83,37 +84,37 @@ def test_a_deleted_pod_ends_its_task_first(release: Release, nodes: int) -> None
     others = [f"octopus-{n}" for n in range(nodes - 1)]
     task = release.task(last, 20)
     with watched(release, *others) as left:
-        release.kubectl("delete", "pod", last)
-        release.wait_ready()
+        release.namespace.kubectl("delete", "pod", last)
+        release.nodes.wait_ready()
     assert left == []
-    assert f"{task}\tSuccess" in release.query("Id, State", "ServerTask")
-    assert release.execute(last, "octo-node", "probe", "liveness") == "liveness: 200\n"
+    assert f"{task}\tSuccess" in release.database.query("Id, State", "ServerTask")
+    assert release.namespace.execute(last, "octo-node", "probe", "liveness") == "liveness: 200\n"
 
 
 def test_a_hanging_server_is_restarted(release: Release) -> None:
     """A node whose server stops answering is restarted by the liveness probe, and comes up again."""
-    before = release.restarts("octopus-0")
+    before = release.nodes.restarts("octopus-0")
     release.control("octopus-0", hang_http=True)
-    wait_until(lambda: release.restarts("octopus-0") > before, 240, "octopus-0 is restarted")
+    wait_until(lambda: release.nodes.restarts("octopus-0") > before, 240, "octopus-0 is restarted")
     release.control("octopus-0")
-    release.wait_ready()
+    release.nodes.wait_ready()
 
 
 def test_a_drained_node_is_live(release: Release) -> None:
     """A drained node is not restarted, however long it stays so."""
-    before = release.restarts("octopus-0")
-    release.execute("octopus-0", "octo-node", "drain", "--wait", "30")
-    assert release.execute("octopus-0", "octo-node", "probe", "liveness") == "liveness: 418\n"
+    before = release.nodes.restarts("octopus-0")
+    release.namespace.execute("octopus-0", "octo-node", "drain", "--wait", "30")
+    assert release.namespace.execute("octopus-0", "octo-node", "probe", "liveness") == "liveness: 418\n"
     time.sleep(15)  # twice as long as the liveness probe is patient
-    assert release.restarts("octopus-0") == before
-    release.execute("octopus-0", "octo-node", "undrain")
-    release.wait_ready()
+    assert release.nodes.restarts("octopus-0") == before
+    release.namespace.execute("octopus-0", "octo-node", "undrain")
+    release.nodes.wait_ready()
 
 
 def test_sql_server_is_deleted(release: Release) -> None:
     """SQL Server deleted and made anew on the same volume: all nodes are ready again without help."""
-    release.kubectl("delete", "pod", "mssql-0")
+    release.namespace.kubectl("delete", "pod", "mssql-0")
     ready = ("wait", "--for=condition=Ready", "pod/mssql-0", "--timeout=5s")
-    wait_until(lambda: release.kubectl(*ready, check=False).returncode == 0, 120, "SQL Server is back")
-    release.wait_ready()
-    assert release.violations() == []
+    wait_until(lambda: release.namespace.kubectl(*ready, check=False).returncode == 0, 120, "SQL Server is back")
+    release.nodes.wait_ready()
+    assert release.database.violations() == []
