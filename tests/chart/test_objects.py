@@ -98,6 +98,19 @@ def test_any_password_of_sql_server() -> None:
     assert connection_string.parse(text).password == 'with;"quotes'
 
 
+def test_drawn_password_of_sql_server() -> None:
+    """Without one SQL Server's password is drawn, and the connection string has the same."""
+    on_command_line = {"octopus.databaseConnectionString": "", "mssql.enabled": "true", "mssql.ACCEPT_EULA": "Y"}
+    made = helm.render(**on_command_line).of("Secret")
+    text, drawn = (
+        base64.b64decode(made[f"octopus-{name}"]["data"]["secret"]).decode()
+        for name in ("connectionstring", "sapassword")
+    )
+    assert connection_string.parse(text).password == drawn
+    assert len(drawn) >= 20
+    assert made["octopus-sapassword"]["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
 def test_made_secrets_are_those_that_are_mounted(found: Rendered) -> None:
     """Each Secret of a node's is made, unless they are the user's."""
     made = {name for name in found.of("Secret") if name != "octopus-sapassword" and "-registry" not in name}
@@ -145,13 +158,15 @@ def test_services(found: Rendered) -> None:
 
 
 def test_each_node_has_its_service() -> None:
-    """Polling Tentacles reach every node that runs tasks, on all three ports; the web Service has all nodes."""
+    """Polling Tentacles reach every node that runs tasks, on all its ports; the web Service has all nodes."""
     services = helm.example("ui-only").of("Service")
     for n in range(2):
         spec = services[f"octopus-{n}"]["spec"]
         assert spec["selector"] == {"statefulset.kubernetes.io/pod-name": f"octopus-{n}"}
-        assert [port["port"] for port in spec["ports"]] == [80, 10943, 8443]
+        assert [port["port"] for port in spec["ports"]] == [80, 8080, 10943, 8443]
     labels = [nodes["spec"]["template"]["metadata"]["labels"] for nodes in helm.example("ui-only").nodes]
+    # a Tentacle that polls any node would poll one that has nothing for it
+    assert [port["port"] for port in services["octopus"]["spec"]["ports"]] == [80, 8443]
     web = services["octopus"]["spec"]["selector"]
     assert [web.items() <= of_pods.items() for of_pods in labels] == [True, True]
 
@@ -197,9 +212,10 @@ def test_privileges(found: Rendered) -> None:
             assert "/var/lib/docker" in {mount["mountPath"] for mount in container["volumeMounts"]}
 
 
-def test_a_configuration_directory_may_be_a_folder_that_is_there() -> None:
+@pytest.mark.parametrize("folder", ["/home/octopus", "/Octopus/Octopus"])
+def test_a_configuration_directory_may_be_a_folder_that_is_there(folder: str) -> None:
     """A folder is mounted once, also if it is two things."""
-    found = helm.render(octopus__serverConfigurationDirectory="/home/octopus")
+    found = helm.render(octopus__serverConfigurationDirectory=folder)
     test_volumes(found)
 
 
@@ -225,6 +241,8 @@ def test_drawn_master_key() -> None:
     claims = helm.example("single").of("PersistentVolumeClaim")
     assert claims["master-key-claim"]["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
     assert "master-key-claim" not in helm.example("ha").of("PersistentVolumeClaim")
+    own = {"octopus.createSecrets": "false", "octopus.secretNames": "{connectionstring}"}
+    assert "master-key-claim" in helm.render(**own).of("PersistentVolumeClaim")
 
 
 def test_data_outlives_a_release(found: Rendered) -> None:

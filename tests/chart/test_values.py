@@ -31,7 +31,8 @@ OFFICIAL = (
 NAMES = {
     *(f"octopus.{name}" for name in OFFICIAL),
     *("nameOverride", "fullnameOverride", "nodeSelector", "affinity", "dockerHub.login", "dockerHub.creds"),
-    *("mssql.enabled", "mssql.ACCEPT_EULA", "mssql.SA_PASSWORD", "mssql-linux.acceptEula.value", "global.storageClass"),
+    *("mssql.enabled", "mssql.ACCEPT_EULA", "mssql.SA_PASSWORD", "global.storageClass"),
+    *("mssql-linux.acceptEula.value", "mssql-linux.enabled", "mssql-linux.sapassword"),
 }
 
 
@@ -82,6 +83,14 @@ def test_sentences(value: values.Value) -> None:
         ({"octopus.service.type": "Loadbalancer"}, "octopus.service.type"),
         ({"octopus.secretNames": "{masterkey}"}, "connectionstring"),
         ({"octopus.serverConfigurationDirectory": "home"}, "octopus.serverConfigurationDirectory"),
+        ({"octopus.drain.wait": "null"}, "wait"),
+        ({"octopus.replicaCount": "null"}, "replicaCount"),
+        ({"octopus.probes.liveness": "null"}, "liveness"),
+        ({"octopus.extraEnv[0].nmae": "A"}, "nmae"),
+        ({"octopus.extraEnv[0].name": "A", "octopus.extraEnv[0].value": 1}, "extraEnv"),
+        ({"octopus.extraVolumes.a.type": "persistentVolumeClaim", "octopus.extraVolumes.a.mountPath": "/a"}, "size"),
+        ({"octopus.extraVolumes.A_b.type": "emptyDir", "octopus.extraVolumes.A_b.mountPath": "/a"}, "A_b"),
+        ({"octopus.podDisruptionBudget.maxUnavailable": ""}, "maxUnavailable"),
     ],
     ids=str,
 )
@@ -98,6 +107,8 @@ def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None
     assert "openssl rand -base64 16" in said
     assert helm.render(**given | {"octopus.masterKey": helm.KEY}).of("Secret")["octopus-masterkey"]
     assert not helm.render(**given | {"octopus.createSecrets": "false"}).of("Secret")
+    own = {"octopus.createSecrets": "false", "octopus.secretNames": "{connectionstring}"}
+    assert "masterKey (more than one node needs the same one" in helm.refusal(**given | own)
 
 
 @pytest.mark.parametrize(
@@ -105,10 +116,40 @@ def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None
     [
         ({"octopus.databaseConnectionString": ""}, "octopus.databaseConnectionString is empty: give"),
         ({"mssql.enabled": "true"}, "mssql.ACCEPT_EULA isn't Y: read"),
-        ({"mssql-linux.acceptEula.value": "Y"}, "mssql.SA_PASSWORD is empty: choose"),
         ({"octopus.ingress.grpc.enabled": "true"}, "octopus.ingress.hosts is empty: name"),
+        (
+            {
+                "octopus.ingress.grpc.enabled": "true",
+                "octopus.ingress.grpc.tls.enabled": "true",
+                "octopus.ingress.hosts": "{a.example.org}",
+            },
+            "octopus.ingress.grpc.tls.secretName is empty: name",
+        ),
         ({"dockerHub.login": "true"}, "dockerHub.creds is empty: give"),
         ({"octopus.upgradeWait": 700}, "so set it to 810 or more"),
+        ({"octopus.webPort": 8443}, "have to differ"),
+        ({"octopus.tentaclePort": 8080}, "have to differ"),
+        ({"octopus.grpcPort": 10943, "octopus.tentaclePort": 10944}, "have to differ"),
+        (
+            {"octopus.extraVolumes.a.type": "emptyDir", "octopus.extraVolumes.a.mountPath": "/repository"},
+            "octopus.extraVolumes.a is for /repository, where another volume is mounted",
+        ),
+        (
+            {
+                "octopus.enableDockerInDocker": "true",
+                "octopus.replicaCount": 2,
+                "octopus.masterKey": helm.KEY,
+                "octopus.extraVolumes.a.type": "persistentVolumeClaim",
+                "octopus.extraVolumes.a.mountPath": "/var/lib/docker",
+                "octopus.extraVolumes.a.size": "1Gi",
+            },
+            "octopus.extraVolumes.a would be shared by the Docker engines of all nodes",
+        ),
+        (
+            {"octopus.extraEnv[0].name": "OCTO_NODE_STOP_TIMEOUT", "octopus.extraEnv[0].value": "x"},
+            "octopus.extraEnv has a variable that octopus.stopTimeout is for",
+        ),
+        ({"octopus.extraEnv[0].name": "TASK_CAP_FILE"}, "that octopus.taskCap is for: set that instead"),
     ],
     ids=str,
 )
@@ -134,14 +175,20 @@ def test_the_first_charts_names() -> None:
         "octopus.licenseKeyBase64": "PExpY2Vuc2UvPg==",
         "mssql-linux.acceptEula.value": "Y",
         "octopus.masterKey": helm.KEY,
-        "mssql.SA_PASSWORD": "N0tS3cr3t!",
+        "mssql-linux.sapassword": "N0tS3cr3t!",
         "octopus.databaseConnectionString": "",
     }
     assert helm.render(**on_command_line).objects == found.objects
+    del on_command_line["mssql-linux.sapassword"]
+    assert set(helm.render(**on_command_line).of("StatefulSet")) == {"octopus", "mssql"}
+    assert "mssql" not in helm.render(**{"mssql-linux.acceptEula.value": "Y", "mssql-linux.enabled": "false"}).of(
+        "StatefulSet"
+    )
 
 
 def test_empty_values_of_the_official_chart() -> None:
     """Its values.yaml leaves some empty, which is null in YAML."""
     empty = {f"octopus.{name}": "null" for name in ("username", "password", "licenseKeyBase64", "email", "taskCap")}
     more = {"octopus.image.tag": "null", "octopus.proxy.http": "null", "dockerHub.creds": "null"}
+    more |= {"octopus.serverConfigurationDirectory": "null", "octopus.extraVolumes": "null"}
     assert helm.render(**empty | more).objects == helm.render().objects

@@ -28,7 +28,33 @@ app.kubernetes.io/component: mssql
 
 {{- /* Whether SQL Server is to be installed: "true" or nothing. */ -}}
 {{- define "octopus.withMssql" -}}
-{{- if or .Values.mssql.enabled (eq "Y" (index .Values "mssql-linux" "acceptEula" "value" | default "")) }}true{{ end -}}
+{{- $alias := index .Values "mssql-linux" -}}
+{{- if or .Values.mssql.enabled (and $alias.enabled (include "octopus.accepted" $alias.acceptEula.value)) }}true{{ end -}}
+{{- end -}}
+
+{{- /* Whether a licence is accepted, by `Y` or by what YAML makes of it: "true" or nothing. */ -}}
+{{- define "octopus.accepted" -}}
+{{- if has (toString .) (list "Y" "true") }}true{{ end -}}
+{{- end -}}
+
+{{- /* The password of SQL Server's administrator: the one given, else the release's, else a new one, the same in all of a release. */ -}}
+{{- define "octopus.saPassword" -}}
+{{- $mssql := .Values.mssql -}}
+{{- if not $mssql.SA_PASSWORD -}}
+{{- $kept := (lookup "v1" "Secret" .Release.Namespace (printf "%s-sapassword" .Release.Name)).data | default dict -}}
+{{- $drawn := printf "%s-aA1" (randAlphaNum 24) -}}
+{{- $_ := set $mssql "SA_PASSWORD" (coalesce (index .Values "mssql-linux" "sapassword") (b64dec ($kept.secret | default "")) $drawn) -}}
+{{- end -}}
+{{- $mssql.SA_PASSWORD -}}
+{{- end -}}
+
+{{- /* A Secret's type can't be changed: that of the Secret there is, which the official chart calls otherwise. */ -}}
+{{- define "octopus.secretType" -}}
+{{- (lookup "v1" "Secret" .root.Release.Namespace .name).type | default "Opaque" -}}
+{{- end -}}
+
+{{- define "octopus.configurationDirectory" -}}
+{{- .Values.octopus.serverConfigurationDirectory | default "/home/octopus/.local" -}}
 {{- end -}}
 
 {{- /* How many nodes there are, of both kinds. */ -}}
@@ -37,9 +63,12 @@ app.kubernetes.io/component: mssql
 {{- end -}}
 
 {{- define "octopus.connectionString" -}}
-{{- $password := .Values.mssql.SA_PASSWORD | default "" | replace "\"" "\"\"" -}}
-{{- $beside := printf "Server=mssql,1433;Database=OctopusDeploy;User Id=sa;Password=\"%s\";TrustServerCertificate=True" $password -}}
-{{- .Values.octopus.databaseConnectionString | default (ternary $beside "" (eq "true" (include "octopus.withMssql" .))) -}}
+{{- if .Values.octopus.databaseConnectionString -}}
+{{- .Values.octopus.databaseConnectionString -}}
+{{- else if include "octopus.withMssql" . -}}
+{{- $password := include "octopus.saPassword" . | replace "\"" "\"\"" -}}
+{{- printf "Server=mssql,1433;Database=OctopusDeploy;User Id=sa;Password=\"%s\";TrustServerCertificate=True" $password -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* The secrets: the end of the Secret's name, which is the file's name too, the variable, the value. */ -}}
@@ -63,7 +92,8 @@ app.kubernetes.io/component: mssql
 
 {{- /* Whether a single node may have to keep the master key that it draws: "true" or nothing. */ -}}
 {{- define "octopus.drawsMasterKey" -}}
-{{- if and .Values.octopus.createSecrets (not .Values.octopus.masterKey) }}true{{ end -}}
+{{- $octopus := .Values.octopus -}}
+{{- if ternary (not $octopus.masterKey) (not (has "masterkey" $octopus.secretNames)) $octopus.createSecrets }}true{{ end -}}
 {{- end -}}
 
 {{- /* What all nodes share: the volume's name, the folder, its values, its claim's name. */ -}}
@@ -78,7 +108,8 @@ app.kubernetes.io/component: mssql
 {{- define "octopus.scratch" -}}
 {{- $names := dict "/tmp" "tmp" "/etc/octopus" "registry" "/home/octopus" "home" "/cache" "cache" "/diagnostics" "diagnostics"
   "/Octopus/Octopus/Logs" "program-logs" "/Octopus/.diagnostics" "program-diagnostics" -}}
-{{- $_ := set $names .Values.octopus.serverConfigurationDirectory "configuration" -}}
+{{- $configuration := include "octopus.configurationDirectory" . -}}
+{{- $_ := set (unset $names (printf "%s/Logs" $configuration)) $configuration "configuration" -}}
 {{- if .Values.octopus.enableDockerInDocker }}{{ $_ := set $names "/var/lib/docker" "docker" }}{{ end -}}
 {{- range .Values.octopus.extraVolumes }}{{ $_ := unset $names .mountPath }}{{ end -}}
 {{- range $path, $name := $names }}
@@ -109,11 +140,12 @@ resources:
 {{- add 45 .Values.octopus.stopTimeout 25 -}}
 {{- end -}}
 
-{{- /* How often a start is asked about: octo-node's own waits, with 300 s for the server's start, come first. */ -}}
+{{- /* How often a start is asked about: octo-node's own waits come first, with what it gives all configure commands together,
+  most of which is for a migration, and 300 s for the server's start. */ -}}
 {{- define "octopus.startupThreshold" -}}
 {{- $octopus := .Values.octopus -}}
 {{- $period := $octopus.probes.startup.periodSeconds | int -}}
-{{- div (add $octopus.sqlWait $octopus.upgradeWait $octopus.commandsWait 300 $period -1) $period -}}
+{{- div (add $octopus.sqlWait $octopus.upgradeWait 7920 300 $period -1) $period -}}
 {{- end -}}
 
 {{- define "octopus.check" -}}
@@ -121,16 +153,16 @@ resources:
 {{- fail "octopus.databaseConnectionString is empty: give the connection string of the Octopus database, or try it out with mssql.enabled=true." -}}
 {{- end -}}
 {{- if include "octopus.withMssql" . -}}
-{{- if not (has "Y" (list .Values.mssql.ACCEPT_EULA (index .Values "mssql-linux" "acceptEula" "value"))) -}}
+{{- if not (or (include "octopus.accepted" .Values.mssql.ACCEPT_EULA) (include "octopus.accepted" (index .Values "mssql-linux" "acceptEula" "value"))) -}}
 {{- fail "mssql.ACCEPT_EULA isn't Y: read SQL Server's licence at https://go.microsoft.com/fwlink/?linkid=857698, and set it to Y if you agree." -}}
-{{- end -}}
-{{- if not .Values.mssql.SA_PASSWORD -}}
-{{- fail "mssql.SA_PASSWORD is empty: choose a password of at least 8 characters of three kinds for SQL Server's administrator." -}}
 {{- end -}}
 {{- end -}}
 {{- $ingress := .Values.octopus.ingress -}}
 {{- if and (or $ingress.enabled $ingress.pollingTentacles.enabled $ingress.grpc.enabled) (not $ingress.hosts) -}}
 {{- fail "octopus.ingress.hosts is empty: name the host that the web portal has, or turn the Ingresses off." -}}
+{{- end -}}
+{{- if and $ingress.grpc.enabled $ingress.grpc.tls.enabled (not $ingress.grpc.tls.secretName) -}}
+{{- fail "octopus.ingress.grpc.tls.secretName is empty: name the Secret with the certificate, or set octopus.ingress.grpc.tls.enabled=false." -}}
 {{- end -}}
 {{- if and .Values.dockerHub.login (not .Values.dockerHub.creds) -}}
 {{- fail "dockerHub.creds is empty: give the base64 of a .dockerconfigjson, or set dockerHub.login=false." -}}
@@ -138,6 +170,46 @@ resources:
 {{- $grace := include "octopus.gracePeriod" . | int -}}
 {{- if lt (int .Values.octopus.upgradeWait) $grace -}}
 {{- fail (printf "octopus.upgradeWait is %d s, but a node may take %d s to drain and stop: in an upgrade the new nodes wait for that, so set it to %d or more." (int .Values.octopus.upgradeWait) $grace $grace) -}}
+{{- end -}}
+{{- include "octopus.checkPorts" . -}}
+{{- include "octopus.checkVolumes" . -}}
+{{- include "octopus.checkVariables" . -}}
+{{- end -}}
+
+{{- define "octopus.checkPorts" -}}
+{{- $octopus := .Values.octopus -}}
+{{- $ports := list (int $octopus.webPort) (int $octopus.tentaclePort) (int $octopus.grpcPort) -}}
+{{- if or (ne 3 (len (uniq $ports))) (has 8080 (rest $ports)) (eq 10943 (int $octopus.grpcPort)) -}}
+{{- fail "octopus.webPort, octopus.tentaclePort and octopus.grpcPort have to differ, and the latter two from 8080, where a node serves the web portal, as octopus.grpcPort from 10943: choose others." -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "octopus.checkVolumes" -}}
+{{- $taken := list "/masterKey" "/run/secrets/octopus" (printf "%s/Logs" (include "octopus.configurationDirectory" .)) -}}
+{{- range include "octopus.shared" . | fromYamlArray }}{{ $taken = append $taken .path }}{{ end -}}
+{{- range $name, $values := .Values.octopus.extraVolumes -}}
+{{- if has $values.mountPath $taken -}}
+{{- fail (printf "octopus.extraVolumes.%s is for %s, where another volume is mounted: choose another folder, or give the chart's own volume your claim with existingClaim." $name $values.mountPath) -}}
+{{- end -}}
+{{- $taken = append $taken $values.mountPath -}}
+{{- $shared := and (eq $values.type "persistentVolumeClaim") (gt (include "octopus.nodeCount" $ | int) 1) -}}
+{{- if and $shared $.Values.octopus.enableDockerInDocker (eq $values.mountPath "/var/lib/docker") -}}
+{{- fail (printf "octopus.extraVolumes.%s would be shared by the Docker engines of all nodes, which destroys it: leave it out, and each has a folder as long as its pod lives." $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Variables that the chart makes of values: what is computed from these would be wrong if they were set otherwise. */ -}}
+{{- define "octopus.checkVariables" -}}
+{{- $values := dict "ACCEPT_EULA" "octopus.acceptEula" "OCTOPUS_SERVER_NODE_NAME" "fullnameOverride" "ADMIN_EMAIL" "octopus.email"
+  "TASK_CAP" "octopus.taskCap" "DISABLE_DIND" "octopus.enableDockerInDocker" "OCTOPUS_GRPC_SERVICES_PORT" "octopus.grpcPort"
+  "OCTOPUS_SERVER_CONFIGURATION_DIRECTORY" "octopus.serverConfigurationDirectory" "OCTO_NODE_SQL_WAIT" "octopus.sqlWait"
+  "OCTO_NODE_UPGRADE_WAIT" "octopus.upgradeWait" "OCTO_NODE_STOP_TIMEOUT" "octopus.stopTimeout" "HTTP_PROXY" "octopus.proxy.http"
+  "HTTPS_PROXY" "octopus.proxy.https" "ALL_PROXY" "octopus.proxy.all" "NO_PROXY" "octopus.proxy.excludedHostnames" -}}
+{{- range .Values.octopus.extraEnv -}}
+{{- with get $values (trimSuffix "_FILE" .name) -}}
+{{- fail (printf "octopus.extraEnv has a variable that %s is for: set that instead." .) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
