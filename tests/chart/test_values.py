@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,7 +150,6 @@ def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None
             {"octopus.extraEnv[0].name": "OCTO_NODE_STOP_TIMEOUT", "octopus.extraEnv[0].value": "x"},
             "octopus.extraEnv has a variable that octopus.stopTimeout is for",
         ),
-        ({"octopus.extraEnv[0].name": "TASK_CAP_FILE"}, "that octopus.taskCap is for: set that instead"),
     ],
     ids=str,
 )
@@ -158,6 +158,19 @@ def test_what_does_not_fit_together(given: dict[str, object], says: str) -> None
     said = helm.refusal(**given)
     assert says in said
     assert ".\n" in said
+
+
+def test_variables_that_values_are_for() -> None:
+    """No variable that the chart makes of a value can be set beside it; those it only has a default for can."""
+    defaults = {"USER", "HOME", "DOTNET_BUNDLE_EXTRACT_BASE_DIR", "OTEL_DOTNET_AUTO_LOG_DIRECTORY"}
+    container = next(helm.render(f"--values={Path(__file__).with_name('all.yaml')}").containers)
+    made = {name for name in helm.environment(container) if not name.endswith("_FILE")}
+    for name in made - defaults - {"OCTO_NODE_LOG_FORMAT"}:  # the last is in its extraEnv
+        assert "is for: set that instead" in helm.refusal(**{"octopus.extraEnv[0].name": name})
+        assert "is for: set that instead" in helm.refusal(**{"octopus.extraEnv[0].name": f"{name}_FILE"})
+    for name in defaults:
+        given = {"octopus.extraEnv[0].name": name, "octopus.extraEnv[0].value": "/tmp"}
+        assert helm.environment(next(helm.render(**given).containers))[name] == "/tmp"
 
 
 def test_the_first_charts_names() -> None:
