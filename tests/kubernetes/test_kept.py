@@ -19,6 +19,7 @@ def test_a_drawn_password_stays(fresh: Release) -> None:
     values["octopus"]["databaseConnectionString"] = ""
     fresh.set("install", values)
     drawn = secret(fresh, "sapassword")["keeps"]
+    assert drawn
     fresh.set("upgrade", values)
     assert secret(fresh, "sapassword")["keeps"] == drawn
     assert f'Password="{drawn}"' in secret(fresh, "connectionstring")["keeps"]

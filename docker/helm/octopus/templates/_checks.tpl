@@ -3,10 +3,9 @@
 {{- if and .Values.octopus.createSecrets (not (include "octopus.connectionString" .)) -}}
 {{- fail "octopus.databaseConnectionString is empty: give the connection string of the Octopus database, or try it out with mssql.enabled=true." -}}
 {{- end -}}
-{{- if include "octopus.withMssql" . -}}
-{{- if not (or (include "octopus.accepted" .Values.mssql.ACCEPT_EULA) (include "octopus.accepted" (index .Values "mssql-linux" "acceptEula" "value"))) -}}
+{{- $accepted := or (include "octopus.accepted" .Values.mssql.ACCEPT_EULA) (include "octopus.accepted" (index .Values "mssql-linux" "acceptEula" "value")) -}}
+{{- if and (include "octopus.withMssql" .) (not $accepted) -}}
 {{- fail "mssql.ACCEPT_EULA isn't Y: read SQL Server's licence at https://go.microsoft.com/fwlink/?linkid=857698, and set it to Y if you agree." -}}
-{{- end -}}
 {{- end -}}
 {{- $ingress := .Values.octopus.ingress -}}
 {{- if and (or $ingress.enabled $ingress.pollingTentacles.enabled $ingress.grpc.enabled) (not $ingress.hosts) -}}
@@ -57,9 +56,9 @@
   "OCTOPUS_SERVER_CONFIGURATION_DIRECTORY" "octopus.serverConfigurationDirectory" "OCTO_NODE_SQL_WAIT" "octopus.sqlWait"
   "OCTO_NODE_UPGRADE_WAIT" "octopus.upgradeWait" "OCTO_NODE_STOP_TIMEOUT" "octopus.stopTimeout" "HTTP_PROXY" "octopus.proxy.http"
   "HTTPS_PROXY" "octopus.proxy.https" "ALL_PROXY" "octopus.proxy.all" "NO_PROXY" "octopus.proxy.excludedHostnames" -}}
-{{- range .Values.octopus.extraEnv -}}
-{{- with get $values (trimSuffix "_FILE" .name) -}}
-{{- fail (printf "octopus.extraEnv has a variable that %s is for: set that instead." .) -}}
+{{- range $variable := .Values.octopus.extraEnv -}}
+{{- with get $values (trimSuffix "_FILE" $variable.name) -}}
+{{- fail (printf "octopus.extraEnv sets %s, which %s is for: set that instead." $variable.name .) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
