@@ -1,6 +1,7 @@
 """The rows of nodes: who is there, who was seen when, who is draining."""
 
 import json
+import uuid
 from dataclasses import dataclass
 
 import pyodbc
@@ -111,15 +112,20 @@ def set_cap(connection: pyodbc.Connection, name: str, cap: int) -> None:
 
 
 def record_installation(connection: pyodbc.Connection, name: str) -> None:
-    """Note the first run of a version on a node."""
+    """Note which version starts on a node.
+
+    Issue 4194: when each node got upgraded to a version. Whether that is once for each version (`once`), whenever it is
+    another one than the node noted last (`changed`), or at each start (`each`) isn't published: `history` tells.
+    """
     if not sql.has_table(connection, "OctopusServerInstallationHistory"):
         return
-    version = about.version()
-    identity = f"OctopusServerInstallationHistory-{name}-{version}"
-    statement = "SELECT COUNT(*) FROM OctopusServerInstallationHistory WHERE Id = ?"
-    if sql.number(connection, statement, identity):
+    version, how = about.version(), control.setting("history", "once")
+    query = "SELECT Version FROM OctopusServerInstallationHistory WHERE Node = ? ORDER BY Installed DESC"
+    noted = [row[0] for row in sql.rows(connection, query, name)]
+    if (how == "once" and version in noted) or (how == "changed" and noted[:1] == [version]):
         return
     written = "NULL" if control.flag("null_version") else "?"
+    identity = f"OctopusServerInstallationHistory-{uuid.uuid4().hex}"
     connection.execute(
         "INSERT INTO OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "  # noqa: S608
         f"VALUES (?, ?, {written}, SYSDATETIMEOFFSET(), '{{}}')",
