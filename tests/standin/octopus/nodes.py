@@ -1,6 +1,7 @@
 """The rows of nodes: who is there, who was seen when, who is draining."""
 
 import json
+import uuid
 import zlib
 from dataclasses import dataclass
 
@@ -117,20 +118,25 @@ def set_cap(connection: pyodbc.Connection, name: str, cap: int) -> None:
 
 
 def record_installation(connection: pyodbc.Connection, name: str) -> None:
-    """Note the first run of a version on a node."""
+    """Note which version starts on a node.
+
+    Issue 4194: when each node got upgraded to a version. Whether that is once for each version (`once`), whenever it is
+    another one than the node noted last (`changed`), or at each start (`each`) isn't published: `history` tells.
+    """
     if not sql.has_table(connection, "OctopusServerInstallationHistory"):
         return
-    version = about.version()
+    version, how = about.version(), switches.value("history")
     identity = f"OctopusServerInstallationHistory-{name}-{version}"
-    statement = "SELECT COUNT(*) FROM OctopusServerInstallationHistory WHERE Id = ?"
-    if sql.number(connection, statement, identity):
+    query = "SELECT Id FROM OctopusServerInstallationHistory WHERE Node = ? ORDER BY Installed DESC"
+    noted = [str(row[0]).partition("_")[0] for row in sql.rows(connection, query, name)]
+    if (how == "once" and identity in noted) or (how == "changed" and noted[:1] == [identity]):
         return
     kind = schema.version_column(connection)
     written = {"null": "NULL", "binary": f"0x{version.encode().hex()}"}.get(kind, f"'{version}'")
     connection.execute(
         "INSERT INTO OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "  # noqa: S608
         f"VALUES (?, ?, {written}, SYSDATETIMEOFFSET(), '{{}}')",
-        identity,
+        f"{identity}_{uuid.uuid4().hex}",
         name,
     )
 

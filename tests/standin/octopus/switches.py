@@ -139,6 +139,12 @@ _ALL = (
         "for a new database: Version in OctopusServerInstallationHistory: text, always NULL, nvarchar(max), bytes",
         "Issues 5679 (NULL)",
     ),
+    _switch(
+        "history",
+        ("once", "changed", "each"),
+        "when a node notes its version: once for each, when it is another one than it noted last, at each start",
+        "Issues 4194 (when each node got upgraded to a version)",
+    ),
     _switch("node_id", ("name", "number"), "a node's Id: OctopusServerNodes-<name> or OctopusServerNodes-<number>"),
     _switch("clock", (0, -3600, 3.15e8), "seconds by which the clock of the node that gives a heartbeat is off"),
     _switch(
