@@ -110,9 +110,9 @@ SWITCHES = f"""\
 # What isn't published of Octopus.Server
 {MADE}
 
-Octopus.Server isn't open source, and octo-node was written beside a stand-in for it (`tests/standin/octopus`). What differs
-between the server's ages, or isn't published, is a switch of the stand-in, and octo-node holds either way: the tests run
-over a table of rows in which each two values of any two switches meet. [soak.md](soak.md) says how to run it.
+Octopus.Server isn't open source: octo-node was written beside a stand-in for it (`tests/standin/octopus`). What isn't
+published, or differs between the server's ages, is a switch of the stand-in, and octo-node holds either way: its tests
+run over a table of rows in which each two values of any two switches meet. [soak.md](soak.md) says how to run it.
 
 The ages are {", ".join(about.AGES)}. A default with two values differs between them.
 
