@@ -80,9 +80,8 @@ def answers(row: Row) -> Sequence[Mapping[str, object]]:
 def described(some: Iterable[Row]) -> str:
     """Return how much of the table some rows are, in a sentence."""
     chosen = list(some)
-    varied = parameters()
-    values = sum(map(len, varied.values()))
+    values = sum(map(len, parameters().values()))
     return (
-        f"{len(varied)} switches with {values} values, {len(met(rows()))} pairs; {len(chosen)} of {len(rows())} rows, "
-        f"in which {len(met(chosen))} pairs meet"
+        f"{len(parameters())} switches with {values} values, {len(met(rows()))} pairs of values; {len(chosen)} of "
+        f"{len(rows())} rows, in which {len(met(chosen))} pairs meet"
     )
