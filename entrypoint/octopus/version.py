@@ -19,6 +19,11 @@ class Version:
         # without a label comes after any label of the same number (SemVer 2, section 11)
         self._key = (numbers, not label, label)
 
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The year and the number: builds of one release are safe both ways (documentation, `upgrading`)."""
+        return self._key[0][:2]
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Version) and self._key == other._key
 
@@ -51,6 +56,15 @@ def find(text: str) -> Version | None:
     """
     words = re.findall(r"(?<![\w.])\d+(?:\.\d+){2,3}(?:-[0-9A-Za-z.-]*[0-9A-Za-z])?", text)
     return parse(next((word for word in words if word.startswith("20")), words[0] if words else None))
+
+
+def is_too_new(found: Version | None, own: Version) -> bool:
+    """Return whether a database that `found` ran on is none for this server: it is of a newer release than `own`.
+
+    Another build of the same release may go back; whether its schema is another, the server itself looks at
+    (OctopusDeploy issue 7790: it compares upgrade scripts, not versions).
+    """
+    return found is not None and found.release > own.release
 
 
 def known(notes: Notes, executable: str) -> Version | None:

@@ -99,6 +99,7 @@ class Attempt:
         """Return the situation, under the lock, after the schema was made or upgraded, unless it mustn't be now."""
         done = dataclasses.replace(found, is_new=False, is_older=False)
         if found.is_older and self.word.given:
+            self.view.note_history()
             return done
         if found.is_new or (found.is_older and self.view.others_alive() == ([], 0.0)):
             try:
@@ -107,6 +108,7 @@ class Attempt:
                 others.check_refusal(error, self.context)
             else:
                 self.word.give()
+                self.view.note_history()
                 return done
         return found
 
