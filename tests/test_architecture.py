@@ -20,7 +20,7 @@ WORDS = {
     "", "errors", "exitcodes", "handover", "jsontext", "log", "mask", "paths", "phases", "prctl", "statefile",
     "streams", "termination", "variables", "whereabouts",
 }  # fmt: skip
-SETTINGS = {"kinds", "settings", "structured"}
+SETTINGS = {"kinds", "overrides", "settings", "structured"}
 # a folder, or a group of files, and the floors below it; what isn't named here it doesn't know
 FLOORS = {
     "words": set(),

@@ -95,3 +95,16 @@ def is_of_schema(notes: Notes, version: Version) -> bool:
 def remember_schema(notes: Notes, version: Version) -> None:
     """Note that the schema was brought to `version`, which the database itself tells only once a server has run."""
     notes.put("schema", version.text)
+
+
+def left_out(notes: Notes, version: Version) -> frozenset[str]:
+    """Return the options, as `verb --name`, that a server of `version` was found not to know."""
+    note = notes.get("left_out")
+    known_of = isinstance(note, dict) and note.get("version") == version.text
+    return frozenset(note.get("options", ())) if known_of and isinstance(note, dict) else frozenset()
+
+
+def leave_out(notes: Notes, version: Version, options: frozenset[str]) -> None:
+    """Note that a server of `version` doesn't know `options`; another version is given them again."""
+    found = left_out(notes, version) | options
+    notes.put("left_out", {"version": version.text, "options": sorted(found)})

@@ -34,7 +34,7 @@ def run_if_due(context: Context, tick: Callable[[], None]) -> None:
     command = [
         str(migrator),
         "import",
-        f"--config={paths.config_file(environ)}",
+        f"--instance={paths.INSTANCE}",
         f"--directory={paths.import_folder(environ)}",
         f"--password={settings.import_password or DEFAULT_PASSWORD}",
         *(["--ignore-version-check"] if settings.skip_import_version_check else []),

@@ -25,3 +25,13 @@ def check(installed: Installed, context: Context) -> None:
             f"server, {own}: start version {installed.newest} or later, or restore a backup made before the upgrade. "
             "Nothing was changed.",
         )
+
+
+def check_skipped(context: Context) -> None:
+    """Raise NodeError (11) if the schema has to be changed, but mayn't be: the server would do it without the lock."""
+    if "database" in (context.settings.octo_node_skip_commands or ()):
+        raise NodeError(
+            ExitCode.SETTINGS,
+            f"The database has no schema of version {context.version} yet, and OCTO_NODE_SKIP_COMMANDS leaves out "
+            "`database`, which would make it: take it out there. Nothing was changed.",
+        )

@@ -90,6 +90,7 @@ def master_key(context: Context, found: Situation) -> str | None:
         ask_instance=lambda: (
             instance.master_key(context.environ, context.log) if context.memory.may_be_of(place(context)) else None
         ),
+        version=context.version,
         log=context.log,
     )
     context.hide(key)
@@ -108,7 +109,10 @@ def inputs(context: Context, found: Situation, key: str | None) -> Inputs:
         settings=settings,
         connection_string=variables.value_or_default("DB_CONNECTION_STRING", context.environ),
         master_key=key,
+        version=context.version,
         with_admin=given or default,
+        is_finished=found.is_finished,
+        left_out=version.left_out(context.memory, context.version),
     )
 
 
