@@ -110,6 +110,11 @@ VARIABLES = (
         "if it isn't given more (`--time`, `stop_grace_period`).",
         "30",
     ),
+    V(
+        "OCTO_NODE_NEW_DATABASE",
+        "flag",
+        "`Y` makes a new database although the shared folders hold files of an earlier installation.",
+    ),
     V("OCTO_NODE_UNDRAIN", "always|never", "Whether a node that comes up drained is undrained.", "always"),
     V("OCTO_NODE_APPLY", "changed|all", "Which configure commands a start runs.", "changed"),
     V(

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "entrypoint"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 WORDS = {
-    "", "errors", "exitcodes", "handover", "jsontext", "log", "mask", "paths", "phases", "prctl", "statefile",
+    "", "apart", "errors", "exitcodes", "handover", "jsontext", "log", "mask", "paths", "phases", "prctl", "statefile",
     "streams", "termination", "variables", "whereabouts",
 }  # fmt: skip
 SETTINGS = {"kinds", "overrides", "settings", "structured"}

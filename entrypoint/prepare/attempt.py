@@ -14,7 +14,7 @@ from entrypoint.octopus.runner import CommandError
 from entrypoint.sqlserver.connect import ConnectError
 from entrypoint.sqlserver.wait import Ready
 
-from . import importing, others, refusals, situation
+from . import earlier, importing, notices, others, refusals
 from .context import Context
 from .execution import Execution
 from .guard import EXCLUSIVE, SHARED, Guard
@@ -40,6 +40,8 @@ class Attempt:
             if found.needs_schema:
                 found = self._agree_on_schema(found)
             self._configure(found)
+            earlier.end(self.context)
+            notices.say(self.context)
             self.word.let_hear()
         except (ConnectError, pyodbc.Error) as error:
             raise self.view.lost(error) from error
@@ -115,11 +117,13 @@ class Attempt:
         return found
 
     def _make_schema(self, found: Situation) -> None:
+        if found.is_new:
+            earlier.begin(self.context)
         if not found.is_finished:
             importing.expect(self.context)
-        if found.is_new:
-            self.context.memory.put("making", situation.place(self.context))
         self.execution.run(command for command in self.execution.commands(found) if command.verb != "node")
+        if found.is_new:
+            self.execution.try_free_licence()
         self.execution.import_if_due()
 
     def _configure(self, found: Situation) -> None:

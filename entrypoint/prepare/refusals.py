@@ -5,14 +5,14 @@ from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import version
 from entrypoint.octopus.tables import Installed
 
-from . import situation
+from . import earlier
 from .context import Context
 
 
 def check(installed: Installed, context: Context) -> None:
     """Raise NodeError if the database is another application's (11), or of a newer release than this server (14)."""
     where, own = context.settings.db_connection_string, context.version
-    if installed.is_foreign and context.memory.get("making") != situation.place(context):
+    if installed.is_foreign and not earlier.is_being_made(context):
         raise NodeError(
             ExitCode.SETTINGS,
             f"The database {where.database} on {where.address} has tables, but not Octopus's: it is another "
