@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from xml.etree import ElementTree
 
-from . import variables
+from . import overrides, variables
 from .dockerd import arguments
 from .sqlserver import connection_string
 from .sqlserver.connection_string import ConnectionString, ConnectionStringError
@@ -117,6 +117,16 @@ def _dockerd(name: str, text: str) -> list[str]:
         raise ValueError(f"{name} {error}") from None
 
 
+def _override(read: Callable[[str], object]) -> Callable[[str, str], object]:
+    def parsed(name: str, text: str) -> object:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from None
+
+    return parsed
+
+
 _PARSERS: dict[str, Callable[[str, str], object]] = {
     "apikey": _api_key,
     "connection": _connection,
@@ -125,9 +135,11 @@ _PARSERS: dict[str, Callable[[str, str], object]] = {
     "flag": _flag,
     "key": _key,
     "licence": _licence,
+    "options": _override(overrides.options),
     "path": _path,
     "port": _port,
     "seconds": _seconds,
     "secrets": _secret_names,
     "text": lambda _, text: text,
+    "verbs": _override(overrides.verbs),
 }

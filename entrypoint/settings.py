@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import handover, kinds, variables
+from . import handover, kinds, overrides, variables
 from .errors import NodeError, ProblemsError
 from .exitcodes import ExitCode
 from .sqlserver import connection_string
@@ -39,6 +39,7 @@ class Settings:
     https_port: int
     web_force_ssl: bool
     octopus_grpc_services_port: int | None
+    enable_usage: bool
     service_mode: str | None
     import_password: str | None
     skip_import_version_check: bool
@@ -46,8 +47,11 @@ class Settings:
     octo_node_upgrade_wait: float
     octo_node_undrain: str
     octo_node_apply: str
+    octo_node_skip_commands: tuple[str, ...] | None
+    octo_node_extra_options: overrides.Options | None
     octo_node_api_key: str | None
     octo_node_web_port: int
+    octo_node_new_database: bool
     # not a variable: whether the administrator comes from an OpenID Connect provider
     has_external_admin: bool
 

@@ -86,7 +86,7 @@ VARIABLES = (
     V("WEB_FORCE_SSL", "flag", "Whether http is redirected to https, if there is a certificate.", "True"),
     V("OCTOPUS_GRPC_SERVICES_PORT", "port", "Port for gRPC; the server's own default is 8443."),
     V("ENABLE_INSECURE_GRPC_LISTENER", "flag", "Whether gRPC is also offered without TLS."),
-    V("ENABLE_USAGE", "flag", "`N` sends no usage data."),
+    V("ENABLE_USAGE", "flag", "`N` sends no usage data.", "Y"),
     V("SERVICE_MODE", "text", "Handed to the server as `--service-mode`."),
     V("IMPORT_PASSWORD", "text", "Password of the export in /import.", secret=True),
     V("SKIP_IMPORT_VERSION_CHECK", "flag", "Whether an export of another version is imported."),
@@ -110,8 +110,24 @@ VARIABLES = (
         "if it isn't given more (`--time`, `stop_grace_period`).",
         "30",
     ),
+    V(
+        "OCTO_NODE_NEW_DATABASE",
+        "flag",
+        "`Y` makes a new database although the shared folders hold files of an earlier installation.",
+    ),
     V("OCTO_NODE_UNDRAIN", "always|never", "Whether a node that comes up drained is undrained.", "always"),
     V("OCTO_NODE_APPLY", "changed|all", "Which configure commands a start runs.", "changed"),
+    V(
+        "OCTO_NODE_SKIP_COMMANDS",
+        "verbs",
+        "Configure commands that are left out, such as `license,path`, with a warning at each start.",
+    ),
+    V(
+        "OCTO_NODE_EXTRA_OPTIONS",
+        "options",
+        "More options for configure commands, quoted as in a shell: `configure --hstsEnabled=True; path "
+        "--imports=/imports`. No secrets, and none that octo-node sets itself.",
+    ),
     V(
         "OCTO_NODE_API_KEY",
         "apikey",

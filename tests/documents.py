@@ -11,9 +11,8 @@ from pathlib import Path
 import values
 from standin.octopus import about, switches
 
-from entrypoint import variables
+from entrypoint import overrides, variables
 from entrypoint.octopus import commandline
-from entrypoint.prepare import plan
 from entrypoint.variables import VARIABLES, Variable
 
 
@@ -57,8 +56,12 @@ COMMANDS = f"""\
 A command gets all its options in one call; one without any isn't run. `octo-node check --commands` prints what a start
 would run now, without secrets.
 
-| command | seconds it may take | option | value from |
-|---|---|---|---|
+The oldest supported version of Octopus.Server is **{commandline.OLDEST}**. An option that the server is too old for, or
+that it has no longer, is left out. One that it nevertheless calls unrecognized is left out once, with a warning, and
+remembered for this version, unless the node *needs* it.
+
+| command | seconds it may take | option | value from | known to | |
+|---|---|---|---|---|---|
 """
 WHEN = """
 ## When each is run
@@ -68,16 +71,20 @@ WHEN = """
 | `create-instance` | yes | yes | if its options changed |
 | `database` | `--create` | to register it; `--upgrade` if the schema is older than this server | if connection \
 string, master key or the server's version changed |
-| `configure` | yes | yes | if its options changed |
-| `path` | yes | no: the database has it | if its options changed |
+| `configure` | yes; `--usernamePasswordIsEnabled` only here | yes | if its options changed |
+| `path` | yes | yes: the cache's folder is the node's own setting | if its options changed |
 | `admin` | if there is an administrator to make | if the database has no such user | if its options changed |
 | `license` | if it is given | if it is given; before an `--upgrade` | if it changed |
 | `node` | if `TASK_CAP` is given | if `TASK_CAP` is given | if it changed |
 
-They are run in this order, and those that write to the database under a lock that the nodes share. A schema that is
-older than the server is only upgraded once no other node runs on it. `OCTO_NODE_APPLY=all` runs all of them at every
-start. What was run is remembered beside the instance's configuration, as a digest, and believed only for the very
-database it was run on.
+They are run in this order, on a database that is configured with `admin` last. The schema is made or upgraded, and
+`admin` is run, by one node at a time, which holds a lock in the database; `configure`, `path`, `license` and `node` may
+be run by many nodes at once, but not beside those: they hold the same lock in shared mode. A schema that is older than
+the server is only upgraded once no other node runs on it. `OCTO_NODE_APPLY=all` runs all of them at every start. What
+was run is remembered beside the instance's configuration, as a digest, and believed only for the very database it was
+run on.
+
+A new database is one without a schema, or whose schema has no users yet.
 
 There is an administrator to make if `ADMIN_PASSWORD` or `ADMIN_API_KEY` is set. If neither is, and no
 `ADMIN_EXTERNAL_ID` or `ADMIN_OIDCIDENTITY_*` either, a new database gets the official image's well-known default
@@ -85,6 +92,16 @@ administrator, with a warning.
 
 Then `Octopus.Server run --instance=OctopusServer --noninteractive` is started, with `--service-mode` if `SERVICE_MODE`
 is set. `drain` and `undrain` run `node --instance=OctopusServer --drain=true` and `--drain=false`.
+
+## Where this table is wrong for your server
+
+`OCTO_NODE_SKIP_COMMANDS=license,path` leaves commands out, with a warning at each start. `database` can't be left out
+while the schema has to be made or upgraded.
+
+`OCTO_NODE_EXTRA_OPTIONS=configure --hstsEnabled=True; path --imports=/imports` adds options to commands, and makes
+`admin`, `license` and `node` run that had none. Parts are separated by semicolons, options by blanks, each of the form
+`--name=value` or `--name`; values with blanks or semicolons are quoted as in a shell. Options that octo-node sets
+itself and those that take a secret are refused (11); one that the server doesn't know ends the start (16).
 
 ## Variables without an option
 
@@ -122,7 +139,6 @@ The ages are {", ".join(about.AGES)}. A default with two values differs between 
 WITHOUT_OPTION = (
     "OCTOPUS_SERVER_URI",
     *variables.OIDC,
-    "ENABLE_USAGE",
     "ENABLE_INSECURE_GRPC_LISTENER",
     "SSL_CERTIFICATE_FILE",
     "SSL_CERTIFICATE_PASSWORD",
@@ -155,15 +171,21 @@ def _row(variable: Variable) -> str:
 
 def _commands() -> Iterator[str]:
     yield COMMANDS
-    for verb in plan.VERBS:
+    for verb in overrides.VERBS:
         options = [option for option in commandline.OPTIONS if option.verb == verb]
         for number, option in enumerate(options):
             start = f"`{verb}` | {commandline.SECONDS[verb]:g}" if number == 0 else " | "
-            yield f"| {start} | `{option.name}` | {option.source} |\n"
+            needed = "needed" if option.needed else ""
+            yield f"| {start} | `{option.name}` | {option.source} | {_ages(option)} | {needed} |\n"
     yield WHEN
     for name in WITHOUT_OPTION:
         yield f"- `{name}`{' (*secret*)' if name in variables.SECRETS else ''}\n"
     yield KEPT_BACK
+
+
+def _ages(option: commandline.Option) -> str:
+    first = f"{option.since} and later" if option.since else ""
+    return f"before {option.until}" if option.until else first or "all"
 
 
 def _values() -> Iterator[str]:

@@ -12,14 +12,14 @@ Row = Mapping[str, object]
 # what the age decides for certain, so that it isn't tried against it
 CERTAIN = {"master_key_bytes"}
 # what HTTP answers besides the API's own: the ping for a while, all else as long as the server runs
-PING = {
+PING: Mapping[str, list[Row]] = {
     "own": [],
     "starting": [{"path": "ping", "status": 503, "times": 3}],
     "busy": [{"path": "ping", "status": 429, "retry_after": 1, "times": 2}],
     "login": [{"path": "ping", "status": 302, "headers": {"Location": "/app#/users/sign-in"}, "times": 3}],
     "slow": [{"path": "ping", "wait": 1, "times": 2}],
 }
-API = {
+API: Mapping[str, list[Row]] = {
     "own": [],
     "login": [{"path": "api", "status": 302, "headers": {"Location": "/app#/users/sign-in"}}],
     "forbidden": [{"path": "api", "status": 403}],

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 _TAIL = 2048  # bytes of the server's log that go into the termination message
+_LOOK = 16384  # bytes of it that are searched: a .NET stack is longer than what is told
+# OctopusDeploy issue 7790; `octopus/refused.py` says the same of a command
+_OTHER_SCHEMA = b"nexpected upgrade history"
+_HINT = (
+    " It refuses the database, because a version that this one doesn't follow has changed its schema: start that "
+    "version or a later one, or restore a backup made before it ran."
+)
 _STDERR = 2
 
 
@@ -84,9 +91,11 @@ class Report:
     def end_of_server(self, code: int, log_file: str) -> None:
         """Tell that Octopus.Server ended by itself, with the end of its log if that can be read."""
         level = "warning" if code == 0 else "error"
-        sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{_out_of_memory(code)}"
+        text, is_refused = _tail(log_file)
+        hint = _HINT if is_refused and code != 0 else _out_of_memory(code)
+        sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{hint}"
         self.say(level, sentence, log=log_file)
-        tail = mask.mask(_tail(log_file), self._secrets)
+        tail = mask.mask(text, self._secrets)
         termination.write(self._environ, f"{sentence}\n{tail}" if tail else sentence)
 
 
@@ -95,15 +104,17 @@ def _out_of_memory(code: int) -> str:
     return " If nobody killed it, the container ran out of memory: raise its limit." if killed else ""
 
 
-def _tail(path: str) -> str:
-    """Return the whole lines among the last bytes of a file; nothing if it can't be read."""
+def _tail(path: str) -> "tuple[str, bool]":
+    """Return the whole lines among the last bytes of a file, and whether its end tells that a schema is refused."""
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(number, "rb") as file:
-            begin = max(os.fstat(number).st_size - _TAIL, 0)
+            begin = max(os.fstat(number).st_size - _LOOK, 0)
             file.seek(begin)
-            text = file.read(_TAIL)
+            text = file.read(_LOOK)
     except OSError:
-        return ""
+        return "", False
+    end = text[-_TAIL:]
     # a line that was cut may begin in the middle of a character, or of a secret
-    return (text.partition(b"\n")[2] if begin else text).decode("utf-8", "replace")
+    whole = end.partition(b"\n")[2] if begin or len(text) > _TAIL else end
+    return whole.decode("utf-8", "replace"), _OTHER_SCHEMA in text

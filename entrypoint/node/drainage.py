@@ -15,7 +15,7 @@ RETRY_SECONDS = 2.0
 
 def command(environ: Mapping[str, str], log: Logger, *options: str, seconds: float = SECONDS) -> None:
     """Run `Octopus.Server node` with `options`. Raise CommandError if it fails."""
-    line = commandline.server_on_instance(environ, "node", *options)
+    line = commandline.server(environ, "node", *options)
     runner.run(environ, line, "node", log, seconds=seconds)
 
 

@@ -66,7 +66,7 @@ def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -
             reason=describe(error, options.db_connection_string.password),
         )
         return
-    if own is not None and newest is not None and newest > own:
+    if own is not None and version.is_too_new(newest, own):
         raise NodeError(
             ExitCode.NEWER_DATABASE,
             f"Another node brought the database to version {newest} while this one, {own}, was starting: "

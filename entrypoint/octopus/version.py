@@ -19,6 +19,11 @@ class Version:
         # without a label comes after any label of the same number (SemVer 2, section 11)
         self._key = (numbers, not label, label)
 
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The year and the number: builds of one release are safe both ways (documentation, `upgrading`)."""
+        return self._key[0][:2]
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Version) and self._key == other._key
 
@@ -53,6 +58,15 @@ def find(text: str) -> Version | None:
     return parse(next((word for word in words if word.startswith("20")), words[0] if words else None))
 
 
+def is_too_new(found: Version | None, own: Version) -> bool:
+    """Return whether a database that `found` ran on is none for this server: it is of a newer release than `own`.
+
+    Another build of the same release may go back; whether its schema is another, the server itself looks at
+    (OctopusDeploy issue 7790: it compares upgrade scripts, not versions).
+    """
+    return found is not None and found.release > own.release
+
+
 def known(notes: Notes, executable: str) -> Version | None:
     """Return the version that `executable` was found to be; None if it changed since, or was never asked."""
     note = notes.get("version")
@@ -81,3 +95,16 @@ def is_of_schema(notes: Notes, version: Version) -> bool:
 def remember_schema(notes: Notes, version: Version) -> None:
     """Note that the schema was brought to `version`, which the database itself tells only once a server has run."""
     notes.put("schema", version.text)
+
+
+def left_out(notes: Notes, version: Version) -> frozenset[str]:
+    """Return the options, as `verb --name`, that a server of `version` was found not to know."""
+    note = notes.get("left_out")
+    known_of = isinstance(note, dict) and note.get("version") == version.text
+    return frozenset(note.get("options", ())) if known_of and isinstance(note, dict) else frozenset()
+
+
+def leave_out(notes: Notes, version: Version, options: frozenset[str]) -> None:
+    """Note that a server of `version` doesn't know `options`; another version is given them again."""
+    found = left_out(notes, version) | options
+    notes.put("left_out", {"version": version.text, "options": sorted(found)})

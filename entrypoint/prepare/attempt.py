@@ -14,11 +14,11 @@ from entrypoint.octopus.runner import CommandError
 from entrypoint.sqlserver.connect import ConnectError
 from entrypoint.sqlserver.wait import Ready
 
-from . import importing, others, refusals, situation
+from . import earlier, importing, notices, others, refusals
 from .context import Context
 from .execution import Execution
-from .guard import Guard
-from .plan import GUARDED, Situation
+from .guard import EXCLUSIVE, SHARED, Guard
+from .plan import SETTINGS, Situation
 from .view import View, is_locked
 from .word import Word
 
@@ -40,6 +40,8 @@ class Attempt:
             if found.needs_schema:
                 found = self._agree_on_schema(found)
             self._configure(found)
+            earlier.end(self.context)
+            notices.say(self.context)
             self.word.let_hear()
         except (ConnectError, pyodbc.Error) as error:
             raise self.view.lost(error) from error
@@ -57,17 +59,18 @@ class Attempt:
             if self.execution.guard is not None or not is_locked(error):
                 raise
         # another node is at it, or what looks foreign is ours, half made: under the lock it is known for sure
-        with self._held() as found:
+        with self._held(SHARED) as found:
             return found
 
     @contextmanager
-    def _held(self) -> Iterator[Situation]:
+    def _held(self, mode: str) -> Iterator[Situation]:
         """Hold the lock, and give the situation as it is under it."""
         context, view = self.context, self.view
-        guard = Guard(view.ready.connection_string, context.log)
+        guard = Guard(view.ready.connection_string, context.log, mode)
         try:
             with context.progress.step("guard"):
-                self.word.listen()
+                if mode == EXCLUSIVE:
+                    self.word.listen()
                 if view.ready.master_ok:
                     guard.acquire_master(context.deadline, context.progress.doing)
                     self.word.ask()
@@ -85,11 +88,12 @@ class Attempt:
 
     def _agree_on_schema(self, found: Situation) -> Situation:
         """Make or upgrade the schema, unless another node was faster; return the situation after that."""
+        refusals.check_skipped(self.context)
         pauses = others.pauses()
         while found.needs_schema:
             with self.context.progress.step("guard"):
                 found = others.wait(self.context, found, self._look, self.view.others_alive)
-            with self._held() as under_lock:
+            with self._held(EXCLUSIVE) as under_lock:
                 found = self._brought_up(under_lock)
             if found.needs_schema:
                 time.sleep(next(pauses))
@@ -99,6 +103,7 @@ class Attempt:
         """Return the situation, under the lock, after the schema was made or upgraded, unless it mustn't be now."""
         done = dataclasses.replace(found, is_new=False, is_older=False)
         if found.is_older and self.word.given:
+            self.view.note_history()
             return done
         if found.is_new or (found.is_older and self.view.others_alive() == ([], 0.0)):
             try:
@@ -107,25 +112,29 @@ class Attempt:
                 others.check_refusal(error, self.context)
             else:
                 self.word.give()
+                self.view.note_history()
                 return done
         return found
 
     def _make_schema(self, found: Situation) -> None:
+        if found.is_new:
+            earlier.begin(self.context)
         if not found.is_finished:
             importing.expect(self.context)
-        if found.is_new:
-            self.context.memory.put("making", situation.place(self.context))
         self.execution.run(command for command in self.execution.commands(found) if command.verb != "node")
+        if found.is_new:
+            self.execution.try_free_licence()
         self.execution.import_if_due()
 
     def _configure(self, found: Situation) -> None:
         """Run what is missing besides the schema, and what writes to Octopus's tables under the lock."""
         execution = self.execution
-        execution.run(command for command in execution.commands(found) if command.verb not in {*GUARDED, "node"})
-        if any(command.verb in GUARDED and command.run for command in execution.commands(found)):
-            with self._held() as under_lock:
-                now = dataclasses.replace(under_lock, is_new=False, is_older=False)
-                execution.run(command for command in execution.commands(now) if command.verb in GUARDED)
+        execution.run(command for command in execution.commands(found) if command.verb not in {*SETTINGS, "admin"})
+        for verbs, mode in ((SETTINGS, SHARED), ({"admin"}, EXCLUSIVE)):
+            if any(command.verb in verbs and command.run for command in execution.commands(found)):
+                with self._held(mode) as under_lock:
+                    now = dataclasses.replace(under_lock, is_new=False, is_older=False)
+                    execution.run(command for command in execution.commands(now) if command.verb in verbs)
         execution.run(execution.commands(found))
         execution.import_if_due()
         if not execution.done:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
-from entrypoint.octopus import version
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus import commandline, version
 from entrypoint.octopus.runner import CommandError
 
-from . import importing, instance, plan, situation
+from . import importing, instance, licence, notices, plan, situation
 from .context import Context
 from .plan import Command, Situation
 from .view import View
@@ -37,25 +39,63 @@ class Execution:
     def run(self, commands: Iterable[Command]) -> None:
         """Run `commands`, or only remember those that the database has already."""
         memory = self.context.memory
-        for command in commands:
-            if command.run:
-                self._configure(command)
-            if command.digest is not None:
-                memory.remember(command.verb, command.digest, self.view.identity())
-            if command.verb == "database" and command.digest is not None:
+        for planned in commands:
+            command = self._configure(planned) if planned.run else planned
+            if command.remembered is None:
+                continue
+            memory.remember(command.verb, memory.digest(command.verb, command.remembered), self.view.identity())
+            notices.note(memory, command.verb, applied=planned.run)
+            if command.verb == "database":
                 version.remember_schema(memory, self.context.version)
 
-    def _configure(self, command: Command) -> None:
+    def _configure(self, command: Command) -> Command:
+        """Run a command; return it as the server took it."""
         if command.verb == "admin":
             situation.warn_of_default(self.context)
-        self._command(command.verb, command.options)
-        if command.digest is not None:  # an upgrade that is refused registers anew when it is tried again
+        for sentence in command.unknown:
+            self.context.log.info(sentence)
+        taken = self._insist(command)
+        if command.remembered is not None:  # an upgrade that is refused registers anew when it is tried again
             self.done.add(command.verb)
         if "--create" in command.options and not self.view.open_new().has_schema:
             # documented to leave a database that is there, if only an empty one, as it is
-            self._command("database", ["--upgrade"])
+            extra = [argument for argument in command.options if commandline.named("database", argument) is None]
+            self._run("database", ["--upgrade", *extra])
+        return taken
 
-    def _command(self, verb: str, options: Iterable[str]) -> None:
+    def _insist(self, command: Command) -> Command:
+        """Run a command without those options that the server calls unrecognized, if the node can do without them."""
+        while command.options:
+            try:
+                self._run(command.verb, command.options)
+            except CommandError as error:
+                command = self._without_refused(command, error)
+            else:
+                break
+        return command
+
+    def _without_refused(self, command: Command, error: CommandError) -> Command:
+        """Return the command without the options that were refused. Raise NodeError (16) if it needs them."""
+        context, verb = self.context, command.verb
+        refused = commandline.unrecognized(error.output, command.options)
+        names = [argument.partition("=")[0] for argument in refused]
+        options = [commandline.named(verb, argument) for argument in refused]
+        if None in options:
+            raise NodeError(
+                ExitCode.COMMAND,
+                f"`{verb}` of version {context.version} doesn't know {', '.join(names)}: correct "
+                f"OCTO_NODE_EXTRA_OPTIONS.\n{error}",
+            ) from error
+        if not refused or any(option is not None and option.needed for option in options):
+            raise error
+        context.log.warning(
+            f"`{verb}` of version {context.version} doesn't know {', '.join(names)}: it is run again without, and what "
+            "that sets stays as the server has it."
+        )
+        version.leave_out(context.memory, context.version, frozenset(f"{verb} {name}" for name in names))
+        return command.without(refused)
+
+    def _run(self, verb: str, options: Iterable[str]) -> None:
         context = self.context
         self._tick()  # the lock may have been lost since the last command
         context.progress.doing(f"running `{verb}`")
@@ -66,6 +106,10 @@ class Execution:
                 self._tick()  # if SQL Server was lost, that is the cause
                 self.view.touch()
                 raise
+
+    def try_free_licence(self) -> None:
+        """Try to get a free licence for a new database, if none is given."""
+        licence.try_free(self.context, self._tick)
 
     def import_if_due(self) -> None:
         """Run the import that was noted, if any."""

@@ -1,7 +1,8 @@
-"""The locks that keep nodes from writing to a schema at the same time.
+"""The locks that keep nodes from writing to a schema that another one changes.
 
-They are SQL Server's application locks of a session: gone the moment their session is, however it ends. `master`'s
-lock comes first, always, so that two nodes never wait for each other.
+They are SQL Server's application locks of a session: gone the moment their session is, however it ends. Who changes the
+schema, or makes the administrator, holds them in exclusive mode; who writes settings, as many nodes may at once, in
+shared mode. `master`'s lock comes first, always, so that two nodes never wait for each other.
 """
 
 import time
@@ -27,7 +28,11 @@ EXEC @result = sp_getapplock @Resource = ?, @LockMode = ?, @LockOwner = 'Session
 SELECT @result;
 """
 Doing = Callable[[str, float], None]  # what is waited for, and since when (monotonic)
+EXCLUSIVE, SHARED = "Exclusive", "Shared"  # as SQL Server calls them
 _MODE = "SELECT APPLOCK_MODE('public', ?, 'Session')"
+_COULD_SHARE = "SELECT APPLOCK_TEST('public', ?, 'Shared', 'Session')"
+# what a node waits for, by whether the lock can be had in shared mode
+_CAUSES = ("another node to finish upgrading the schema", "other nodes to finish writing their settings")
 _TIMED_OUT = -1
 
 
@@ -49,11 +54,12 @@ def in_database(where: ConnectionString) -> tuple[str, str]:
 
 
 class Guard:
-    """The locks of one node. `where` is the Octopus database."""
+    """The locks of one node, in one mode. `where` is the Octopus database."""
 
-    def __init__(self, where: ConnectionString, log: Logger) -> None:
+    def __init__(self, where: ConnectionString, log: Logger, mode: str = EXCLUSIVE) -> None:
         self._where = where
         self._log = log
+        self._mode = mode
         self._held: list[tuple[pyodbc.Connection, str]] = []
         self._since: float | None = None
 
@@ -74,7 +80,8 @@ class Guard:
             connection.close()
         self._held.clear()
         if self._since is not None:
-            self._log.info("The schema's lock is released.", seconds=round(time.monotonic() - self._since, 3))
+            seconds = round(time.monotonic() - self._since, 3)
+            self._log.info("The schema's lock is released.", mode=self._mode.lower(), seconds=seconds)
             self._since = None
 
     def _acquire(self, database: str, resource: str, deadline: float, doing: Doing) -> None:
@@ -85,16 +92,15 @@ class Guard:
             connection = connect(self._where, database=database)
             self._held.append((connection, resource))
             connection.timeout = int(SLICE_SECONDS) + QUERY_SECONDS
-            while not get(connection, resource, patience):
+            while not get(connection, resource, patience, self._mode):
                 now = time.monotonic()
+                cause = _CAUSES[int(connection.execute(_COULD_SHARE, resource).fetchval() == 1)]
                 if now >= deadline:
-                    raise _too_late(now - begun)
+                    raise _too_late(cause, now - begun)
                 if now - told >= TELL_SECONDS:
                     told = now
-                    doing("waiting for another node to finish upgrading the schema", begun)
-                    self._log.info(
-                        "Waiting for another node to finish upgrading the schema.", seconds=round(now - begun)
-                    )
+                    doing(f"waiting for {cause}", begun)
+                    self._log.info(f"Waiting for {cause}.", seconds=round(now - begun))
                 patience = min(SLICE_SECONDS, deadline - now)
             self._since = self._since or time.monotonic()
         except (ConnectError, pyodbc.Error) as error:
@@ -110,12 +116,12 @@ class Guard:
                 connection.timeout = QUERY_SECONDS
                 mode = connection.execute(_MODE, resource).fetchval()
             except pyodbc.Error as error:
-                raise _lost(describe(error, self._where.password)) from error
-            if mode != "Exclusive":
-                raise _lost(f"the lock is in mode {mode}")
+                raise _lost(self._mode, describe(error, self._where.password)) from error
+            if mode != self._mode:
+                raise _lost(self._mode, f"the lock is in mode {mode}")
 
 
-def get(connection: pyodbc.Connection, resource: str, seconds: float, mode: str = "Exclusive") -> bool:
+def get(connection: pyodbc.Connection, resource: str, seconds: float, mode: str) -> bool:
     """Return whether the lock was granted within `seconds`. Raise pyodbc.Error if it can't be asked for."""
     result = connection.execute(_GET, resource, mode, int(seconds * 1000)).fetchval()
     if result < _TIMED_OUT:
@@ -123,7 +129,12 @@ def get(connection: pyodbc.Connection, resource: str, seconds: float, mode: str 
     return bool(result >= 0)
 
 
-def _lost(reason: str) -> NodeError:
+def _lost(mode: str, reason: str) -> NodeError:
+    if mode == SHARED:
+        return NodeError(
+            ExitCode.SQL_NOT_READY,
+            f"SQL Server was lost while settings were being written ({reason}): the next start writes what is missing.",
+        )
     return NodeError(
         ExitCode.SQL_NOT_READY,
         f"SQL Server was lost while the schema was being changed ({reason}), and the command with it: the schema's own "
@@ -131,9 +142,9 @@ def _lost(reason: str) -> NodeError:
     )
 
 
-def _too_late(seconds: float) -> NodeError:
+def _too_late(cause: str, seconds: float) -> NodeError:
     return NodeError(
         ExitCode.OTHER_VERSION,
-        f"Another node was still upgrading the schema after {seconds:.0f} s: look into its log, and give it more "
-        "time with OCTO_NODE_UPGRADE_WAIT.",
+        f"After {seconds:.0f} s this node was still waiting for {cause}: look into their logs, and give them more time "
+        "with OCTO_NODE_UPGRADE_WAIT.",
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from entrypoint import kinds, paths, variables
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus import commandline, runner, version
+from entrypoint.octopus import commandline, refused, runner, version
 from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.version import Version
 from entrypoint.structured import Logger
@@ -58,6 +58,12 @@ def _is_key(word: str) -> bool:
 def configure(
     environ: Mapping[str, str], verb: str, options: Sequence[str], log: Logger, tick: Callable[[], None]
 ) -> None:
-    """Run one configure command, `tick` called meanwhile. Raise CommandError (16) if it fails."""
+    """Run one configure command, `tick` called meanwhile.
+
+    Raise CommandError (16) if it fails, NodeError (14) if the server refuses the database's schema.
+    """
     command = commandline.server(environ, verb, *options)
-    runner.run(environ, command, verb, log, seconds=commandline.SECONDS[verb], tick=tick)
+    try:
+        runner.run(environ, command, verb, log, seconds=commandline.SECONDS[verb], tick=tick)
+    except runner.CommandError as error:
+        raise refused.explain(error, verb) from error

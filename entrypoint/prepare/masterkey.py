@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from entrypoint import kinds, paths, variables
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus.version import Version, parse
 from entrypoint.structured import Logger
+
+
+# a key that Octopus itself draws has 256 bits since 2024.4 (OctopusDeploy issue 9104), and had 128 before
+_LONG_SINCE = parse("2024.4")
+_LONG, _SHORT = 32, 16  # bytes
 
 
 def find(
@@ -16,12 +22,14 @@ def find(
     *,
     has_schema: bool,
     ask_instance: Callable[[], str | None],
+    version: Version,
     log: Logger,
 ) -> str:
     """Return the master key: `given`, or the one on /masterKey, or the instance's, or a new one for a new database.
 
-    `ask_instance` returns the key of an instance configured in this container, None if there is none.
-    Raise NodeError (11) if there is none and the database has a schema, (18) if a new one can't be saved.
+    A new one is as long as a server of `version` draws it. `ask_instance` returns the key of an instance configured in
+    this container, None if there is none. Raise NodeError (11) if there is none and the database has a schema, (18) if
+    a new one can't be saved.
     """
     key = given or _saved(environ)
     if key is None and has_schema:
@@ -32,7 +40,7 @@ def find(
                 "The database has a schema already, but there is no master key for it: set MASTER_KEY to the key it "
                 f"was made with, or mount the volume that holds {paths.master_key_file(environ)}. Nothing was changed.",
             )
-    return key or _draw(environ, log)
+    return key or _draw(environ, version, log)
 
 
 def _saved(environ: Mapping[str, str]) -> str | None:
@@ -52,8 +60,9 @@ def _saved(environ: Mapping[str, str]) -> str | None:
     return text
 
 
-def _draw(environ: Mapping[str, str], log: Logger) -> str:
-    key = base64.b64encode(os.urandom(kinds.KEY_BYTES)).decode()
+def _draw(environ: Mapping[str, str], version: Version, log: Logger) -> str:
+    length = _LONG if _LONG_SINCE is not None and version >= _LONG_SINCE else _SHORT
+    key = base64.b64encode(os.urandom(length)).decode()
     path = paths.master_key_file(environ)
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):

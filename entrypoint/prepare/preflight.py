@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from entrypoint import paths, settings, variables
 from entrypoint.errors import NodeError, ProblemsError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus.commandline import FOLDERS
+from entrypoint.octopus import commandline
 from entrypoint.structured import Logger
 
 from . import docker_in_docker, folders
@@ -23,7 +23,12 @@ def preflight(environ: Mapping[str, str], log: Logger) -> None:
 
 def warnings(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each thing that is probably not meant, or has consequences that are easily missed."""
-    return [*settings.warnings(environ), *docker_in_docker.warnings(environ)]
+    return [*settings.warnings(environ), *_skipped(environ), *docker_in_docker.warnings(environ)]
+
+
+def _skipped(environ: Mapping[str, str]) -> list[str]:
+    verbs = variables.value_or_default("OCTO_NODE_SKIP_COMMANDS", environ)
+    return [f"OCTO_NODE_SKIP_COMMANDS leaves out {verbs}: what they set stays as it is."] if verbs else []
 
 
 def problems(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
@@ -35,9 +40,13 @@ def problems(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
 
 def _settings(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
     try:
-        settings.parse(environ)
+        options = settings.parse(environ)
     except NodeError as error:
         return [(error.code, sentence) for sentence in error.sentences]
+    clashes = commandline.clashes(options.octo_node_extra_options or {})
+    if clashes:
+        sentence = f"OCTO_NODE_EXTRA_OPTIONS gives {', '.join(clashes)}, which octo-node sets itself: leave it out."
+        return [(ExitCode.SETTINGS, sentence)]
     return []
 
 
@@ -68,7 +77,7 @@ def _unreadable(path: str) -> str | None:
 
 def _folders(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
     """Return which of the folders that the server writes to can't be written."""
-    shared = [paths.under_root(environ, path) for path in FOLDERS.values()]
+    shared = [paths.under_root(environ, path) for path in commandline.FOLDERS.values()]
     asked = [paths.home(environ), paths.registry(environ), *shared]
     return [
         (ExitCode.NOT_WRITABLE, f"{folder} {problem}. Mount a volume there that this user may write to.")

@@ -52,15 +52,18 @@ class Word:
         """Say that the schema is of this version, under the guard's lock; it is good until `close`."""
         if self._connection is not None:
             try:
-                self._gave = guard.get(self._connection, self._resource, 0.0, mode="Shared")
+                self._gave = guard.get(self._connection, self._resource, 0.0, guard.SHARED)
             except pyodbc.Error:
                 pass  # the others can help themselves
 
     def let_hear(self) -> None:
-        """Let those who wait for the guard's lock have it, and ask: they are served in the order they came."""
+        """Let those who wait for the guard's lock have it, and ask: they are served in the order they came.
+
+        In shared mode, because nobody is to wait for us.
+        """
         if self._connection is not None and self._gave and not self.given:
             try:
-                guard.get(self._connection, self._lock, HEARD_SECONDS)
+                guard.get(self._connection, self._lock, HEARD_SECONDS, guard.SHARED)
             except pyodbc.Error:
                 pass  # as above
 
