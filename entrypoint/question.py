@@ -7,7 +7,9 @@ into the interpreter, and what isn't needed for a yes is imported after a no. `p
 import sys
 import time
 from _socket import AF_INET, AF_INET6, SOCK_STREAM, gaierror, getaddrinfo, socket
-from posix import _exit, environ  # what `os` is made of, without the millisecond that it takes
+from posix import O_NONBLOCK, O_RDONLY, _exit, close, environ  # what `os` is made of, without the millisecond it takes
+from posix import open as open_file
+from posix import read as read_file
 
 
 PATHS = {
@@ -15,7 +17,8 @@ PATHS = {
     "liveness": "/api/octopusservernodes/ping",
     "readiness": "/api/serverstatus/hosted/internal",
 }
-DRAINING = 418  # ping's answer of a node that is drained: alive all the same
+# ping's answers of a node that is drained, and of one whose rate limit is reached: both are alive all the same
+ALIVE = (418, 429)
 MAX_TIMEOUT = 86400  # seconds
 MAX_PORT = 65535
 CHUNK = 1024  # bytes: a status line is shorter
@@ -36,7 +39,7 @@ def main(arguments: "list[str]") -> int:
     except (OSError, ValueError) as error:
         print(f"{no_answer(error, timeout)}{whereabouts()}")
         return 1
-    good = 200 <= status <= 299 or (status == DRAINING and kind != "readiness")
+    good = 200 <= status <= 299 or (status in ALIVE and kind != "readiness")
     print(f"{kind}: {status}" if good else f"{kind}: {PATHS[kind]} answered {status}{whereabouts()}")
     return 0 if good else 1
 
@@ -76,8 +79,12 @@ def default_url() -> str:
     def get(name: bytes, default: str) -> str:
         path = environ.get(name + b"_FILE")
         if path:
-            with open(path, "rb") as file:
-                return file.read().strip().decode("ascii", "replace") or default
+            # a pipe that nobody writes to, or a file without an end, must not hold up the answer
+            number = open_file(path, O_RDONLY | O_NONBLOCK)
+            try:
+                return read_file(number, CHUNK).strip().decode("ascii", "replace") or default
+            finally:
+                close(number)
         return environ.get(name, b"").decode("ascii", "replace") or default
 
     if get(b"SSL_CERTIFICATE_FILE", "") and get(b"WEB_FORCE_SSL", "y").lower() in {
@@ -122,16 +129,24 @@ def connect(host: str, port: int, deadline: float) -> "socket":
     first: OSError | None = None
     for family, address in addresses(host, port):
         try:
-            connection = socket(family, SOCK_STREAM)
-            connection.settimeout(left(deadline))
-            connection.connect(address)
+            return connected(family, address, deadline)
         except TimeoutError:
             raise
         except OSError as error:
             first = first or error
-        else:
-            return connection
     raise first or TimeoutError("timed out")
+
+
+def connected(family: int, address: "tuple[object, ...]", deadline: float) -> "socket":
+    """Return a connection to `address`. Raise OSError if it takes none."""
+    connection = socket(family, SOCK_STREAM)
+    try:
+        connection.settimeout(left(deadline))
+        connection.connect(address)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def addresses(host: str, port: int) -> "list[tuple[int, tuple[object, ...]]]":

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "entrypoint"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 WORDS = {
-    "", "errors", "exitcodes", "handover", "jsontext", "log", "mask", "paths", "phases", "prctl", "statefile",
+    "", "errors", "exitcodes", "handover", "jsontext", "log", "mask", "paths", "phases", "prctl", "relay", "statefile",
     "streams", "termination", "variables", "whereabouts",
 }  # fmt: skip
 SETTINGS = {"kinds", "settings", "structured"}
@@ -27,7 +27,7 @@ FLOORS = {
     "sqlserver": {"words"},
     "dockerd": {"words"},
     "settings": {"words", "sqlserver", "dockerd"},
-    "octopus": {"words", "sqlserver", "settings"},
+    "octopus": {"words", "sqlserver", "settings", "question"},
     "prepare": {"words", "sqlserver", "dockerd", "settings", "octopus"},
     "node": {"words", "sqlserver", "settings", "octopus"},
     "heavy": {"words", "sqlserver", "settings", "octopus", "prepare", "node"},
