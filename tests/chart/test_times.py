@@ -34,8 +34,8 @@ def test_a_stop_has_the_time_it_needs(wait: int, cancel_wait: int, stop: int) ->
     """Drain, cancelled tasks, server and what it leaves all fit into the pod's grace period, with a margin."""
     given = {"drain__wait": wait, "drain__cancelWait": cancel_wait, "stopTimeout": stop, "upgradeWait": 7200}
     pod, container = only(**given)
-    needed = wait + 2 * cancel_wait + stop + LADDER
-    assert pod["terminationGracePeriodSeconds"] == wait + 2 * cancel_wait + stop + 25 + 35
+    needed = wait + cancel_wait + drain.GRACE_SECONDS + stop + LADDER
+    assert pod["terminationGracePeriodSeconds"] == wait + cancel_wait + drain.GRACE_SECONDS + stop + 25 + 35
     assert needed <= pod["terminationGracePeriodSeconds"] <= needed + 60
     assert helm.environment(container)["OCTO_NODE_STOP_TIMEOUT"] == str(stop)
     assert "OCTO_NODE_DRAIN_ON_STOP" not in helm.environment(container)

@@ -128,11 +128,11 @@ resources:
     storage: {{ .values.size }}
 {{- end -}}
 
-{{- /* What a stop may take: the drain (where the server's command line cancels, it waits itself, before octo-node does),
-  the server, 25 s for what it and dockerd leave behind, and a margin. */ -}}
+{{- /* What a stop may take: the drain (its two waits, and the 30 s that it may last beyond them), the server, 25 s for what
+  it and dockerd leave behind, and a margin. */ -}}
 {{- define "octopus.gracePeriod" -}}
 {{- $octopus := .Values.octopus -}}
-{{- add $octopus.drain.wait $octopus.drain.cancelWait $octopus.drain.cancelWait $octopus.stopTimeout 25 35 -}}
+{{- add $octopus.drain.wait $octopus.drain.cancelWait 30 $octopus.stopTimeout 25 35 -}}
 {{- end -}}
 
 {{- /* The same for a server that doesn't answer: a drain sets the flag, and gives up 30 s later. */ -}}
