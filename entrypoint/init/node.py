@@ -25,7 +25,8 @@ GROUP_SECONDS = 5.0  # for what the server leaves running in its process group
 DOCKERD_SECONDS = 20.0  # dockerd itself gives its containers 15
 REST_SECONDS = 5.0
 AFTER_KILL_SECONDS = 5.0
-DRAIN_MARGIN = 30.0  # beyond the drain's own deadline, which it watches itself
+# beyond the drain's own deadline, which it watches itself: its start, and the GRACE_SECONDS of node/drain.py
+DRAIN_MARGIN = 40.0
 
 
 class Node:
@@ -128,6 +129,7 @@ class Node:
 
     def kill_all(self) -> Event | None:
         """Kill everybody at once."""
+        _tell_cut_off(self)
         self.ladder.kill_all(_rest())
         self.timers.set("rung", AFTER_KILL_SECONDS)
         return None
@@ -140,6 +142,7 @@ class Node:
         if drain and self.drain_wanted and self.wanted is Wanted.DOWN and self.children.pid("server"):
             self.start_helper("drain", f"--wait={drain:g}")
             yield rung("drain", ("drain",), drain + DRAIN_MARGIN, ask=False)
+        _tell_cut_off(self)
         yield rung("Octopus.Server", ("server",), patience, group=False)
         group = self.children.groups.get("server")
         if group is not None:
@@ -147,6 +150,11 @@ class Node:
             yield Rung("what Octopus.Server left", GROUP_SECONDS, send=send, are_alive=lambda: send(0))
         yield rung("dockerd", ("dockerd",), DOCKERD_SECONDS)
         yield _rest()
+
+
+def _tell_cut_off(node: Node) -> None:
+    if node.wanted is Wanted.DOWN and node.children.pid("server"):
+        node.report.cut_off(node.children.codes.get("drain"))
 
 
 def _server_program(environ: "Mapping[str, str]") -> processes.Program:

@@ -4,7 +4,7 @@ import os
 import select
 import time
 
-from entrypoint import log, mask, statefile, termination, variables
+from entrypoint import log, mask, relay, statefile, termination, variables
 from entrypoint.exitcodes import of_signal
 from entrypoint.phases import Phase, Wanted
 
@@ -37,6 +37,8 @@ class Report:
         self._secrets = secrets
         self._style = variables.value_or_default("OCTO_NODE_LOG_FORMAT", environ)
         self._folder = statefile.make_folder(environ)
+        self._inbox = relay.Inbox(self._folder)
+        self._told_cut_off = False
         self._dropped = 0
         self._state: dict[str, object] = {"booted": time.monotonic(), "phases": {}}
         termination.write(environ, "")
@@ -45,7 +47,15 @@ class Report:
         """Write one log line, or count it as dropped if stderr is full."""
         if self._dropped:
             fields = fields | {"dropped": self._dropped}
-        line = log.line(self._style, "run", level, mask.mask(event, self._secrets), fields)
+        self._write(log.line(self._style, "run", level, mask.mask(event, self._secrets), fields))
+
+    def relay(self) -> None:
+        """Print the lines that other processes of octo-node left for the container's log."""
+        for line in self._inbox.lines():
+            text = mask.mask(line.decode("utf-8", "replace"), self._secrets)
+            self._write(text.encode("utf-8", "backslashreplace")[: log.MAX_LINE - 1].removesuffix(b"\n") + b"\n")
+
+    def _write(self, line: bytes) -> None:
         poll = select.poll()
         poll.register(_STDERR, select.POLLOUT)
         try:
@@ -83,6 +93,15 @@ class Report:
         """Tell why the node can't go on, in the log and as the container's termination message."""
         self.say("error", sentence)
         termination.write(self._environ, mask.mask(sentence, self._secrets))
+
+    def cut_off(self, drained: int | None) -> None:
+        """Tell, once, which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any."""
+        note = self._inbox.note()
+        if not note and drained:
+            note = f"The drain ended with exit code {drained}: the stop cuts off whatever still runs."
+        if note and not self._told_cut_off:
+            self._told_cut_off = True
+            self.fail(note)
 
     def end_of_helper(self, role: str, number: int) -> None:
         """Tell that signal `number` ended the helper process `role`, as it can't tell so itself."""

@@ -5,7 +5,7 @@ The loop: wait for a signal or the nearest deadline; reap; let the lifecycle say
 
 import os
 
-from entrypoint import __version__, handover, paths, prctl, streams, variables
+from entrypoint import __version__, handover, paths, prctl, relay, streams, variables
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.phases import Phase, Wanted
 
@@ -107,6 +107,9 @@ class Supervisor:
     def _take(self, number: int) -> None:
         if number == signals.CHILD:
             return
+        if number == relay.SIGNAL:
+            self.report.relay()
+            return
         if number not in signals.STOPS:
             self.node.children.send(["server"], number)
             return
@@ -128,5 +131,7 @@ class Supervisor:
         if self.phase is Phase.FAILED:
             return next((codes[role] for role in reversed(HELPERS) if codes.get(role)), ExitCode.FAULT)
         if "server" in codes:
-            return codes["server"]
+            # tasks that a drain couldn't save are no stop in order; who asked twice knows what is cut off
+            unsaved = codes.get("drain", ExitCode.DONE) if self.node.drain_wanted else ExitCode.DONE
+            return codes["server"] or unsaved
         return of_signal(self.stops[0]) if self.stops else ExitCode.FAULT

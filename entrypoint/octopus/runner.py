@@ -42,22 +42,23 @@ def run(  # noqa: PLR0913 - what to run, where it is told, and three choices
     seconds: float,
     tick: Callable[[], None] | None = None,
     quiet: bool = False,
+    end_seconds: float = END_SECONDS,
 ) -> str:
     """Run `command`, called `name` in what we tell, for at most `seconds`; return what it printed last.
 
-    With `quiet` its output isn't logged. `tick` is called every TICK_SECONDS meanwhile; if it raises, the command is
-    ended first. A TERM to us ends the command, then us (128 + its signal). Raise CommandError if the command fails
-    or takes too long.
+    With `quiet` its output isn't logged. One that took too long has `end_seconds` between TERM and KILL. `tick` is
+    called every TICK_SECONDS meanwhile; if it raises, the command is ended first. A TERM to us ends the command,
+    then us (128 + its signal). Raise CommandError if the command fails or takes too long.
     """
     begun = time.monotonic()
     with _Stop() as stop:
         process = _start(environ, command, name)
         stop.watch(process)
-        output = _Output(process, None if quiet else log.bind(command=name))
+        output = _Output(process, None if quiet else log.bind(command=name), end_seconds)
         try:
             ended = output.follow(begun + seconds, tick or (lambda: None))
         except BaseException:
-            _end(process)
+            _end(process, end_seconds)
             raise
     if stop.number is not None:
         raise SystemExit(of_signal(stop.number))
@@ -84,11 +85,11 @@ def _start(environ: Mapping[str, str], command: Sequence[str], name: str) -> sub
         raise CommandError(f"`{name}` can't be started: {limits.reason(error)}.", "") from error
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a command to end, and see that it does."""
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Ask a command to end, and kill it after `seconds`."""
     process.terminate()
     try:
-        process.wait(END_SECONDS)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -126,8 +127,9 @@ class _Stop:
 class _Output:
     """What a command prints: logged line by line, its end kept."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Logger | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Logger | None, end_seconds: float) -> None:
         self._process = process
+        self._end_seconds = end_seconds
         self._log = log
         self._lines: deque[str] = deque(maxlen=KEPT)
         self._rest = b""
@@ -157,7 +159,7 @@ class _Output:
             while self._process.poll() is None:
                 now = time.monotonic()
                 if now >= deadline:
-                    _end(self._process)
+                    _end(self._process, self._end_seconds)
                     self._read(pipe.fileno())
                     return False
                 if now >= next_tick:

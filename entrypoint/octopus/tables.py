@@ -97,15 +97,27 @@ def _has(connection: pyodbc.Connection, statement: str, *parameters: str) -> boo
 def running_tasks(connection: pyodbc.Connection, node: str) -> list[Task]:
     """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell.
 
-    A task that waits for a person (`HasPendingInterruptions`) isn't running.
+    `HasPendingInterruptions` doesn't matter: a task that only waits for a person is `Queued`; one that executes while
+    an interruption is pending (guided failure, an intervention in a child step) works on, and keeps its slot
+    (OctopusDeploy issues 3893, 10041).
     """
     description = "t.Description" if "description" in columns(connection, "ServerTask") else "t.Id"
     found = rows(
         connection,
         f"SELECT t.Id, {description}, t.State FROM dbo.ServerTask t "  # noqa: S608 - one of two literals
         "INNER JOIN dbo.OctopusServerNode n ON n.Id = t.ServerNodeId "
-        "WHERE n.Name = ? AND t.State IN ('Executing', 'Cancelling') AND COALESCE(t.HasPendingInterruptions, 0) = 0 "
-        "ORDER BY t.Id",
+        "WHERE n.Name = ? AND t.State IN ('Executing', 'Cancelling') ORDER BY t.Id",
         node,
     )
     return [Task(id=id_, description=text or "", state=state) for id_, text, state in found]
+
+
+def is_draining(connection: pyodbc.Connection, node: str) -> bool | None:
+    """Return whether the node named `node` is flagged to take no new tasks; None if its row doesn't tell."""
+    if not columns(connection, "OctopusServerNode") >= {"name", "isinmaintenancemode"}:
+        return None
+    try:
+        found = rows(connection, "SELECT IsInMaintenanceMode FROM dbo.OctopusServerNode WHERE Name = ?", node)
+    except UnknownError:
+        return None
+    return bool(found[0][0]) if found else None
