@@ -135,7 +135,7 @@ _ALL = (
     ),
     _switch(
         "version_column",
-        ("text", "null", "max", "binary"),
+        ("text", "empty", "max", "binary"),
         "for a new database: Version in OctopusServerInstallationHistory: text, always NULL, nvarchar(max), bytes",
         "Issues 5679 (NULL)",
     ),
