@@ -37,9 +37,9 @@ class Version:
         return self.text
 
 
-def parse(text: str | None) -> Version | None:
-    """Return the version that `text` says; None if it is none."""
-    match = _FORM.fullmatch((text or "").strip())
+def parse(text: object) -> Version | None:
+    """Return the version that `text` says; None if it is none, or no text: a database's column may hold anything."""
+    match = _FORM.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
         return None
     numbers = tuple(map(int, match[1].split(".")))
