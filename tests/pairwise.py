@@ -9,6 +9,7 @@ from standin.octopus import about, switches
 
 
 Row = Mapping[str, object]
+SAMPLE = 6  # rows that always run
 # what the age decides for certain, so that it isn't tried against it
 CERTAIN = {"master_key_bytes"}
 # what HTTP answers besides the API's own: the ping for a while, all else as long as the server runs
@@ -49,7 +50,7 @@ def rows() -> tuple[Row, ...]:
     return tuple(dict(zip(varied, row, strict=True)) for row in AllPairs(list(varied.values())))
 
 
-def sample(count: int) -> list[Row]:
+def sample(count: int = SAMPLE) -> list[Row]:
     """Return at least `count` rows: those in which most new pairs meet, and at least one for each age."""
     left, chosen, seen = list(rows()), list[Row](), set[object]()
     while left and (len(chosen) < count or len({row["age"] for row in chosen}) < len(about.AGES)):
@@ -77,11 +78,14 @@ def answers(row: Row) -> Sequence[Mapping[str, object]]:
     return [*PING[str(row["ping"])], *API[str(row["api"])]]
 
 
+def size() -> str:
+    """Return how much is varied, in words."""
+    return f"{len(parameters())} switches with {sum(map(len, parameters().values()))} values"
+
+
 def described(some: Iterable[Row]) -> str:
-    """Return how much of the table some rows are, in a sentence."""
+    """Return how much of the table some rows are, in words."""
     chosen = list(some)
-    values = sum(map(len, parameters().values()))
     return (
-        f"{len(parameters())} switches with {values} values, {len(met(rows()))} pairs of values; {len(chosen)} of "
-        f"{len(rows())} rows, in which {len(met(chosen))} pairs meet"
+        f"{len(chosen)} of {len(rows())} rows, in which {len(met(chosen))} of {len(met(rows()))} pairs of values meet"
     )
