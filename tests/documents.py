@@ -132,7 +132,8 @@ Octopus.Server isn't open source: octo-node was written beside a stand-in for it
 published, or differs between the server's ages, is a switch of the stand-in, and octo-node holds either way: its tests
 run over a pairwise table, in whose rows each two values of any two switches meet.
 
-**The table**: {pairwise.size()}, {pairwise.described(pairwise.rows())}. Besides the switches below there are in it
+**The table**: {pairwise.size()}, {pairwise.described(pairwise.rows())}.
+Besides the switches below there are in it
 
 - the age: {", ".join(about.AGES)}; it alone decides `master_key_bytes`, which therefore isn't in the table,
 - whether a licence is given,
@@ -141,14 +142,14 @@ run over a pairwise table, in whose rows each two values of any two switches mee
 
 **In each row** a node is booted on a new database, restarted unchanged while a task runs, replaced by a new container,
 drained and stopped while a task runs of which a step waits for a person, and upgraded to the next release while the
-older node still runs (`tests/scenario.py`). `tests/process/test_ages.py` does the same with each age's own defaults, and
-goes back to an earlier build of its release.
+older node still runs (`tests/scenario.py`). `tests/process/test_ages.py` does the same with each age's own defaults,
+and goes back to an earlier build of its release.
 
 **To run it**: `scripts/test` runs a sample with every age in it, {pairwise.described(pairwise.sample())}.
 `scripts/soak switches` runs all rows, once with each ODBC driver, and `OCTO_TEST_SWITCHES=all` makes any run of
 `tests/process/test_switches.py` do so. `-k 'test_row and 17-'` is row 17. The last results: [soak.md](soak.md).
 
-In the sources, *Issues* are those of https://github.com/OctopusDeploy/Issues, *docs* the pages of https://octopus.com/docs.
+In the sources, *Issues* are those of https://github.com/OctopusDeploy/Issues, *docs* is https://octopus.com/docs.
 A default with two values differs between the ages.
 
 | switch | values | default | what it is | source |
