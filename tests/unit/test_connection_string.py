@@ -224,7 +224,7 @@ def test_all_problems_at_once() -> None:
     [
         (
             f"Databse=o;Encrpt=yes;Server=db:1433;Password={SECRET};Pooling=maybe;Nonsense=1",
-            ("`databse` (character 1)", "(character 11)", "(character 68)", "`Pooling`", "after a comma", "no login"),
+            ("`databse` (character 1)", "(character 11)", "(character 67)", "`Pooling`", "after a comma", "no login"),
         ),
         (f"Nonsense=1;Server=db;Timeout=soon;Password='{SECRET}", ("`nonsense`", "`Connect Timeout`", "isn't closed")),
         (f"Nonsense=1;Database=o;User=sa;Password={SECRET}", ("`nonsense`", "has no server")),
