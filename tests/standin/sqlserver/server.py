@@ -94,6 +94,7 @@ class _Contexts:
     """The TLS settings, made when first needed: 0 for the handshake in prelogin packets, 1 for TDS 8."""
 
     def __init__(self, data: Path) -> None:
+        self.version = "1.2"
         self._data = data
         self._lock = threading.Lock()
         self._made: dict[int, ssl.SSLContext] = {}
@@ -101,7 +102,7 @@ class _Contexts:
     def __getitem__(self, which: int) -> ssl.SSLContext:
         with self._lock:
             if which not in self._made:
-                self._made[which] = (tls.context, tls.strict)[which](self._data)
+                self._made[which] = (tls.context, tls.strict)[which](self._data, self.version)
             return self._made[which]
 
 
