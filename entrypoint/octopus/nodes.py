@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pyodbc
+from entrypoint.sqlserver.connect import Connection
 
 from .reading import UnknownError, columns, rows
 
@@ -26,7 +26,7 @@ class Row:
     age: int
 
 
-def others(connection: pyodbc.Connection, own: str) -> list[Row]:
+def others(connection: Connection, own: str) -> list[Row]:
     """Return the other nodes that aren't offline; none if the tables don't tell.
 
     A node that stopped in order marks itself offline, a dead one's LastSeen goes stale: by the database's clock,

@@ -2,6 +2,7 @@
 
 import pyodbc
 
+from entrypoint.sqlserver.connect import Connection, Rows
 from entrypoint.sqlserver.verdicts import classify
 
 
@@ -13,19 +14,17 @@ class UnknownError(Exception):
     """The database doesn't tell."""
 
 
-def rows(connection: pyodbc.Connection, statement: str, *parameters: str) -> list[pyodbc.Row]:
+def rows(connection: Connection, statement: str, *parameters: str) -> Rows:
     """Return the rows of a question. Raise UnknownError if the database doesn't tell, pyodbc.Error if it is lost."""
     try:
-        with connection.cursor() as cursor:
-            found: list[pyodbc.Row] = cursor.execute(statement, *parameters).fetchall()
-            return found
+        return connection.execute(statement, *parameters)
     except pyodbc.Error as error:
         if classify(error).number in _UNKNOWN:
             raise UnknownError(str(error)) from error
         raise
 
 
-def columns(connection: pyodbc.Connection, table: str) -> set[str]:
+def columns(connection: Connection, table: str) -> set[str]:
     """Return the lower-case names of a table's columns; none if there is no such table, or it isn't shown to us."""
     found = rows(connection, "SELECT name FROM sys.columns WHERE object_id = OBJECT_ID(?)", f"dbo.[{table}]")
     return {name.lower() for (name,) in found}

@@ -7,7 +7,7 @@ there means *unknown*, never an error.
 import datetime
 from dataclasses import dataclass
 
-import pyodbc
+from entrypoint.sqlserver.connect import Connection
 
 from .reading import UnknownError, columns, rows
 from .version import Version, parse
@@ -44,7 +44,7 @@ class Task:
     state: str
 
 
-def look(connection: pyodbc.Connection) -> Installed:
+def look(connection: Connection) -> Installed:
     """Return what is in the database that `connection` is in. Raise pyodbc.Error if it can't be asked."""
     names = {name.lower() for (name,) in rows(connection, "SELECT name FROM sys.tables")}
     ours = names & _OURS
@@ -56,13 +56,13 @@ def look(connection: pyodbc.Connection) -> Installed:
     )
 
 
-def created(connection: pyodbc.Connection) -> datetime.datetime | None:
+def created(connection: Connection) -> datetime.datetime | None:
     """Return when the database was made, by its own clock; None if that isn't told."""
     found = rows(connection, "SELECT create_date FROM sys.databases WHERE name = DB_NAME()")
     return found[0][0] if found else None
 
 
-def newest_version(connection: pyodbc.Connection) -> Version | None:
+def newest_version(connection: Connection) -> Version | None:
     """Return the version that was installed last; None if that isn't told."""
     if not columns(connection, "OctopusServerInstallationHistory") >= {"version", "installed"}:
         return None
@@ -75,17 +75,17 @@ def newest_version(connection: pyodbc.Connection) -> Version | None:
     return parse(found[0][0]) if found else None
 
 
-def has_user(connection: pyodbc.Connection, name: str) -> bool | None:
+def has_user(connection: Connection, name: str) -> bool | None:
     """Return whether Octopus has a user of that name; None if its users can't be read."""
     return _has(connection, "SELECT 1 FROM dbo.[User] WHERE Username = ?", name)
 
 
-def has_any_user(connection: pyodbc.Connection) -> bool | None:
+def has_any_user(connection: Connection) -> bool | None:
     """Return whether Octopus has users at all; None if they can't be read."""
     return _has(connection, "SELECT TOP 1 1 FROM dbo.[User]")
 
 
-def _has(connection: pyodbc.Connection, statement: str, *parameters: str) -> bool | None:
+def _has(connection: Connection, statement: str, *parameters: str) -> bool | None:
     if "username" not in columns(connection, "User"):
         return None
     try:
@@ -94,7 +94,7 @@ def _has(connection: pyodbc.Connection, statement: str, *parameters: str) -> boo
         return None
 
 
-def running_tasks(connection: pyodbc.Connection, node: str) -> list[Task]:
+def running_tasks(connection: Connection, node: str) -> list[Task]:
     """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell.
 
     A task that waits for a person (`HasPendingInterruptions`) isn't running.

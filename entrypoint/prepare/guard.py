@@ -11,7 +11,7 @@ import pyodbc
 
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
 from entrypoint.sqlserver.connection_string import ConnectionString
 from entrypoint.structured import Logger
 
@@ -54,7 +54,7 @@ class Guard:
     def __init__(self, where: ConnectionString, log: Logger) -> None:
         self._where = where
         self._log = log
-        self._held: list[tuple[pyodbc.Connection, str]] = []
+        self._held: list[tuple[Connection, str]] = []
         self._since: float | None = None
 
     def acquire_master(self, deadline: float, doing: Doing) -> None:
@@ -115,7 +115,7 @@ class Guard:
                 raise _lost(f"the lock is in mode {mode}")
 
 
-def get(connection: pyodbc.Connection, resource: str, seconds: float, mode: str = "Exclusive") -> bool:
+def get(connection: Connection, resource: str, seconds: float, mode: str = "Exclusive") -> bool:
     """Return whether the lock was granted within `seconds`. Raise pyodbc.Error if it can't be asked for."""
     result = connection.execute(_GET, resource, mode, int(seconds * 1000)).fetchval()
     if result < _TIMED_OUT:

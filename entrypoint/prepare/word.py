@@ -8,7 +8,7 @@ asked, nobody gave it.
 
 import pyodbc
 
-from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.sqlserver.connect import ConnectError, Connection, connect
 from entrypoint.sqlserver.wait import Ready
 
 from . import guard
@@ -27,7 +27,7 @@ class Word:
         self._where = ready.connection_string
         self._database, self._lock = guard.in_master(self._where) if ready.master_ok else guard.in_database(self._where)
         self._resource = f"{self._lock}:{version}"
-        self._connection: pyodbc.Connection | None = None
+        self._connection: Connection | None = None
         self._gave = False
 
     def listen(self) -> None:

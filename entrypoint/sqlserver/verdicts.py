@@ -38,6 +38,7 @@ class Verdict(NamedTuple):
         return self.kind is Kind.NOT_YET and self.reason != _FIREWALL and not self.reason.startswith(_ERROR)
 
 
+TIMED_OUT = Verdict(Kind.NOT_YET, "timed out")
 DRIVER_MISSING = "driver missing"
 UNTRUSTED = "certificate not trusted"
 NO_ENCRYPTION = "no encryption"

@@ -5,12 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import pyodbc
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential, wait_random
 
 from . import network
 from .address import DEFAULT_PORT
-from .connect import ConnectError, connect
+from .connect import ConnectError, Connection, connect
 from .connection_string import ConnectionString
 from .failures import failure
 from .master import ask_master, may_use_master
@@ -36,7 +35,7 @@ class Ready:
     may connect to `master`. `connection_string` has the port of a named instance filled in.
     """
 
-    connection: pyodbc.Connection | None
+    connection: Connection | None
     database_exists: bool
     master_ok: bool
     connection_string: ConnectionString
