@@ -1,6 +1,5 @@
 """Waiting until SQL Server takes logins and the Octopus database can be opened, or is known not to exist."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,12 +13,12 @@ from .connection_string import ConnectionString
 from .failures import failure
 from .master import ask_master, may_use_master
 from .odbc import Translation, installed_driver, translate
+from .patience import Patience
 from .progress import Logger, Progress, Publish
 from .verdicts import Kind, Verdict
 
 
 REACH_SECONDS = 1.0  # for a TCP connection, and for the SQL Server Browser
-LOGIN_SECONDS = 4  # a server that accepts and then hangs costs this and REACH_SECONDS
 LOGIN_PAUSE = 8.0  # seconds between refused logins: faster locks accounts
 LOGIN_ATTEMPTS = 4
 
@@ -81,6 +80,7 @@ class _Wait:
         self._clock = clock
         self._deadline = clock() + wait
         self._refusals = 0
+        self._patience = Patience(connection_string)
 
     def run(self, sleep: Callable[[float], None]) -> Ready:
         """Try until an attempt succeeds, fails for good, or the deadline has come."""
@@ -102,16 +102,23 @@ class _Wait:
     def _attempt(self) -> Ready:
         target = self._reach()
         try:
-            connection = connect(target, login_timeout=self._login_timeout())
+            return self._open(target)
+        except ConnectError as error:
+            self._patience.failed(error)
+            raise
+
+    def _open(self, target: ConnectionString) -> Ready:
+        try:
+            connection = connect(target, login_timeout=self._patience.seconds(self._left()))
         except ConnectError as error:
             # once is enough where the login itself may be wrong: each question is a login, and logins lock accounts
             verdict = error.verdict
             if not (verdict.kind is Kind.NO_DATABASE or (verdict.unsure and self._refusals == 0)):
                 raise
-            ask_master(target, error, self._login_timeout())
+            ask_master(target, error, self._patience.seconds(self._left()))
             return Ready(None, database_exists=False, master_ok=True, connection_string=target)
         try:
-            master_ok = may_use_master(target, self._login_timeout())
+            master_ok = may_use_master(target, self._patience.seconds(self._left()))
         except ConnectError:
             connection.close()
             raise
@@ -127,13 +134,6 @@ class _Wait:
         except network.UnreachableError as error:
             raise ConnectError(Verdict(Kind.NOT_YET, str(error)), "") from None
         return target
-
-    def _login_timeout(self) -> int:
-        """Return the seconds that a login may take: never much past the deadline."""
-        # a token from Entra ID is fetched within the same time
-        by_token = self._target.authentication.startswith("activedirectory")
-        longest = max(LOGIN_SECONDS, self._target.connect_timeout) if by_token else LOGIN_SECONDS
-        return max(1, min(longest, math.floor(self._left())))
 
     def _left(self) -> float:
         return self._deadline - self._clock()
