@@ -36,6 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tls", choices=("off", "on", "required"), default="off")
     parser.add_argument("--certificate-name", default="localhost", help="the host name in the certificate that is made")
     parser.add_argument("--tls-version", choices=tls.VERSIONS, default="1.2", help="the only one, before TDS 8")
+    parser.add_argument("--no-tds8", action="store_true", help="as before SQL Server 2022")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before the port is opened")
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args()
@@ -55,6 +56,7 @@ def main() -> None:
     logins = options.login or [Account("sa", "Passw0rd!")]
     tls.prepare(options.data, options.certificate_name)
     server = Server(options.data, logins, options.tls, verbose=options.verbose)
+    server.speaks_tds8 = not options.no_tds8
     server.contexts.version = options.tls_version
     time.sleep(options.delay)
     listener = listen(options.host, options.port)

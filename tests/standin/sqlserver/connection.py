@@ -79,6 +79,8 @@ class Connection:
 
     def _greet(self, tls: str) -> int:
         if self.channel.first_byte() == 0x16:
+            if not self.server.speaks_tds8:
+                raise Disconnected  # no message of TDS 7 has that type
             self.channel.start_tls(self.server.contexts[1], wrapped=False)
         kind, payload = self.channel.read_message()
         if kind != channels.PRELOGIN:

@@ -42,6 +42,7 @@ class Server:
         self.name = SERVER_NAME
         self.collation = databases.COLLATION
         self.tls = tls_mode
+        self.speaks_tds8 = True
         self.logins = {account.name.lower(): account for account in logins}
         self.control = Control(data)
         self.databases = databases.Databases(data, self.control)
