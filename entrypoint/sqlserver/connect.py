@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 import pyodbc
 
-from . import bounded, odbc
+from . import bounded, network, odbc, prelogin
+from .address import DEFAULT_PORT
 from .connection_string import ConnectionString
-from .verdicts import TIMED_OUT, Verdict, classify
+from .verdicts import FAILED, NO_ENCRYPTION, NO_STRICT, RESET, TIMED_OUT, Kind, Verdict, classify
 
 
 # Locks live as long as their session: a connection that a pool keeps open would keep them too.
@@ -47,13 +49,15 @@ class Rows(list[pyodbc.Row]):
 class Connection:
     """A connection in autocommit mode. Each of its calls ends in its time, then with a pyodbc.Error (HYT00).
 
-    After that the session is over. As a context it closes itself. `timeout` is what a question may take, in seconds.
+    After that the session is over. As a context it closes itself. `timeout` is what a question may take, in seconds;
+    `is_plain` says that SQL Server doesn't encrypt, where the connection string leaves that open.
     """
 
-    def __init__(self, raw: pyodbc.Connection, sockets: set[int], timeout: int) -> None:
+    def __init__(self, raw: pyodbc.Connection, sockets: set[int], timeout: int, *, is_plain: bool) -> None:
         self._raw: pyodbc.Connection | None = raw
         self._sockets = sockets
         self.timeout = timeout
+        self.is_plain = is_plain
 
     def execute(self, statement: str, *parameters: object) -> Rows:
         """Return the rows that `statement` gives, none for one that gives none. Raise pyodbc.Error."""
@@ -108,11 +112,24 @@ def connect(
     """Return a new connection, to `database` if it is given in place of the string's own.
 
     `login_timeout` is in whole seconds, the string's `Connect Timeout` by default; `query_timeout` too. Raise
-    ConnectError if there is no connection within a second more, NodeError (SETTINGS) if there can't ever be one.
+    ConnectError if there is no connection some seconds after that, NodeError (SETTINGS) if there can't ever be one.
     """
-    driver = odbc.installed_driver()
-    translation = odbc.translate(connection_string, driver, database)
-    seconds = login_timeout or connection_string.connect_timeout or LONGEST_LOGIN
+    target = connection_string
+    seconds = login_timeout or target.connect_timeout or LONGEST_LOGIN
+    if target.port and not target.is_mirrored and network.has_several_addresses(target.host):
+        # else Microsoft's driver has all of its time for the first, which may be dead
+        target = replace(target, multi_subnet_failover=True)
+    try:
+        return _connect(target, database, seconds, query_timeout)
+    except ConnectError as error:
+        verdict = _understood(target, error)
+        if verdict.reason == NO_ENCRYPTION and _may_be_plain(target):
+            return _connect(replace(target, encrypt="optional"), database, seconds, query_timeout)
+        raise ConnectError(verdict, error.text) from None
+
+
+def _connect(target: ConnectionString, database: str | None, seconds: int, query_timeout: int) -> Connection:
+    translation = odbc.translate(target, odbc.installed_driver(), database)
     before = set(bounded.open_sockets())
 
     def log_in() -> pyodbc.Connection:
@@ -127,12 +144,34 @@ def connect(
         return set(bounded.open_sockets()) - before
 
     try:
-        return Connection(bounded.call(log_in, seconds + GRACE_SECONDS, made), made(), query_timeout)
+        raw = bounded.call(log_in, seconds + GRACE_SECONDS, made)
     except OSError as error:
         raise ConnectError(TIMED_OUT, _why(error, seconds)) from None
     except pyodbc.Error as error:
         # `from None`: a driver may quote the connection string
-        raise ConnectError(classify(error), describe(error, connection_string.password)) from None
+        raise ConnectError(classify(error), describe(error, target.password)) from None
+    is_plain = target.encrypt == "optional" and not target.encrypt_is_given
+    return Connection(raw, made(), query_timeout, is_plain=is_plain)
+
+
+def _understood(target: ConnectionString, error: ConnectError) -> Verdict:
+    """Return what `error` means: a handshake that fails looks like a lost connection, so the server is asked itself."""
+    if error.verdict.reason not in (RESET, FAILED) or target.encrypt == "optional":
+        return error.verdict
+    offered = prelogin.encryption(target.host, target.port or DEFAULT_PORT)
+    if target.encrypt == "strict" and offered is not None:
+        return Verdict(Kind.NEVER, NO_STRICT)
+    if target.encrypt == "mandatory" and offered == prelogin.NOT_SUPPORTED:
+        return Verdict(Kind.NEVER, NO_ENCRYPTION)
+    return error.verdict
+
+
+def _may_be_plain(target: ConnectionString) -> bool:
+    """Return whether Octopus.Server may do without encryption: older versions do, if the string doesn't ask for it.
+
+    `Encrypt` was off by default in System.Data.SqlClient, which 2020.3 has, and is on in Microsoft.Data.SqlClient 4.
+    """
+    return not target.encrypt_is_given and target.trust_server_certificate is not False
 
 
 def describe(error: Exception, password: str) -> str:

@@ -22,6 +22,8 @@ REACH_SECONDS = 1.0  # for a TCP connection, and for the SQL Server Browser
 LOGIN_PAUSE = 8.0  # seconds between refused logins: faster locks accounts
 LOGIN_ATTEMPTS = 4
 
+_told: set[str] = set()  # what was said of the connection string: once is enough, however often is waited
+
 # 0.1 s growing to 0.4 s, jitter included: SQL Server is noticed within half a second
 _PAUSE = wait_exponential(multiplier=0.1, exp_base=1.5, max=0.3) + wait_random(0, 0.1)
 
@@ -122,6 +124,8 @@ class _Wait:
         except ConnectError:
             connection.close()
             raise
+        if connection.is_plain:
+            self._progress.plain()
         return Ready(connection, database_exists=True, master_ok=master_ok, connection_string=target)
 
     def _reach(self) -> ConnectionString:
@@ -168,7 +172,10 @@ def _error_of(state: RetryCallState) -> ConnectError:
 
 
 def _announce(translation: Translation, log: Logger) -> None:
-    for sentence in translation.warnings:
-        log.warning(sentence)
+    for sentences, tell in ((translation.warnings, log.warning), (translation.notes, log.info)):
+        for sentence in sentences:
+            if sentence not in _told:
+                _told.add(sentence)
+                tell(sentence)
     if translation.left_out:
         log.debug("ODBC has no counterpart of these keywords.", left_out=", ".join(translation.left_out))
