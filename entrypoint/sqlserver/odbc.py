@@ -230,7 +230,7 @@ def _notes(connection_string: ConnectionString) -> Iterator[str]:
     if connection_string.encrypt == "mandatory" and connection_string.trust_server_certificate is None:
         yield (
             "SQL Server's certificate isn't checked, neither here nor by Octopus.Server: the connection string has no "
-            "`TrustServerCertificate`. With `TrustServerCertificate=False` both check it."
+            "`TrustServerCertificate`. `TrustServerCertificate=False` has it checked."
         )
 
 

@@ -101,7 +101,7 @@ def test_a_strict_login_ends_in_its_time(server: SqlServer, tmp_path: Path) -> N
     ids=str,
 )
 def test_an_answer_ends_in_its_time(server: SqlServer, tmp_path: Path, driver: str, how: dict[str, object]) -> None:
-    """A server that falls silent after the login, or in the middle of an answer, is lost; closing doesn't hang either."""
+    """A server that falls silent after the login, or in the middle of an answer, is lost; closing doesn't hang."""
     server.control(**how, hang_match="SELECT 45")
     found = ask(tmp_path, driver, server.connection_string(), "SELECT 44", "SELECT 45")
     assert found["rows"] == [[44]]
