@@ -6,8 +6,8 @@ from entrypoint.sqlserver.connect import Connection, Rows
 from entrypoint.sqlserver.verdicts import classify
 
 
-# no such column, no such table, no right to read it (object, column), values of other kinds than we expect
-_UNKNOWN = {206, 207, 208, 229, 230, 241, 245, 8116}
+# no such column, table or function, no right to read it (object, column), values of other kinds than we expect
+_UNKNOWN = {195, 206, 207, 208, 229, 230, 241, 245, 402, 8114, 8116, 8117}
 
 
 class UnknownError(Exception):
@@ -15,7 +15,7 @@ class UnknownError(Exception):
 
 
 def rows(connection: Connection, statement: str, *parameters: str) -> Rows:
-    """Return the rows of a question. Raise UnknownError if the database doesn't tell, pyodbc.Error if it is lost."""
+    """Return the rows of a question. Raise UnknownError if the database doesn't tell, pyodbc.Error for the rest."""
     try:
         return connection.execute(statement, *parameters)
     except pyodbc.Error as error:

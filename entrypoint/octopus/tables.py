@@ -23,7 +23,7 @@ class Installed:
     """What is in a database.
 
     Attributes: `created`, when the database was made (by its own clock); `has_schema`, whether Octopus's tables
-    are in it; `is_foreign`, whether there are only others; `newest`, the version installed last (None: unknown).
+    are in it; `is_foreign`, whether there are only others; `newest`, the highest version noted (None: unknown).
     """
 
     created: datetime.datetime | None
@@ -46,7 +46,10 @@ class Task:
 
 def look(connection: Connection) -> Installed:
     """Return what is in the database that `connection` is in. Raise pyodbc.Error if it can't be asked."""
-    names = {name.lower() for (name,) in rows(connection, "SELECT name FROM sys.tables")}
+    in_dbo = "CASE WHEN schema_id = SCHEMA_ID('dbo') THEN 1 ELSE 0 END"
+    # those of another schema are somebody else's, whatever they are called
+    found = rows(connection, f"SELECT name, {in_dbo} FROM sys.tables")  # noqa: S608 - a literal
+    names = {name.lower() if ours else f"[other].{name}" for name, ours in found}
     ours = names & _OURS
     return Installed(
         created=created(connection),
@@ -63,16 +66,19 @@ def created(connection: Connection) -> datetime.datetime | None:
 
 
 def newest_version(connection: Connection) -> Version | None:
-    """Return the version that was installed last; None if that isn't told."""
-    if not columns(connection, "OctopusServerInstallationHistory") >= {"version", "installed"}:
+    """Return the highest version that is noted; None if that isn't told.
+
+    Not the one noted last: a restored row, or one without a version, mustn't hide what the schema was brought to.
+    """
+    if "version" not in columns(connection, "OctopusServerInstallationHistory"):
         return None
     try:
-        found = rows(
-            connection, "SELECT TOP 1 Version FROM dbo.OctopusServerInstallationHistory ORDER BY Installed DESC"
-        )
+        found = rows(connection, "SELECT DISTINCT Version FROM dbo.OctopusServerInstallationHistory")
     except UnknownError:
         return None
-    return parse(found[0][0]) if found else None
+    # a column of another type than text has no versions, even if its numbers look like some
+    versions = [parse(noted) for (noted,) in found if isinstance(noted, str)]
+    return max((version for version in versions if version is not None), default=None)
 
 
 def has_user(connection: Connection, name: str) -> bool | None:

@@ -15,7 +15,6 @@ from . import guard
 
 
 HEARD_SECONDS = 2.0
-LOGIN_SECONDS = 4
 _TEST = "SELECT APPLOCK_TEST('public', ?, 'Exclusive', 'Session')"  # 0: somebody has it
 
 
@@ -34,7 +33,7 @@ class Word:
         """Be ready to ask: whoever gives the word may end soon after the guard's lock is ours."""
         if self._connection is None:
             try:
-                self._connection = connect(self._where, database=self._database, login_timeout=LOGIN_SECONDS)
+                self._connection = connect(self._where, database=self._database)
             except ConnectError:
                 pass  # not given
 
