@@ -8,7 +8,7 @@ from entrypoint.octopus import reading, tables
 from entrypoint.octopus.api import Api, ApiError, RefusedError
 from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
-from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
 from entrypoint.sqlserver.verdicts import Kind
 from entrypoint.structured import Logger
 
@@ -65,7 +65,7 @@ class BySql:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._connection: pyodbc.Connection | None = None
+        self._connection: Connection | None = None
 
     def tasks(self) -> list[Task]:
         """Return the running tasks. Raise UnknownError if the database doesn't answer, or doesn't tell."""
