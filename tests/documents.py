@@ -39,8 +39,8 @@ them is reported at once (exit code 11). `octo-node check` tells the same withou
 - **Secrets** are masked wherever octo-node prints something, and no process that it leaves running has them in its
   environment, unless `OCTO_NODE_KEEP_ENV` names them.
 - **Names that aren't read.** A variable that is one letter off one of these, that starts with `OCTO_NODE_` and isn't
-  one of them, or that the Windows image or `octopusdeploy/linuxoctopus` had (`sqlDbConnectionString`, `CONNSTRING`), gets a
-  warning that names the right one.
+  one of them, or that the Windows image or `octopusdeploy/linuxoctopus` had (`sqlDbConnectionString`, `CONNSTRING`),
+  gets a warning that names the right one.
 - Everything else, proxies and `OCTOPUS__*` included, is passed on untouched.
 """
 OFFICIAL = """
