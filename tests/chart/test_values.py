@@ -169,7 +169,7 @@ def test_what_does_not_fit_together(given: dict[str, object], says: str) -> None
 
 def test_variables_that_values_are_for() -> None:
     """No variable that the chart makes of a value can be set beside it; those it only has a default for can."""
-    defaults = {"USER", "HOME", "DOTNET_BUNDLE_EXTRACT_BASE_DIR", "OTEL_DOTNET_AUTO_LOG_DIRECTORY"}
+    defaults = {"USER", "HOME", "DOTNET_BUNDLE_EXTRACT_BASE_DIR", "OTEL_DOTNET_AUTO_LOG_DIRECTORY", "OCTO_NODE_RUN_DIR"}
     container = next(helm.render(f"--values={Path(__file__).with_name('all.yaml')}").containers)
     made = {name for name in helm.environment(container) if not name.endswith("_FILE")}
     for name in made - defaults - {"OCTO_NODE_LOG_FORMAT"}:  # the last is in its extraEnv

@@ -17,6 +17,7 @@ from corpus import containers
 from corpus.containers import Container
 from node import Node
 from processes import NAMESPACE, OCTO_NODE
+from standin.sqlserver import tls
 from standin.sqlserver.testing import SqlServer
 
 
@@ -53,7 +54,7 @@ def inside(folder: Path, container: Container, hosts: str = "", certificate: str
 
 def put_into(node: Node, container: Container, folder: Path, driver: str) -> None:
     """Give the node the container's environment, and none but that and what the test itself needs."""
-    usual = {"PATH", "PYTHONPATH", "STANDIN_OCTOPUS_DRIVER", "DISABLE_DIND"}
+    usual = {"PATH", "PYTHONPATH", "DISABLE_DIND"}
     ours = {name: value for name, value in node.environment.items() if name in usual or name.startswith("STANDIN_")}
     places = {name: value for name, value in node.environment.items() if name.startswith("OCTO_NODE_")}
     node.environment = {
@@ -62,6 +63,7 @@ def put_into(node: Node, container: Container, folder: Path, driver: str) -> Non
         **places,
         **odbcini.environment(folder, [driver]),
         "SSL_CERT_FILE": CERTIFICATES,
+        "STANDIN_OCTOPUS_DRIVER": odbcini.libraries()[odbcini.FREETDS],  # the server's own is another matter
     }
 
 
@@ -97,9 +99,9 @@ def sql_server(folder: Path, expected: dict[str, Any]) -> Iterator[tuple[str, st
     instance = expected.get("instance")
     port = 0 if instance else expected.get("port", 1433)
     options = {"host": address, "tls": expected.get("tls", "on"), "login": [expected["login"]]}
-    if expected.get("trusted"):
-        options["certificate-name"] = expected["sql"]
-    with SqlServer.start(folder, port=port, **options) as server:
+    tls.prepare(folder, expected["sql"])
+    tls.context(folder, "1.2")  # makes the certificate
+    with SqlServer.start(folder, port=port, **options, **{"certificate-name": expected["sql"]}) as server:
         certificate = (folder / "server.crt").read_text() if expected.get("trusted") else ""
         hosts = f"{address} {expected['sql']}\n"
         if instance is None:
