@@ -75,6 +75,15 @@ def test_few_processes(tmp_path: Path, group: Path, processes: int) -> None:
         assert "Traceback" not in node.log
 
 
+def test_a_command_without_a_process(group: Path) -> None:
+    """A command under `init` that no process can be had for is told so as well (126)."""
+    (group / "pids.max").write_text("1")
+    join = ("sh", "-c", f'echo 0 >{group}/cgroup.procs && exec "$@"', "sh")
+    done = subprocess.run([*join, *OCTO_NODE, "init", "--", "true"], capture_output=True, text=True, check=False)
+    assert done.returncode == 126
+    assert "octo-node: true: Resource temporarily unavailable (the limit of processes is reached" in done.stderr
+
+
 # --- memfd
 
 
