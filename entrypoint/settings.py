@@ -121,10 +121,11 @@ def eula_refusal(environ: Mapping[str, str]) -> str:
         return f"{EULA} {error}"
     if found is None:
         return f"{EULA}{names.instead_of('ACCEPT_EULA', environ)}"
-    reason = oddities.of_characters(found) or "only a capital `Y` without anything else accepts it"
+    character = oddities.of_characters(found)
+    reason = f": it {character}" if character else ", but only a capital `Y`, and nothing else, accepts it"
     if oddities.is_quoted(found):
-        reason = f"with quotes: {oddities.TAKE_AWAY}"
-    return f"{EULA} ACCEPT_EULA is {oddities.shown(found)}, {reason}."
+        reason = f", with quotes: {oddities.TAKE_AWAY}"
+    return f"{EULA} ACCEPT_EULA is {oddities.shown(found)}{reason}."
 
 
 def warnings(environ: Mapping[str, str]) -> list[str]:

@@ -102,16 +102,16 @@ def test_a_node_is_called_as_the_official_image_calls_it(host: str, name: str) -
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("y", "ACCEPT_EULA is 'y', only a capital `Y`"),
-        ("true", "ACCEPT_EULA is 'true', only a capital `Y`"),
-        ("yes", "ACCEPT_EULA is 'yes', only a capital `Y`"),
-        ("N", "ACCEPT_EULA is 'N', only a capital `Y`"),
-        ("Y ", "ACCEPT_EULA is 'Y ', only a capital `Y`"),
+        ("y", "ACCEPT_EULA is 'y', but only a capital `Y`"),
+        ("true", "ACCEPT_EULA is 'true', but only a capital `Y`"),
+        ("yes", "ACCEPT_EULA is 'yes', but only a capital `Y`"),
+        ("N", "ACCEPT_EULA is 'N', but only a capital `Y`"),
+        ("Y ", "ACCEPT_EULA is 'Y ', but only a capital `Y`"),
         ('"Y"', "ACCEPT_EULA is '\"Y\"', with quotes: take the quotes away"),
         ("'Y'", "ACCEPT_EULA is \"'Y'\", with quotes: take the quotes away"),
         ("\u201cY\u201d", "with quotes: take the quotes away"),
-        ("Y\r", "ACCEPT_EULA is 'Y\\r', ends with a carriage return (character 2), a Windows line ending"),
-        ("\ufeffY", "ACCEPT_EULA is '\\ufeffY', begins with an invisible character, ZERO WIDTH NO-BREAK SPACE"),
+        ("Y\r", "ACCEPT_EULA is 'Y\\r': it ends with a carriage return (character 2), a Windows line ending"),
+        ("\ufeffY", "ACCEPT_EULA is '\\ufeffY': it begins with an invisible character, ZERO WIDTH NO-BREAK SPACE"),
         ("x" * 1000, f"ACCEPT_EULA is '{'x' * 60}...'"),
     ],
 )
