@@ -10,7 +10,7 @@ from entrypoint.octopus import reading, tables
 from entrypoint.octopus.api import DRAINING, SECONDS, Api, ApiError, RefusedError
 from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
-from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
 from entrypoint.sqlserver.verdicts import Kind
 from entrypoint.structured import Logger
 
@@ -72,7 +72,7 @@ class Database:
     def __init__(self, settings: Settings, seconds: int = LOGIN_SECONDS) -> None:
         self._settings = settings
         self._seconds = seconds
-        self._connection: pyodbc.Connection | None = None
+        self._connection: Connection | None = None
         self._not_before = 0.0
         self.answers = False  # whether the last question was answered
 
@@ -92,7 +92,7 @@ class Database:
         except pyodbc.Error as error:
             raise self._lost(error) from error
 
-    def _connected(self) -> pyodbc.Connection:
+    def _connected(self) -> Connection:
         self.answers = False
         if self._connection is None:
             if time.monotonic() < self._not_before:
@@ -101,7 +101,7 @@ class Database:
         self.answers = True
         return self._connection
 
-    def _connect(self) -> pyodbc.Connection:
+    def _connect(self) -> Connection:
         string = self._settings.db_connection_string
         try:
             return connect(string, login_timeout=self._seconds, query_timeout=self._seconds)

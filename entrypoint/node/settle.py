@@ -21,7 +21,7 @@ from .telling import Teller
 
 
 ASK_SECONDS = 0.25
-LOGIN_SECONDS = 5
+ANSWER_SECONDS = 5
 UNDRAIN_PAUSE = (1.0, 30.0)  # seconds before undrain is tried again: the first time, and at most
 
 
@@ -54,9 +54,7 @@ def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -
     executable = (paths.server_command(environ) or [""])[-1]
     own = version.known(Memory(environ), executable)
     try:
-        with connect(
-            options.db_connection_string, login_timeout=LOGIN_SECONDS, query_timeout=LOGIN_SECONDS
-        ) as connection:
+        with connect(options.db_connection_string, query_timeout=ANSWER_SECONDS) as connection:
             newest = tables.newest_version(connection)
     except (ConnectError, pyodbc.Error) as error:
         log.warning(

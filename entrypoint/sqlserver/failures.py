@@ -4,18 +4,30 @@ from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 
 from .connect import ConnectError
-from .verdicts import DRIVER_MISSING, NO_ENCRYPTION, UNTRUSTED, Kind
+from .verdicts import DRIVER_MISSING, NO_ENCRYPTION, NO_SHARED_TLS, NO_STRICT, UNTRUSTED, WRONG_NAME, Kind
 
 
 _FOR_GOOD = {
     DRIVER_MISSING: "The ODBC driver for SQL Server is registered but can't be loaded: install it again.",
     UNTRUSTED: (
-        "The certificate of SQL Server at {address} isn't trusted: install its issuer's certificate, or add "
-        "`TrustServerCertificate=True` to the connection string."
+        "The certificate of SQL Server at {address} isn't trusted, as the connection string asks: install its issuer's "
+        "certificate, or take `TrustServerCertificate=False` or `Encrypt=Strict` out of the connection string."
+    ),
+    WRONG_NAME: (
+        "The certificate of SQL Server at {address} is for another host name: add `HostNameInCertificate=` and the "
+        "name in the certificate to the connection string, or use that name in `Server`."
     ),
     NO_ENCRYPTION: (
         "SQL Server at {address} doesn't encrypt, as the connection string asks: turn TLS on there, or add "
         "`Encrypt=Optional` to the connection string."
+    ),
+    NO_STRICT: (
+        "SQL Server at {address} doesn't speak TDS 8, which `Encrypt=Strict` needs and SQL Server has since 2022: use "
+        "`Encrypt=Mandatory` in the connection string."
+    ),
+    NO_SHARED_TLS: (
+        "SQL Server at {address} and this image have no TLS version in common: update SQL Server so that it has TLS "
+        "1.2 or later, with a certificate of today's strength."
     ),
 }
 
