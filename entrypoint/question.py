@@ -16,6 +16,7 @@ PATHS = {
     "readiness": "/api/serverstatus/hosted/internal",
 }
 DRAINING = 418  # ping's answer of a node that is drained: alive all the same
+SERVERS_SHARE = 0.75  # of a liveness probe's time; the rest is for the question whether its database is there
 MAX_TIMEOUT = 86400  # seconds
 MAX_PORT = 65535
 CHUNK = 1024  # bytes: a status line is shorter
@@ -29,16 +30,17 @@ def main(arguments: "list[str]") -> int:
     except (ValueError, IndexError):
         print(USAGE, file=sys.stderr)
         return 2
-    deadline = time.monotonic() + timeout
+    seconds = timeout * SERVERS_SHARE if kind == "liveness" else timeout
+    deadline = time.monotonic() + seconds
     try:
         scheme, host, port, prefix = given or split(default_url())
         status = ask(scheme, host, port, prefix + PATHS[kind], deadline)
     except (OSError, ValueError) as error:
-        print(f"{no_answer(error, timeout)}{whereabouts()}")
-        return 1
-    good = 200 <= status <= 299 or (status == DRAINING and kind != "readiness")
-    print(f"{kind}: {status}" if good else f"{kind}: {PATHS[kind]} answered {status}{whereabouts()}")
-    return 0 if good else 1
+        return refuse(kind, no_answer(error, seconds), timeout - seconds)
+    if 200 <= status <= 299 or (status == DRAINING and kind != "readiness"):
+        print(f"{kind}: {status}")
+        return 0
+    return refuse(kind, f"{kind}: {PATHS[kind]} answered {status}", timeout - seconds)
 
 
 def run(arguments: "list[str]") -> None:
@@ -190,11 +192,17 @@ def no_answer(error: Exception, timeout: float) -> str:
     return f"no answer ({getattr(error, 'strerror', None) or error})"
 
 
-def whereabouts() -> str:
-    """Return what the node says of itself in its state files."""
+def refuse(kind: str, reason: str, seconds: float) -> int:
+    """Print why there was no yes, and where the node is by its state files; return 1.
+
+    A server that lives as long as its database is away isn't helped by a restart, which would only cut off its tasks:
+    that is no failure of liveness (0). `seconds` are for that question.
+    """
     import os  # noqa: PLC0415 - only a no pays for it
 
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # we may be past the package
-    from entrypoint import whereabouts as words  # noqa: PLC0415 - as above
+    from entrypoint import whereabouts  # noqa: PLC0415 - as above
 
-    return f"; {words.sentence(os.environ)}"
+    away = whereabouts.database_away(os.environ, seconds) if kind == "liveness" else ""
+    print(f"{reason}; {away or whereabouts.sentence(os.environ)}")
+    return 0 if away else 1

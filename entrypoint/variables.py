@@ -44,7 +44,7 @@ class UnreadableError(ValueError):
 
 V = Variable
 VARIABLES = (
-    V("ACCEPT_EULA", "text", "`Y` accepts the licence agreement at https://octopus.com/company/legal."),
+    V("ACCEPT_EULA", "text", "`Y`, and only that, accepts the licence agreement at https://octopus.com/company/legal."),
     V(
         "DB_CONNECTION_STRING",
         "connection",
