@@ -7,6 +7,7 @@ from .connect import ConnectError
 from .verdicts import DRIVER_MISSING, NO_ENCRYPTION, NO_SHARED_TLS, NO_STRICT, UNTRUSTED, WRONG_NAME, Kind
 
 
+_OR_WAIT = ", or raise OCTO_NODE_SQL_WAIT"
 _FOR_GOOD = {
     DRIVER_MISSING: "The ODBC driver for SQL Server is registered but can't be loaded: install it again.",
     UNTRUSTED: (
@@ -32,8 +33,8 @@ _FOR_GOOD = {
 }
 
 
-def failure(error: ConnectError, address: str, seconds: float) -> NodeError:
-    """Return what to raise after `error` at `address`, at the end of a wait of `seconds`."""
+def failure(error: ConnectError, address: str, seconds: float | None) -> NodeError:
+    """Return what to raise after `error` at `address`, at the end of a wait of `seconds` (None: it was tried once)."""
     said = f" It said: {error.text.removesuffix('.')}." if error.text else ""
     kind, reason = error.verdict.kind, error.verdict.reason
     if kind is Kind.NEVER:
@@ -45,8 +46,6 @@ def failure(error: ConnectError, address: str, seconds: float) -> NodeError:
             f"SQL Server at {address} refused the login ({reason}): check `User ID` and `Password` in the "
             f"connection string, and the login itself.{said}",
         )
-    return NodeError(
-        ExitCode.SQL_NOT_READY,
-        f"SQL Server at {address} wasn't ready within {seconds:g} seconds ({reason}): see that it runs and can "
-        f"be reached from here, or raise OCTO_NODE_SQL_WAIT.{said}",
-    )
+    state, more = ("isn't ready", "") if seconds is None else (f"wasn't ready within {seconds:g} seconds", _OR_WAIT)
+    sentence = f"SQL Server at {address} {state} ({reason}): see that it runs and can be reached from here{more}.{said}"
+    return NodeError(ExitCode.SQL_NOT_READY, sentence)

@@ -1,5 +1,6 @@
 """Waiting until SQL Server takes logins and the Octopus database can be opened, or is known not to exist."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponent
 
 from . import network
 from .address import DEFAULT_PORT
-from .connect import ConnectError, Connection, connect
+from .connect import LONGEST_LOGIN, ConnectError, Connection, connect
 from .connection_string import ConnectionString
 from .failures import failure
 from .master import ask_master, may_use_master
@@ -61,7 +62,21 @@ def wait_until_ready(  # noqa: PLR0913 - three of them are the outside world, fo
     """
     _announce(translate(connection_string, installed_driver()), log)
     progress = Progress(connection_string.address, log, publish, clock)
-    return _Wait(connection_string, wait, progress, login_pause, clock).run(sleep)
+    return _Wait(connection_string, wait, progress, login_pause, clock, Patience(connection_string)).run(sleep)
+
+
+def try_once(connection_string: ConnectionString, log: Logger) -> Ready:
+    """Return what one attempt finds, within the string's `Connect Timeout` for each login.
+
+    Raise NodeError as `wait_until_ready` does.
+    """
+    clock = time.monotonic
+    progress = Progress(connection_string.address, log, lambda _reason, _since: None, clock)
+    patience = Patience(connection_string, connection_string.connect_timeout or LONGEST_LOGIN)
+    try:
+        return _Wait(connection_string, math.inf, progress, LOGIN_PAUSE, clock, patience).attempt()
+    except ConnectError as error:
+        raise failure(error, connection_string.address, None) from None
 
 
 class _Wait:
@@ -74,6 +89,7 @@ class _Wait:
         progress: Progress,
         login_pause: float,
         clock: Callable[[], float],
+        patience: Patience,
     ) -> None:
         self._target = connection_string
         self._wait = wait
@@ -82,7 +98,7 @@ class _Wait:
         self._clock = clock
         self._deadline = clock() + wait
         self._refusals = 0
-        self._patience = Patience(connection_string)
+        self._patience = patience
 
     def run(self, sleep: Callable[[float], None]) -> Ready:
         """Try until an attempt succeeds, fails for good, or the deadline has come."""
@@ -95,13 +111,14 @@ class _Wait:
             reraise=True,
         )
         try:
-            ready = attempts(self._attempt)
+            ready = attempts(self.attempt)
         except ConnectError as error:
             raise failure(error, self._target.address, self._wait) from None
         self._progress.ready()
         return ready
 
-    def _attempt(self) -> Ready:
+    def attempt(self) -> Ready:
+        """Try once. Raise ConnectError."""
         target = self._reach()
         try:
             return self._open(target)

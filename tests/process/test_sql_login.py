@@ -135,10 +135,8 @@ def test_two_addresses(client: Client, tmp_path: Path) -> None:
     script = f'mount --bind {hosts} /etc/hosts && exec "$@"'
     with SqlServer.start(tmp_path / "sql", host="127.0.0.3") as server, dead_address("127.0.0.2", server.port):
         text = f"Server=db,{server.port};Database=master;User Id=sa;Password=Passw0rd!;Encrypt=False"
-        program = "import sys; from entrypoint.sqlserver import connect, connection_string; "
-        program += (
-            "print(connect.connect(connection_string.parse(sys.argv[1]), login_timeout=4).execute('SELECT 7')[0][0])"
-        )
+        program = "import sys; from entrypoint.sqlserver import connect, connection_string as said; "
+        program += "print(connect.connect(said.parse(sys.argv[1]), login_timeout=4).execute('SELECT 7').fetchval())"
         begun = time.monotonic()
         done = subprocess.run(
             [*isolate, script, "sh", sys.executable, "-c", program, text],

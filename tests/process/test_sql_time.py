@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import Any
 
 import odbcini
 import pytest
+from node import DATABASE, Node
+from processes import wait_until
 from standin.sqlserver.testing import SqlServer
 
 
@@ -54,6 +57,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlServer]:
 def driver(request: pytest.FixtureRequest) -> str:
     """Return the name of each driver."""
     return str(request.param)
+
+
+def one_driver(folder: Path, driver: str) -> dict[str, str]:
+    """Return the variables by which a node and its server know one driver."""
+    return odbcini.environment(folder, [driver]) | {"STANDIN_OCTOPUS_DRIVER": driver}
 
 
 def ask(folder: Path, driver: str, text: str, *statements: str) -> dict[str, Any]:
@@ -109,3 +117,36 @@ def test_an_answer_ends_in_its_time(server: SqlServer, tmp_path: Path, driver: s
     assert found["took"] < ENOUGH
     assert found["closed"] < ENOUGH
     assert found["threads"] == 1
+
+
+@pytest.mark.parametrize("place", ["tls", "statement"])
+def test_a_node_finds_a_server_that_was_silent(tmp_path: Path, driver: str, place: str) -> None:
+    """While SQL Server is silent prepare says so, in the log and for probes; once it isn't, the node comes up."""
+    with SqlServer.start(tmp_path / "sql", tls="on") as server:
+        server.control(hang=place)
+        text = f"{server.connection_string(DATABASE)};Connect Timeout=1"
+        environ = {**one_driver(tmp_path, driver), "DB_CONNECTION_STRING": text}
+        with Node(tmp_path / "node", server, **environ) as node:
+            node.start().wait_log("timed out")
+            wait_until(lambda: "timed out" in str(node.state("prepare").get("doing")))
+            server.control()
+            node.wait_phase("starting", "up")
+
+
+def test_a_node_finds_a_server_that_was_frozen(tmp_path: Path, driver: str) -> None:
+    """A server that is frozen while the node waits for a lock is lost, and waited for, and found again."""
+    with SqlServer.start(tmp_path / "sql") as server, server.connect() as other:
+        text = f"{server.connection_string(DATABASE)};Connect Timeout=1"
+        environ = {**one_driver(tmp_path, driver), "DB_CONNECTION_STRING": text}
+        lock = "EXEC sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Session'"
+        other.execute(lock, f"octo-node:schema:{DATABASE.lower()}")
+        with Node(tmp_path / "node", server, **environ) as node:
+            node.start().wait_log("Waiting for")
+            assert server.process is not None
+            server.process.send_signal(signal.SIGSTOP)
+            try:
+                node.wait_log("SQL Server was lost")
+            finally:
+                server.process.send_signal(signal.SIGCONT)
+            other.close()
+            node.wait_phase("starting", "up")
