@@ -17,8 +17,8 @@ PACKAGE = ROOT / "entrypoint"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 WORDS = {
-    "", "errors", "exitcodes", "handover", "jsontext", "log", "mask", "paths", "phases", "prctl", "statefile",
-    "streams", "termination", "variables", "whereabouts",
+    "", "errors", "exitcodes", "handover", "jsontext", "log", "mask", "paths", "phases", "plainfile", "prctl",
+    "statefile", "streams", "termination", "variables", "whereabouts",
 }  # fmt: skip
 SETTINGS = {"kinds", "settings", "structured"}
 # a folder, or a group of files, and the floors below it; what isn't named here it doesn't know

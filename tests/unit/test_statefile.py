@@ -93,7 +93,10 @@ def test_a_fallback_that_is_not_ours_alone_is_refused(
         (fallback / "node.json").write_text("{}")
     if trick == "another owner":
         uid = os.getuid()
-        monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+        if uid == 0:
+            os.chown(fallback, 12345, 12345)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
     assert statefile.make_folder(environ(unwritable)) is None
     assert statefile.find_folder(environ(unwritable)) is None
     assert trick == "file" or (fallback / "node.json").exists(), "emptied all the same"
