@@ -5,7 +5,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from . import mask, prctl, settings, streams, structured, termination
+from . import handover, mask, prctl, settings, streams, structured, termination
 from .errors import NodeError
 from .exitcodes import ExitCode
 from .structured import Logger
@@ -25,8 +25,13 @@ def run(process: str, work: Work, *, is_boot: bool = False) -> int:
     environ = settings.inherited()
     hidden = settings.secret_values(environ)
     logger = structured.logger(process, hidden, environ)
+
+    def hide(secret: str) -> None:
+        hidden.append(secret)
+        handover.learn(secret)
+
     try:
-        return work(environ, logger, hidden.append) or ExitCode.DONE
+        return work(environ, logger, hide) or ExitCode.DONE
     except NodeError as error:
         for line in "\n".join(error.sentences).splitlines():  # a command's last lines are lines of the log, too
             logger.error(line)

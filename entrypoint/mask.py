@@ -28,6 +28,15 @@ def _by_name(text: str) -> str:
     return "".join([*parts, text[done:]])
 
 
+def forms(secrets: "Iterable[str]") -> list[str]:
+    """Return `secrets` in every form that may be printed.
+
+    A licence is handed on without its line breaks, and drivers print the password alone of a connection string.
+    """
+    found = {form for secret in secrets for form in (secret, "".join(secret.split()), *passwords(secret))}
+    return [form for form in found if form]
+
+
 def passwords(text: str) -> list[str]:
     """Return the values that follow `password=` in `text`, without the quotes around them."""
     found = []

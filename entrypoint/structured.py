@@ -1,7 +1,7 @@
 """structlog for heavy processes: the same lines as process 1's, with every secret masked."""
 
 import os
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 
 import structlog
 
@@ -24,14 +24,16 @@ class _Stderr:
     debug = info = warning = error = msg
 
 
-def logger(process: str, secrets: Iterable[str], environ: Mapping[str, str] = os.environ) -> Logger:
-    """Return the logger of `process`; it writes to stderr, with the values `secrets` masked."""
-    hidden = list(secrets)
+def logger(process: str, secrets: Collection[str], environ: Mapping[str, str] = os.environ) -> Logger:
+    """Return the logger of `process`; it writes to stderr, with the values `secrets` masked.
+
+    `secrets` may grow meanwhile.
+    """
     style = variables.value_or_default("OCTO_NODE_LOG_FORMAT", environ)
 
     def render(_logger: object, level: str, entry: MutableMapping[str, object]) -> bytes:
-        event = mask.mask(str(entry.pop("event")), hidden)
-        told = {k: mask.mask(v, hidden) if isinstance(v, str) else v for k, v in entry.items()}
+        event = mask.mask(str(entry.pop("event")), secrets)
+        told = {k: mask.mask(v, secrets) if isinstance(v, str) else v for k, v in entry.items()}
         return log.line(style, process, level, event, told)
 
     bound: Logger = structlog.wrap_logger(

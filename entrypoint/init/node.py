@@ -66,8 +66,7 @@ class Node:
     def start_helper(self, verb: str, *arguments: str) -> Event | None:
         """Start a process of octo-node that has the secrets; return the event that it failed, if it can't be."""
         program = processes.Program(own_command(verb, *arguments), self.environ)
-        memfd = handover.descriptor(self.environ)
-        program.inherit = () if memfd is None else (memfd,)
+        program.inherit = handover.descriptors(self.environ)
         program.parent_death = signal.SIGKILL
         try:
             self.children.start(verb, program)

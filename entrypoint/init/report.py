@@ -4,7 +4,7 @@ import os
 import select
 import time
 
-from entrypoint import log, mask, statefile, termination, variables
+from entrypoint import handover, log, mask, plainfile, statefile, termination, variables
 from entrypoint.exitcodes import of_signal
 from entrypoint.phases import Phase, Wanted
 
@@ -22,7 +22,7 @@ _STDERR = 2
 class Report:
     """The voice of process 1. It never blocks, and what can't be said is counted.
 
-    `environ` is the public environment, `secrets` are the values to mask.
+    `environ` is the public environment, `secrets` are the values to mask besides those that prepare has learnt.
     """
 
     def __init__(self, environ: "Mapping[str, str]", secrets: "Collection[str]") -> None:
@@ -38,7 +38,7 @@ class Report:
         """Write one log line, or count it as dropped if stderr is full."""
         if self._dropped:
             fields = fields | {"dropped": self._dropped}
-        line = log.line(self._style, "run", level, mask.mask(event, self._secrets), fields)
+        line = log.line(self._style, "run", level, self._masked(event), fields)
         poll = select.poll()
         poll.register(_STDERR, select.POLLOUT)
         try:
@@ -48,6 +48,9 @@ class Report:
             self._dropped = 0
         except OSError:
             self._dropped += 1
+
+    def _masked(self, text: str) -> str:
+        return mask.mask(text, [*self._secrets, *handover.learnt(self._environ)])
 
     def state(self, phase: Phase, wanted: Wanted, **fields: object) -> None:
         """Publish where the node is; `fields` stay until they are given anew."""
@@ -63,19 +66,24 @@ class Report:
             self.say("warning", f"The state file can't be written: {error.strerror}.", folder=self._folder)
 
     def folder_problem(self) -> str | None:
-        """Return a sentence if there is no folder for the state files."""
-        if self._folder is not None:
-            return None
+        """Return a sentence if there is no folder for the state files, or not the one that was asked for."""
         wanted = variables.value_or_default("OCTO_NODE_RUN_DIR", self._environ)
-        return (
-            f"Neither {wanted} nor a folder in /tmp can be written, so probes, drain and status can't tell where "
-            "this node is: mount a tmpfs on one of them, or set OCTO_NODE_RUN_DIR."
-        )
+        if self._folder is None:
+            return (
+                f"Neither {wanted} nor a folder in /tmp can be used, so probes, drain and status can't tell where "
+                "this node is: mount a tmpfs on one of them, or set OCTO_NODE_RUN_DIR."
+            )
+        if statefile.is_refused(self._environ):
+            return (
+                f"Other users could write to {wanted}, or own it, so the state files are in {self._folder}: set "
+                "OCTO_NODE_RUN_DIR to a folder below it, which octo-node makes for itself, or take their rights away."
+            )
+        return None
 
     def fail(self, sentence: str) -> None:
         """Tell why the node can't go on, in the log and as the container's termination message."""
         self.say("error", sentence)
-        termination.write(self._environ, mask.mask(sentence, self._secrets))
+        termination.write(self._environ, self._masked(sentence))
 
     def end_of_helper(self, role: str, number: int) -> None:
         """Tell that signal `number` ended the helper process `role`, as it can't tell so itself."""
@@ -86,7 +94,7 @@ class Report:
         level = "warning" if code == 0 else "error"
         sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{_out_of_memory(code)}"
         self.say(level, sentence, log=log_file)
-        tail = mask.mask(_tail(log_file), self._secrets)
+        tail = self._masked(_tail(log_file))
         termination.write(self._environ, f"{sentence}\n{tail}" if tail else sentence)
 
 
@@ -96,11 +104,10 @@ def _out_of_memory(code: int) -> str:
 
 
 def _tail(path: str) -> str:
-    """Return the whole lines among the last bytes of a file; nothing if it can't be read."""
+    """Return the whole lines among the last bytes of a file; nothing if it can't be read, or isn't the server's."""
     try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(number, "rb") as file:
-            begin = max(os.fstat(number).st_size - _TAIL, 0)
+        with open(plainfile.open_plain(path), "rb") as file:
+            begin = max(os.fstat(file.fileno()).st_size - _TAIL, 0)
             file.seek(begin)
             text = file.read(_TAIL)
     except OSError:

@@ -5,7 +5,7 @@ The loop: wait for a signal or the nearest deadline; reap; let the lifecycle say
 
 import os
 
-from entrypoint import __version__, handover, paths, prctl, streams, variables
+from entrypoint import __version__, handover, mask, paths, prctl, streams, variables
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.phases import Phase, Wanted
 
@@ -32,7 +32,8 @@ def run(environ: "Mapping[str, str]") -> int:
     if os.getpid() != 1:
         prctl.become_subreaper()
     whole = handover.whole(environ)
-    report = Report(environ, [variables.value_or_default(name, whole) for name in variables.SECRETS])
+    environ = handover.with_learnt(environ)
+    report = Report(environ, mask.forms(variables.value_or_default(name, whole) for name in variables.SECRETS))
     return Supervisor(Node(environ, report), report).run()
 
 
