@@ -1,4 +1,4 @@
-"""How secrets get from process 1 to the processes that need them: a sealed memfd, never an environment.
+"""How secrets get from process 1 to the processes that need them: a descriptor of memory, never an environment.
 
 Process 1 is executed again without them (`init/secrets.py`); preflight, prepare, settle and drain inherit the
 descriptor, and its number in `DESCRIPTOR`. Everything else that is started inherits neither.
@@ -21,6 +21,7 @@ MEMFD = "octo-node-secrets"
 LEARNT = "OCTO_NODE_LEARNT_FD"
 _LEARNT_MEMFD = "octo-node-learnt"
 _ROOM = 1 << 16  # bytes that are read of what was learnt
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where a nameless file holds them if the container has no memfd
 
 
 def split(environ: "Mapping[str, str]") -> tuple[dict[str, str], dict[str, str]]:
@@ -35,25 +36,35 @@ def pack(secrets: "Mapping[str, str]") -> bytes:
 
 
 def descriptor(environ: "Mapping[str, str]") -> int | None:
-    """Return the inherited memfd's number, or None if no memfd of octo-node was inherited."""
-    return _descriptor(environ, DESCRIPTOR, MEMFD)
+    """Return the inherited descriptor's number, or None if none of octo-node was inherited."""
+    number, target, found = _inherited(environ, DESCRIPTOR)
+    if number is None or found is None:
+        return None
+    # what was never given a name is called by its inode
+    nameless = (f"{SHARED_MEMORY}/#{found.st_ino} (deleted)", 0, os.geteuid())
+    is_ours = target.startswith(f"/memfd:{MEMFD}") or (target, found.st_nlink, found.st_uid) == nameless
+    return number if is_ours else None
 
 
 def descriptors(environ: "Mapping[str, str]") -> tuple[int, ...]:
-    """Return the numbers of all memfds that a process with secrets inherits."""
-    found = (descriptor(environ), _descriptor(environ, LEARNT, _LEARNT_MEMFD))
-    return tuple(number for number in found if number is not None)
+    """Return the numbers of all that a process with secrets inherits."""
+    return tuple(number for number in (descriptor(environ), _learnt(environ)) if number is not None)
 
 
-def _descriptor(environ: "Mapping[str, str]", variable: str, memfd: str) -> int | None:
+def _learnt(environ: "Mapping[str, str]") -> int | None:
+    number, target, _ = _inherited(environ, LEARNT)
+    return number if target.startswith(f"/memfd:{_LEARNT_MEMFD}") else None
+
+
+def _inherited(environ: "Mapping[str, str]", variable: str) -> "tuple[int | None, str, os.stat_result | None]":
+    """Return the descriptor that `variable` names, what it leads to, and its status; None if it isn't one."""
     number = environ.get(variable, "")
     if not number.isdecimal():
-        return None
+        return None, "", None
     try:
-        target = os.readlink(f"/proc/self/fd/{number}")
-    except OSError:
-        return None
-    return int(number) if target.startswith(f"/memfd:{memfd}") else None
+        return int(number), os.readlink(f"/proc/self/fd/{number}"), os.fstat(int(number))
+    except (OSError, OverflowError, ValueError):
+        return None, "", None
 
 
 def whole(environ: "Mapping[str, str]") -> dict[str, str]:
@@ -76,12 +87,12 @@ def with_learnt(environ: "Mapping[str, str]") -> dict[str, str]:
 
 def learn(secret: str, environ: "Mapping[str, str]" = os.environ) -> None:
     """Tell process 1 a secret that isn't in the environment, if it started this process."""
-    number = _descriptor(environ, LEARNT, _LEARNT_MEMFD)
+    number = _learnt(environ)
     if number is not None:
         os.write(number, os.fsencode(secret) + b"\0")  # all who write share one position in it
 
 
 def learnt(environ: "Mapping[str, str]") -> list[str]:
     """Return the secrets that were told with `learn`."""
-    number = _descriptor(environ, LEARNT, _LEARNT_MEMFD)
+    number = _learnt(environ)
     return [] if number is None else [os.fsdecode(entry) for entry in os.pread(number, _ROOM, 0).split(b"\0")[:-1]]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
 from typing import IO, Self
 
-from entrypoint import handover, prctl
+from entrypoint import handover, limits, prctl
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.structured import Logger
@@ -45,22 +45,23 @@ def run(  # noqa: PLR0913 - what to run, where it is told, and three choices
     seconds: float,
     tick: Callable[[], None] | None = None,
     quiet: bool = False,
+    end_seconds: float = END_SECONDS,
 ) -> str:
     """Run `command`, called `name` in what we tell, for at most `seconds`; return what it printed last.
 
     With `quiet` its output isn't logged. `tick` is called every TICK_SECONDS meanwhile; if it raises, the command is
-    ended first. A TERM to us ends the command, then us (128 + its signal). Raise CommandError if the command fails
-    or takes too long.
+    ended first, with `end_seconds` between TERM and KILL, as if it takes too long. A TERM to us ends the command, then
+    us (128 + its signal). Raise CommandError if the command fails or takes too long.
     """
     begun = time.monotonic()
     with _Stop() as stop:
         process = _start(environ, command, name)
         stop.watch(process)
-        output = _Output(process, None if quiet else log.bind(command=name))
+        output = _Output(process, None if quiet else log.bind(command=name), end_seconds)
         try:
             ended = output.follow(begun + seconds, tick or (lambda: None))
         except BaseException:
-            _end(process)
+            _end(process, end_seconds)
             raise
     if stop.number is not None:
         raise SystemExit(of_signal(stop.number))
@@ -84,14 +85,14 @@ def _start(environ: Mapping[str, str], command: Sequence[str], name: str) -> sub
             preexec_fn=lambda: prctl.die_with_parent(parent),  # noqa: PLW1509 - this process has one thread
         )
     except OSError as error:
-        raise CommandError(f"`{name}` can't be started: {error.strerror}.", "") from error
+        raise CommandError(f"`{name}` can't be started: {limits.reason(error)}.", "") from error
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a command to end, and see that it does."""
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Ask a command to end, and kill it after `seconds`."""
     process.terminate()
     try:
-        process.wait(END_SECONDS)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -129,8 +130,9 @@ class _Stop:
 class _Output:
     """What a command prints: logged line by line, its end kept (`str`)."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Logger | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Logger | None, end_seconds: float) -> None:
         self._process = process
+        self._end_seconds = end_seconds
         self._log = log
         self._printed = Printed()
 
@@ -149,7 +151,7 @@ class _Output:
         os.set_blocking(pipe.fileno(), False)
         ended = self._until_ended(pipe, deadline, tick)
         if not ended:
-            _end(self._process)
+            _end(self._process, self._end_seconds)
         self._take_what_is_left(pipe.fileno())
         pipe.close()
         return ended
