@@ -89,7 +89,10 @@ def learn(secret: str, environ: "Mapping[str, str]" = os.environ) -> None:
     """Tell process 1 a secret that isn't in the environment, if it started this process."""
     number = _learnt(environ)
     if number is not None:
-        os.write(number, os.fsencode(secret) + b"\0")  # all who write share one position in it
+        try:
+            os.write(number, os.fsencode(secret) + b"\0")  # all who write share one position in it
+        except OSError:
+            pass  # no memory left: no reason to fail
 
 
 def learnt(environ: "Mapping[str, str]") -> list[str]:

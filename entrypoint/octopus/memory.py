@@ -85,9 +85,9 @@ def _files_digest(environ: Mapping[str, str]) -> str | None:
     """Return a digest of the registry, the machine key and the configuration file; None if one is missing."""
     config = Path(paths.config_file(environ))
     try:
-        below = itertools.islice(Path(paths.registry(environ)).rglob("*"), _MAX_FILES)
+        below = list(itertools.islice(Path(paths.registry(environ)).rglob("*"), _MAX_FILES))
         registry = sorted(path for path in below if path.is_file())
-        if not registry or not config.is_file():
+        if not registry or len(below) == _MAX_FILES or not config.is_file():
             return None
         digest = hashlib.sha256()
         for path in (*registry, config):
