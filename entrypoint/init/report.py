@@ -94,8 +94,8 @@ class Report:
         level = "warning" if code == 0 else "error"
         sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{_out_of_memory(code)}"
         self.say(level, sentence, log=log_file)
-        tail = self._masked(_tail(log_file))
-        termination.write(self._environ, f"{sentence}\n{tail}" if tail else sentence)
+        said = self._masked(tail(log_file))
+        termination.write(self._environ, f"{sentence}\n{said}" if said else sentence)
 
 
 def _out_of_memory(code: int) -> str:
@@ -103,7 +103,7 @@ def _out_of_memory(code: int) -> str:
     return " If nobody killed it, the container ran out of memory: raise its limit." if killed else ""
 
 
-def _tail(path: str) -> str:
+def tail(path: str) -> str:
     """Return the whole lines among the last bytes of a file; nothing if it can't be read, or isn't the server's."""
     try:
         with open(plainfile.open_plain(path), "rb") as file:
