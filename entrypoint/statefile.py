@@ -4,6 +4,7 @@ Each is a JSON object in the run folder, written under a temporary name and rena
 and `start` (field 22 of /proc/PID/stat): a reader can tell whether the writer still lives.
 """
 
+import errno
 import os
 import stat
 
@@ -122,6 +123,8 @@ def start_time(pid: int) -> int | None:
 
 def write(folder: str, name: str, state: "Mapping[str, object]") -> None:
     """Replace state file `name`. Raise OSError if it can't be written; the old one then still stands."""
+    if not _is_private(folder):  # who may write to the folder above it may have put another in its place
+        raise PermissionError(errno.EPERM, "the folder isn't this user's alone", folder)
     pid = os.getpid()
     text = jsontext.dumps({"pid": pid, "start": start_time(pid)} | dict(state)) + "\n"
     plainfile.replace(_path(folder, name), text.encode("utf-8", "backslashreplace"))

@@ -70,8 +70,8 @@ class Report:
         wanted = variables.value_or_default("OCTO_NODE_RUN_DIR", self._environ)
         if self._folder is None:
             return (
-                f"Neither {wanted} nor a folder in /tmp can be used, so probes, drain and status can't tell where "
-                "this node is: mount a tmpfs on one of them, or set OCTO_NODE_RUN_DIR."
+                f"Neither {wanted} nor a folder in /tmp can be made, written and kept from others, so probes, drain "
+                "and status can't tell where this node is: mount a tmpfs on /tmp, or set OCTO_NODE_RUN_DIR."
             )
         if statefile.is_refused(self._environ):
             return (

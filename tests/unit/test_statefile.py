@@ -130,6 +130,23 @@ def test_a_run_folder_of_another_user_is_refused(tmp_path: Path, fallback: Path)
     assert statefile.is_refused(environ(tmp_path / "run"))
 
 
+@pytest.mark.parametrize("trick", ["link", "open"])
+def test_a_run_folder_that_was_exchanged_is_not_written(tmp_path: Path, trick: str) -> None:
+    """Who may write to the folder above can put another in the place of ours: nothing is written there."""
+    folder = statefile.make_folder(environ(tmp_path / "run"))
+    assert folder is not None
+    (tmp_path / "run").rename(tmp_path / "away")
+    (tmp_path / "other").mkdir(mode=0o700)
+    if trick == "link":
+        (tmp_path / "run").symlink_to("other")
+    else:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run").chmod(0o777)
+    with pytest.raises(PermissionError):
+        statefile.write(folder, statefile.NODE, {"phase": "up"})
+    assert os.listdir(folder) == []
+
+
 def test_what_a_killed_writer_left_is_cleared(tmp_path: Path) -> None:
     """Temporary files of a former container's writers don't add up."""
     for name in (".node.json.abc", ".prepare.json.def"):
