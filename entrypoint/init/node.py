@@ -3,7 +3,7 @@
 import functools
 import signal
 
-from entrypoint import handover, paths, variables
+from entrypoint import handover, limits, paths, variables
 from entrypoint.exitcodes import ExitCode
 from entrypoint.phases import Wanted
 
@@ -67,15 +67,16 @@ class Node:
     def start_helper(self, verb: str, *arguments: str) -> Event | None:
         """Start a process of octo-node that has the secrets; return the event that it failed, if it can't be."""
         program = processes.Program(own_command(verb, *arguments), self.environ)
-        memfd = handover.descriptor(self.environ)
-        program.inherit = () if memfd is None else (memfd,)
+        program.inherit = handover.descriptors(self.environ)
         program.parent_death = signal.SIGKILL
         try:
             self.children.start(verb, program)
         except OSError as error:
-            self.children.codes[verb] = ExitCode.FAULT
-            self.report.fail(f"{verb} can't be started: {error.strerror}.")
-            return ended(verb, ExitCode.FAULT)
+            # a limit of the container is its owner's to raise, everything else our own fault
+            code = ExitCode.SETTINGS if limits.of(error) else ExitCode.FAULT
+            self.children.codes[verb] = code
+            self.report.fail(f"{verb}: {error.strerror}.")
+            return ended(verb, code)
         return None
 
     def begin(self) -> Event | None:

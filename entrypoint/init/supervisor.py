@@ -5,7 +5,7 @@ The loop: wait for a signal or the nearest deadline; reap; let the lifecycle say
 
 import os
 
-from entrypoint import __version__, handover, paths, prctl, relay, streams, variables
+from entrypoint import __version__, handover, mask, paths, prctl, relay, streams, variables
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.phases import Phase, Wanted
 
@@ -31,8 +31,10 @@ def run(environ: "Mapping[str, str]") -> int:
     signals.take_over()
     if os.getpid() != 1:
         prctl.become_subreaper()
+    variables.read_files(environ)  # now: a file server that hangs later must not hold up a stop
     whole = handover.whole(environ)
-    report = Report(environ, [variables.value_or_default(name, whole) for name in variables.SECRETS])
+    environ = handover.with_learnt(environ)
+    report = Report(environ, mask.forms(variables.value_or_default(name, whole) for name in variables.SECRETS))
     return Supervisor(Node(environ, report), report).run()
 
 
