@@ -6,7 +6,7 @@ import time
 from entrypoint import statefile
 from entrypoint.exitcodes import of_status
 
-from . import processes
+from . import processes, signals
 
 
 TYPE_CHECKING = False
@@ -58,6 +58,16 @@ class Children:
         for pid, name in self._roles.items():
             if name in roles:
                 processes.send(-pid if group else pid, number)
+
+    def hand_on(self, role: str, number: int) -> str | None:
+        """Send signal `number` to who runs in `role`, unless it would only end it; return what speaks against it."""
+        pid = self.pid(role)
+        if pid is None:
+            return f"there is no {role}"
+        if not signals.is_meant_for(pid, number):
+            return f"the {role} doesn't catch it and would end"
+        processes.send(pid, number)
+        return None
 
     def reap(self) -> "Iterator[tuple[str, int]]":
         """Yield (role, waitpid status) of those that have ended; adopted orphans are reaped in silence."""

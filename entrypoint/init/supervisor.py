@@ -107,7 +107,10 @@ class Supervisor:
         if number == signals.CHILD:
             return
         if number not in signals.STOPS:
-            self.node.children.send(["server"], number)
+            obstacle = self.node.children.hand_on("server", number)
+            if obstacle:
+                left_out = f"Signal {signals.name(number)} isn't handed on: {obstacle}."
+                self.report.say("warning", f"{left_out} A stop is TERM, INT or QUIT.")
             return
         self.stops.append(number)
         self.node.wanted = Wanted.DOWN
