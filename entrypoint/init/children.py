@@ -1,9 +1,10 @@
 """The children of process 1 by their role, what became of them, and when something is due."""
 
+import signal
 import sys
 import time
 
-from entrypoint import statefile
+from entrypoint import handover, statefile
 from entrypoint.exitcodes import of_status
 
 from . import processes, signals
@@ -13,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from .report import Report
+
 RETRY_SECONDS = (1.0, 60.0)  # before something is started again: the first time, and at most
 
 
@@ -20,6 +23,15 @@ def own_command(verb: str, *arguments: str) -> list[str]:
     """Return the arguments that start octo-node once more, just as it was started, with another verb."""
     given = len(sys.argv) - 1
     return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - given], verb, *arguments]
+
+
+def helper(environ: "Mapping[str, str]", verb: str, *arguments: str) -> processes.Program:
+    """Return what starts octo-node once more, as `verb`, with the secrets, to end when process 1 does."""
+    program = processes.Program(own_command(verb, *arguments), environ)
+    memfd = handover.descriptor(environ)
+    program.inherit = () if memfd is None else (memfd,)
+    program.parent_death = signal.SIGKILL
+    return program
 
 
 class Children:
@@ -94,13 +106,13 @@ class Timers:
         """Let `name` be due in `seconds` from now."""
         self._due[name] = time.monotonic() + seconds
 
-    def set_again(self, name: str, lived: float) -> float:
+    def set_again(self, name: str, lived: float, longest: float = RETRY_SECONDS[1]) -> float:
         """Let `name`, which lived that many seconds, be due after a while; return the seconds.
 
-        They double each time, unless it lived longer than the longest pause.
+        They double each time, up to `longest`, unless it lived longer than that.
         """
-        first, longest = RETRY_SECONDS
-        seconds = first if lived > longest else self._pauses.get(name, first)
+        first = RETRY_SECONDS[0]
+        seconds = min(first if lived > longest else self._pauses.get(name, first), longest)
         self._pauses[name] = min(seconds * 2, longest)
         self.set(name, seconds)
         return seconds
@@ -124,3 +136,30 @@ class Timers:
         for name in names:
             del self._due[name]
         return names
+
+
+def start_or_retry(
+    role: str,
+    program: processes.Program,
+    children: Children,
+    timers: Timers,
+    report: "Report",
+    *,
+    longest: float = RETRY_SECONDS[1],
+) -> bool:
+    """Start `program` in `role` and return True; if no process can be had now, have it tried again and return False.
+
+    That is when the timer `role` is due, after `longest` seconds at most; with 0 it isn't tried again. Raise OSError if
+    it can't be executed.
+    """
+    try:
+        children.start(role, program)
+    except OSError as error:
+        if error.errno not in processes.EXHAUSTED or longest <= 0:
+            raise
+        seconds = timers.set_again(role, 0.0, longest)
+        report.say(
+            "warning", f"{role} can't be started: {error.strerror}. {processes.LIMITS} Next try in {seconds:g} s."
+        )
+        return False
+    return True

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 CHILD = signal.SIGCHLD
 KILL = signal.SIGKILL
+TERM = signal.SIGTERM
 SUSPENDS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _HARMLESS = {
     signal.SIGCHLD,

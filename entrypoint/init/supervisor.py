@@ -9,7 +9,7 @@ from entrypoint import __version__, handover, paths, prctl, streams, variables
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.phases import Phase, Wanted
 
-from . import secrets, signals
+from . import drain, secrets, signals
 from .lifecycle import Event, ended, step
 from .node import HELPERS, Node
 from .report import Report
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BOOTING = {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
+_GOING_UP = {*_BOOTING, Phase.UP}
 _STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
 
 
@@ -121,7 +122,9 @@ class Supervisor:
         for name in self.node.timers.take_due():
             if name == "rung":
                 self._happen(Event.KILL_FAILED if self.node.ladder.killed else Event.DEADLINE_PASSED)
-            elif self.node.wanted is Wanted.UP and self.phase in {Phase.PREPARING, Phase.STARTING, Phase.UP}:
+            elif name == drain.ROLE:
+                self.node.drain.start()
+            elif self.phase in _GOING_UP:
                 self._happen(self.node.due[name]())
                 self._publish()
 
@@ -130,5 +133,5 @@ class Supervisor:
         if self.phase is Phase.FAILED:
             return next((codes[role] for role in reversed(HELPERS) if codes.get(role)), ExitCode.FAULT)
         if "server" in codes:
-            return codes["server"]
+            return codes["server"] or (ExitCode.NODE_UNREACHABLE if self.node.drain.was_cut_off else ExitCode.DONE)
         return of_signal(self.stops[0]) if self.stops else ExitCode.FAULT

@@ -143,7 +143,7 @@ def test_the_end_by_a_signal_is_128_and_its_number(mode: Mode) -> None:
 
 
 def test_every_signal_arrives_in_order(mode: Mode) -> None:
-    """Each signal reaches the command, in the order sent: real-time ones, and SEGV and its like if somebody sent them."""
+    """Each signal reaches the command, in the order sent: real-time ones, and SEGV and its like if they were sent."""
     with mode.start(*PRINT_SIGNALS) as started:
         assert line(started) == "ready"
         for number in FORWARDED:

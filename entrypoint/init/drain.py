@@ -1,0 +1,79 @@
+"""The drain of a stop as process 1 sees it: tried until its deadline, if no process can be had for it at first."""
+
+import time
+
+from entrypoint import variables
+
+from . import processes
+from .children import helper, start_or_retry
+from .ladder import Rung
+from .signals import TERM
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .children import Children, Timers
+    from .report import Report
+
+ROLE = "drain"
+MARGIN_SECONDS = 30.0  # beyond the drain's own deadline, which it watches itself
+LONGEST_PAUSE = 10.0  # seconds before it is started again
+
+
+class Drain:
+    """The drain among the `children` of process 1.
+
+    Attributes: `is_wanted`, whether a stop begins with one; `was_cut_off`, whether one was wanted and never started.
+    """
+
+    def __init__(self, environ: "Mapping[str, str]", children: "Children", timers: "Timers", report: "Report") -> None:
+        self._environ = environ
+        self._children = children
+        self._timers = timers
+        self._report = report
+        self._seconds = variables.seconds("OCTO_NODE_DRAIN_ON_STOP", environ) or 0.0
+        self._deadline = 0.0
+        self.is_wanted = self._seconds > 0
+        self.was_cut_off = False
+
+    def begin(self) -> Rung:
+        """Start it, and return its rung of the ladder."""
+        self._deadline = time.monotonic() + self._seconds
+        self.start()
+        return Rung(ROLE, self._seconds + MARGIN_SECONDS, send=self._send, are_alive=self._is_under_way, ask=False)
+
+    def start(self) -> None:
+        """Start it, or start it again, with the time that is left. Without a server there is nothing to drain."""
+        server = self._children.pid("server")
+        if server is None:
+            return
+        left = max(self._deadline - time.monotonic(), 0.0)
+        program = helper(self._environ, ROLE, "--wait=" + f"{left:.1f}".removesuffix(".0"))
+        try:
+            start_or_retry(ROLE, program, self._children, self._timers, self._report, longest=min(LONGEST_PAUSE, left))
+        except OSError as error:
+            self._give_up(server, error)
+
+    def skip(self) -> None:
+        """End it, or don't begin with it."""
+        self.is_wanted = False
+        self._send(TERM)
+
+    def _send(self, number: int) -> None:
+        self._timers.clear(ROLE)
+        self._children.send([ROLE], number, group=number != TERM)
+
+    def _is_under_way(self) -> bool:
+        return self._timers.is_set(ROLE) or self._children.pid(ROLE) is not None
+
+    def _give_up(self, server: int, error: OSError) -> None:
+        """Tell that the node is stopped without a drain, and what is cut off: process 1 knows processes, not tasks."""
+        self.was_cut_off = True
+        running = processes.below(server)
+        self._report.fail(
+            f"The node is stopped without a drain: it couldn't be started within {self._seconds:g} s "
+            f"({error.strerror}). Tasks that run are cut off, with what Octopus.Server runs for them: "
+            f"{', '.join(running) or 'no process'}. Run them again, and raise the limit of processes."
+        )
