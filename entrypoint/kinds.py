@@ -16,7 +16,7 @@ from .sqlserver.connection_string import ConnectionString, ConnectionStringError
 from .variables import Variable
 
 
-KEY_BYTES = 16
+KEY_SIZES = (16, 32)  # bytes: 128 bit, and 256 bit since 2024.4 (OctopusDeploy/Issues 9104)
 MAX_LICENCE = 100_000  # characters: the kernel takes no argument of more than 128 KiB
 
 
@@ -68,10 +68,10 @@ def _key(name: str, text: str) -> str:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if len(key) != KEY_BYTES:
+    if len(key) not in KEY_SIZES:
         raise ValueError(
-            f"{name} must be base64 of exactly {KEY_BYTES} bytes, as `openssl rand -base64 {KEY_BYTES}` prints it "
-            "for a new database; an existing database needs the key it was made with."
+            f"{name} must be base64 of exactly 16 or 32 bytes, as `openssl rand -base64 32` prints it for a new "
+            "database (`-base64 16` before Octopus 2024.4); an existing database needs the key it was made with."
         )
     return text
 

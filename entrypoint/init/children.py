@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .report import Report
 
 RETRY_SECONDS = (1.0, 60.0)  # before something is started again: the first time, and at most
+STARVED_SECONDS = 10.0  # at most, before something is started for which no process could be had
 
 
 def own_command(verb: str, *arguments: str) -> list[str]:
@@ -45,10 +46,13 @@ class Children:
         self.codes: dict[str, int] = {}
         self.groups: dict[str, int] = {}
         self._started: dict[str, float] = {}
+        self._starved: dict[str, float] = {}
 
     def start(self, role: str, program: processes.Program) -> None:
         """Start `program` in `role`. Raise OSError if it can't be executed."""
+        self._starved.setdefault(role, time.monotonic())
         pid = processes.start(program)
+        del self._starved[role]
         self._roles[pid] = role
         self.groups[role] = pid
         self._started[role] = time.monotonic()
@@ -56,6 +60,10 @@ class Children:
     def lived(self, role: str) -> float:
         """Return the seconds since `role` was started last."""
         return time.monotonic() - self._started.get(role, time.monotonic())
+
+    def starved(self, role: str) -> float:
+        """Return the seconds since `role` couldn't be started for the first time; 0 if it could, or was never tried."""
+        return time.monotonic() - self._starved.get(role, time.monotonic())
 
     def pid(self, role: str) -> int | None:
         """Return the pid of who runs in `role`, or None."""
@@ -145,21 +153,20 @@ def start_or_retry(
     timers: Timers,
     report: "Report",
     *,
-    longest: float = RETRY_SECONDS[1],
+    patience: float | None = None,
 ) -> bool:
     """Start `program` in `role` and return True; if no process can be had now, have it tried again and return False.
 
-    That is when the timer `role` is due, after `longest` seconds at most; with 0 it isn't tried again. Raise OSError if
-    it can't be executed.
+    That is when the timer `role` is due, for `patience` seconds (None: without end). Raise OSError if it can't be
+    executed, or patience is at its end.
     """
     try:
         children.start(role, program)
     except OSError as error:
-        if error.errno not in processes.EXHAUSTED or longest <= 0:
+        left = STARVED_SECONDS if patience is None else patience - children.starved(role)
+        if error.errno not in processes.EXHAUSTED or left <= 0:
             raise
-        seconds = timers.set_again(role, 0.0, longest)
-        report.say(
-            "warning", f"{role} can't be started: {error.strerror}. {processes.LIMITS} Next try in {seconds:g} s."
-        )
+        seconds = timers.set_again(role, 0.0, min(left, STARVED_SECONDS))
+        report.say("warning", f"{role}: {error.strerror}. Next try in {round(seconds, 1):g} s.")
         return False
     return True

@@ -1,7 +1,5 @@
 """The drain of a stop as process 1 sees it: tried until its deadline, if no process can be had for it at first."""
 
-import time
-
 from entrypoint import variables
 
 from . import processes
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
 ROLE = "drain"
 MARGIN_SECONDS = 30.0  # beyond the drain's own deadline, which it watches itself
-LONGEST_PAUSE = 10.0  # seconds before it is started again
 
 
 class Drain:
@@ -34,13 +31,11 @@ class Drain:
         self._timers = timers
         self._report = report
         self._seconds = variables.seconds("OCTO_NODE_DRAIN_ON_STOP", environ) or 0.0
-        self._deadline = 0.0
         self.is_wanted = self._seconds > 0
         self.was_cut_off = False
 
     def begin(self) -> Rung:
         """Start it, and return its rung of the ladder."""
-        self._deadline = time.monotonic() + self._seconds
         self.start()
         return Rung(ROLE, self._seconds + MARGIN_SECONDS, send=self._send, are_alive=self._is_under_way, ask=False)
 
@@ -49,10 +44,10 @@ class Drain:
         server = self._children.pid("server")
         if server is None:
             return
-        left = max(self._deadline - time.monotonic(), 0.0)
+        left = max(self._seconds - self._children.starved(ROLE), 0.0)
         program = helper(self._environ, ROLE, "--wait=" + f"{left:.1f}".removesuffix(".0"))
         try:
-            start_or_retry(ROLE, program, self._children, self._timers, self._report, longest=min(LONGEST_PAUSE, left))
+            start_or_retry(ROLE, program, self._children, self._timers, self._report, patience=self._seconds)
         except OSError as error:
             self._give_up(server, error)
 
@@ -73,7 +68,7 @@ class Drain:
         self.was_cut_off = True
         running = processes.below(server)
         self._report.fail(
-            f"The node is stopped without a drain: it couldn't be started within {self._seconds:g} s "
-            f"({error.strerror}). Tasks that run are cut off, with what Octopus.Server runs for them: "
-            f"{', '.join(running) or 'no process'}. Run them again, and raise the limit of processes."
+            f"The node is stopped without a drain, which couldn't be started for {self._children.starved(ROLE):.0f} s: "
+            f"{error.strerror}. Tasks that run are cut off, with what Octopus.Server runs for them: "
+            f"{', '.join(running) or 'no process'}. Run them again."
         )

@@ -3,7 +3,7 @@
 import functools
 import signal
 
-from entrypoint import handover, paths, variables
+from entrypoint import handover, limits, paths, variables
 from entrypoint.exitcodes import ExitCode
 from entrypoint.phases import Wanted
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .report import Report
 
 HELPERS = ("preflight", "prepare", "settle")
+PATIENCE_SECONDS = 10.0  # with a start for which no process can be had; then the container's restart tries again
 GROUP_SECONDS = 5.0  # for what the server leaves running in its process group
 DOCKERD_SECONDS = 20.0  # dockerd itself gives its containers 15
 REST_SECONDS = 5.0
@@ -68,12 +69,15 @@ class Node:
 
     def start_helper(self, verb: str) -> Event | None:
         """Start a process of octo-node that has the secrets; return the event that it failed, if it can't be."""
+        patience = None if verb == "settle" else PATIENCE_SECONDS  # a node that is up must not stay drained
         try:
-            start_or_retry(verb, helper(self.environ, verb), self.children, self.timers, self.report)
+            start_or_retry(verb, helper(self.environ, verb), self.children, self.timers, self.report, patience=patience)
         except OSError as error:
-            self.children.codes[verb] = ExitCode.FAULT
-            self.report.fail(f"{verb} can't be started: {error.strerror}.")
-            return ended(verb, ExitCode.FAULT)
+            # a limit of the container is its owner's to raise, everything else our own fault
+            code = ExitCode.SETTINGS if limits.of(error) else ExitCode.FAULT
+            self.children.codes[verb] = code
+            self.report.fail(f"{verb}: {error.strerror}.")
+            return ended(verb, code)
         return None
 
     def begin(self) -> Event | None:
@@ -85,7 +89,9 @@ class Node:
         """Start Octopus.Server, without secrets but those of OCTO_NODE_KEEP_ENV."""
         program = _server_program(self.environ)
         try:
-            if not start_or_retry("server", program, self.children, self.timers, self.report):
+            if not start_or_retry(
+                "server", program, self.children, self.timers, self.report, patience=PATIENCE_SECONDS
+            ):
                 return None
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)

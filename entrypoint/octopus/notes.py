@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from entrypoint import files
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 
@@ -36,7 +37,7 @@ class Notes:
             with open(number, "w", encoding="utf-8") as file:
                 json.dump(self._notes, file)
                 file.flush()
-                os.fsync(file.fileno())
+                files.sync(file.fileno())
             temporary.replace(self._path)
         except OSError as error:
             raise NodeError(

@@ -77,7 +77,7 @@ def test_sentences(value: values.Value) -> None:
         ({"octopus.webPort": "http"}, "octopus.webPort"),
         ({"octopus.grpcPort": 70000}, "octopus.grpcPort"),
         ({"octopus.taskCap": "ten"}, "octopus.taskCap"),
-        ({"octopus.masterKey": "c2hvcnQ="}, "octopus.masterKey"),
+        *(({"octopus.masterKey": key}, "octopus.masterKey") for key in ("c2hvcnQ=", "A" * 31 + "=", f"{'A' * 42}==")),
         ({"octopus.drain.wait": "10m"}, "octopus.drain.wait"),
         ({"octopus.artifactVolume.storageAccessMode": "ReadWriteAll"}, "octopus.artifactVolume.storageAccessMode"),
         ({"octopus.artifactVolume.size": "ten"}, "octopus.artifactVolume.size"),
@@ -100,12 +100,19 @@ def test_typing_errors(given: dict[str, object], says: str) -> None:
     assert says in helm.refusal(**given)
 
 
+@pytest.mark.parametrize("key", [f"{'A' * 22}==", f"{'A' * 43}=", f"{'A' * 20}\n{'A' * 23}=\n", ""])
+def test_a_master_key_has_16_or_32_bytes(tmp_path: Path, key: str) -> None:
+    """Octopus makes keys of 32 bytes since 2024.4; those of 16 stay valid, and `base64` may break the line."""
+    (tmp_path / "values.yaml").write_text(json.dumps({"octopus": {"masterKey": key, "databaseConnectionString": "x"}}))
+    assert ("octopus-masterkey" in helm.render(f"--values={tmp_path}/values.yaml").of("Secret")) is bool(key)
+
+
 @pytest.mark.parametrize("given", [{"octopus.replicaCount": 2}, {"octopus.uiOnly.replicaCount": 1}], ids=str)
 def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None:
     """Nodes that would each draw a key of their own are refused, with what to do; with one they aren't."""
     said = helm.refusal(**given)
     assert "masterKey (more than one node needs the same one" in said
-    assert "openssl rand -base64 16" in said
+    assert "openssl rand -base64 32" in said
     assert helm.render(**given | {"octopus.masterKey": helm.KEY}).of("Secret")["octopus-masterkey"]
     assert not helm.render(**given | {"octopus.createSecrets": "false"}).of("Secret")
     own = {"octopus.createSecrets": "false", "octopus.secretNames": "{connectionstring}"}

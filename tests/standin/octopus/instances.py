@@ -35,8 +35,8 @@ class Instance:
 
     @property
     def node_name(self) -> str:
-        """The name of this node."""
-        return self.get(NODE_NAME) or socket.gethostname()
+        """The name of this node; .NET's MachineName, the host name up to its first dot, if none was given."""
+        return self.get(NODE_NAME) or socket.gethostname().partition(".")[0]
 
     @property
     def home(self) -> Path:

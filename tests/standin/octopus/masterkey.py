@@ -13,6 +13,7 @@ from .users import digest
 
 
 KEY_BYTES = 16
+VALID_BYTES = (16, 32)  # 128 bit, and 256 bit since 2024.4: OctopusDeploy/Issues 9104
 _KEPT = "SELECT JSON FROM Configuration WHERE Id = 'masterkey'"
 
 
@@ -22,13 +23,13 @@ def drawn() -> str:
 
 
 def checked(key: str) -> str:
-    """Refuse a master key that isn't 16 bytes in base64."""
+    """Refuse a master key that isn't 16 or 32 bytes in base64."""
     try:
         size = len(base64.b64decode(key, validate=True))
     except binascii.Error:
         size = 0
-    if size != KEY_BYTES:
-        raise ControlledFailureError("The master key must be a base64 encoded string of 16 bytes (128 bits).")
+    if size not in VALID_BYTES:
+        raise ControlledFailureError("The master key must be a base64 encoded string of 16 bytes or 32 bytes.")
     return key
 
 
