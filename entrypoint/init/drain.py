@@ -1,6 +1,7 @@
 """The drain of a stop as process 1 sees it: tried until its deadline, if no process can be had for it at first."""
 
 from entrypoint import variables
+from entrypoint.exitcodes import ExitCode
 
 from . import processes
 from .children import helper, start_or_retry
@@ -22,7 +23,7 @@ MARGIN_SECONDS = 30.0  # beyond the drain's own deadline, which it watches itsel
 class Drain:
     """The drain among the `children` of process 1.
 
-    Attributes: `is_wanted`, whether a stop begins with one; `was_cut_off`, whether one was wanted and never started.
+    Attribute: `is_wanted`, whether a stop begins with one.
     """
 
     def __init__(self, environ: "Mapping[str, str]", children: "Children", timers: "Timers", report: "Report") -> None:
@@ -32,7 +33,6 @@ class Drain:
         self._report = report
         self._seconds = variables.seconds("OCTO_NODE_DRAIN_ON_STOP", environ) or 0.0
         self.is_wanted = self._seconds > 0
-        self.was_cut_off = False
 
     def begin(self) -> Rung:
         """Start it, and return its rung of the ladder."""
@@ -65,7 +65,7 @@ class Drain:
 
     def _give_up(self, server: int, error: OSError) -> None:
         """Tell that the node is stopped without a drain, and what is cut off: process 1 knows processes, not tasks."""
-        self.was_cut_off = True
+        self._children.codes[ROLE] = ExitCode.NODE_UNREACHABLE
         running = processes.below(server)
         self._report.fail(
             f"The node is stopped without a drain, which couldn't be started for {self._children.starved(ROLE):.0f} s: "

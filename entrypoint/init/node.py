@@ -14,6 +14,7 @@ from .dockerd import ROLE as DOCKERD
 from .drain import Drain
 from .ladder import Ladder, Rung
 from .lifecycle import Action, Event, ended
+from .victims import Victims
 
 
 TYPE_CHECKING = False
@@ -44,6 +45,7 @@ class Node:
         self.timers = Timers()
         self.dockerd = Dockerd(environ, self.children, self.timers, report)
         self.drain = Drain(environ, self.children, self.timers, report)
+        self.victims = Victims(environ, self.timers)
         self.ladder = Ladder(self._rungs())
         self.wanted = Wanted.UP
         self.actions: dict[Action, Callable[[], Event | None]] = {

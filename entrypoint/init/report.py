@@ -5,7 +5,6 @@ import select
 import time
 
 from entrypoint import log, mask, statefile, termination, variables
-from entrypoint.exitcodes import of_signal
 from entrypoint.phases import Phase, Wanted
 
 from . import signals
@@ -77,22 +76,17 @@ class Report:
         self.say("error", sentence)
         termination.write(self._environ, mask.mask(sentence, self._secrets))
 
-    def end_of_helper(self, role: str, number: int) -> None:
-        """Tell that signal `number` ended the helper process `role`, as it can't tell so itself."""
-        self.fail(f"{role} was ended by signal {signals.name(number)}.{_out_of_memory(of_signal(number))}")
+    def end_of_helper(self, role: str, number: int, why: str) -> None:
+        """Tell that signal `number` ended the helper process `role`, as it can't tell so itself, and `why`."""
+        self.fail(f"{role} was ended by signal {signals.name(number)}.{why}")
 
-    def end_of_server(self, code: int, log_file: str) -> None:
-        """Tell that Octopus.Server ended by itself, with the end of its log if that can be read."""
+    def end_of_server(self, code: int, log_file: str, why: str) -> None:
+        """Tell that Octopus.Server ended by itself, and `why`, with the end of its log if that can be read."""
         level = "warning" if code == 0 else "error"
-        sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{_out_of_memory(code)}"
+        sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{why}"
         self.say(level, sentence, log=log_file)
         tail = mask.mask(_tail(log_file), self._secrets)
         termination.write(self._environ, f"{sentence}\n{tail}" if tail else sentence)
-
-
-def _out_of_memory(code: int) -> str:
-    killed = code == of_signal(signals.KILL)
-    return " If nobody killed it, the container ran out of memory: raise its limit." if killed else ""
 
 
 def _tail(path: str) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 CHILD = signal.SIGCHLD
 KILL = signal.SIGKILL
+MEMORY = 0  # no signal: what `wait` returns for the IO that the kernel sends of itself (victims.py)
 TERM = signal.SIGTERM
 SUSPENDS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _HARMLESS = {
@@ -36,10 +37,12 @@ def take_over() -> None:
 
 
 def wait(seconds: float | None) -> int | None:
-    """Return the number of the next signal; None if `seconds` pass first (None: wait for ever)."""
+    """Return the number of the next signal, or MEMORY; None if `seconds` pass first (None: wait for ever)."""
     info = signal.sigwaitinfo(WAITED) if seconds is None else signal.sigtimedwait(WAITED, max(seconds, 0))
     if info is None or (info.si_signo == signal.SIGPIPE and info.si_pid == os.getpid()):
         return None  # our own failed write to stderr is nobody else's business
+    if info.si_signo == signal.SIGIO and info.si_code > 0:  # sigaction(2): 0 and less were sent by a process
+        return MEMORY
     return info.si_signo
 
 

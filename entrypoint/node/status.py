@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from entrypoint import statefile, whereabouts
+from entrypoint import oom, statefile, whereabouts
 from entrypoint.exitcodes import ExitCode
 
 
@@ -28,6 +28,9 @@ def _lines(environ: Mapping[str, str], states: Mapping[str, Mapping[str, object]
     if isinstance(dockerd, dict):
         process = f"process {dockerd['pid']}, " if "pid" in dockerd else ""
         lines.append(f"dockerd is {dockerd['state']}: {process}restarts: {dockerd['restarts']}")
+    killed = oom.killed_since(environ, states.get(statefile.NODE, {}))
+    if killed:
+        lines.append(oom.sentence(killed))
     timeline = states.get(statefile.SETTLE, {}).get("timeline")
     if timeline:
         lines.append(str(timeline))

@@ -81,7 +81,6 @@ def test_a_killed_helper_is_told(node: Scripted, mode: str, role: str) -> None:
     node.script(role, "kill -KILL $$")
     assert node.start(mode, DOOR).wait() == 137
     assert node.termination.startswith(f"{role} was ended by signal KILL.")
-    assert "out of memory" in node.termination
     assert f"{role} was ended by signal KILL." in node.log
 
 
@@ -128,7 +127,6 @@ def test_a_killed_server_is_told_with_the_tail_of_its_log(node: Scripted, mode: 
     assert node.wait() == 137
     first, *tail = node.termination.splitlines()
     assert first.startswith("Octopus.Server ended by itself with exit code 137;")
-    assert "ran out of memory" in first
     assert tail[-2:] == ["the password is ********", "the last line"]
     assert set(tail[:-2]) == {"an old line é"}  # whole lines only
 
