@@ -113,6 +113,15 @@ def stat_fields(pid: int) -> list[str] | None:
         return None
 
 
+def name_of(pid: int) -> str:
+    """Return the name of process `pid`, at most 15 characters; empty if there is no such process."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
 def start_time(pid: int) -> int | None:
     """Return when process `pid` was started, in clock ticks since boot; None if there is none, or only a zombie."""
     fields = stat_fields(pid)

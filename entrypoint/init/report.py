@@ -5,7 +5,6 @@ import select
 import time
 
 from entrypoint import handover, log, mask, plainfile, relay, statefile, termination, variables
-from entrypoint.exitcodes import of_signal
 from entrypoint.phases import Phase, Wanted
 
 from . import signals
@@ -50,7 +49,6 @@ class Report:
         self._style = variables.value_or_default("OCTO_NODE_LOG_FORMAT", environ)
         self._folder = statefile.make_folder(environ)
         self._inbox = relay.Inbox(self._folder)
-        self._told_cut_off = False
         self._stderr = _Stderr()
         self._state: dict[str, object] = {"booted": time.monotonic(), "phases": {}}
         termination.write(environ, "")
@@ -104,30 +102,24 @@ class Report:
         termination.write(self._environ, self._masked(sentence))
 
     def cut_off(self, drained: int | None) -> None:
-        """Tell, once, which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any."""
+        """Tell which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any."""
         note = self._inbox.note()
         if not note and drained:
             note = f"The drain ended with exit code {drained}: the stop cuts off whatever still runs."
-        if note and not self._told_cut_off:
-            self._told_cut_off = True
+        if note:
             self.fail(note)
 
-    def end_of_helper(self, role: str, number: int) -> None:
-        """Tell that signal `number` ended the helper process `role`, as it can't tell so itself."""
-        self.fail(f"{role} was ended by signal {signals.name(number)}.{_out_of_memory(of_signal(number))}")
+    def end_of_helper(self, role: str, number: int, why: str) -> None:
+        """Tell that signal `number` ended the helper process `role`, as it can't tell so itself, and `why`."""
+        self.fail(f"{role} was ended by signal {signals.name(number)}.{why}")
 
-    def end_of_server(self, code: int, log_file: str) -> None:
-        """Tell that Octopus.Server ended by itself, with the end of its log if that can be read."""
+    def end_of_server(self, code: int, log_file: str, why: str) -> None:
+        """Tell that Octopus.Server ended by itself, and `why`, with the end of its log if that can be read."""
         level = "warning" if code == 0 else "error"
-        sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{_out_of_memory(code)}"
+        sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{why}"
         self.say(level, sentence, log=log_file)
         said = self._masked(tail(log_file))
         termination.write(self._environ, f"{sentence}\n{said}" if said else sentence)
-
-
-def _out_of_memory(code: int) -> str:
-    killed = code == of_signal(signals.KILL)
-    return " If nobody killed it, the container ran out of memory: raise its limit." if killed else ""
 
 
 def tail(path: str) -> str:
