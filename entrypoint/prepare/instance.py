@@ -15,8 +15,8 @@ from entrypoint.structured import Logger
 ASK_SECONDS = 120.0
 
 
-def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger) -> Version:
-    """Return the version of this server; it is asked only once for each executable."""
+def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger, *, remember: bool = True) -> Version:
+    """Return the version of this server; if it is to `remember` it, it is asked only once for each executable."""
     executable = (paths.server_command(environ) or ["Octopus.Server"])[-1]
     known = version.known(memory, executable)
     if known is not None:
@@ -27,7 +27,8 @@ def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger) -
         raise NodeError(
             ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {printed.summary(told)}"
         )
-    version.remember(memory, executable, found)
+    if remember:
+        version.remember(memory, executable, found)
     return found
 
 
