@@ -6,7 +6,7 @@ from entrypoint import handover, variables
 from entrypoint.exitcodes import ExitCode
 
 from . import processes
-from .children import own_command
+from .children import own_command, start_or_retry
 from .lifecycle import Event
 
 
@@ -42,16 +42,18 @@ class Dockerd:
 
     def start(self) -> None:
         """Start it, and who waits for its answer."""
-        self._restarts += 1
         is_held_up = not self._is_overdue and "server" not in self._children.groups
         if is_held_up and not self._timers.is_set(PATIENCE):
             self._timers.set(PATIENCE, PATIENCE_SECONDS)
         self._children.codes.pop(WAITER, None)
         # the launcher becomes dockerd, with the same pid
         if self._start(ROLE, "start-dockerd", signal.SIGTERM):
+            self._restarts += 1
             self._report.say("info", "dockerd is started.", pid=self._children.pid(ROLE))
-        else:
-            self._timers.set_again(ROLE, 0.0)
+        self.ask()
+
+    def ask(self) -> None:
+        """Start who waits for its answer, if nobody does."""
         if self._children.pid(WAITER) is None:
             self._start(WAITER, WAITER, signal.SIGKILL)
 
@@ -59,11 +61,11 @@ class Dockerd:
         program = processes.Program(own_command(verb), self._environ)
         program.parent_death = parent_death
         try:
-            self._children.start(role, program)
+            return start_or_retry(role, program, self._children, self._timers, self._report)
         except OSError as error:
             self._report.say("error", f"{verb} can't be started: {error.strerror}.")
-            return False
-        return True
+            self._timers.set_again(role, 0.0)
+        return False
 
     def gate(self) -> Event | None:
         """Return READY_TO_START once prepare has ended well and dockerd answers, or has had its time."""
@@ -88,9 +90,9 @@ class Dockerd:
 
     def published(self) -> "Mapping[str, object] | None":
         """Return what the state file tells of it; None if it isn't wanted, or not started yet."""
-        if self._restarts < 0:
+        due = self._timers.is_set(ROLE)
+        if self._restarts < 0 and not due:
             return None
         running = self._children.published(ROLE)
-        due = self._timers.is_set(ROLE)
         state = ("ready" if self._answers() else "starting") if running else "restarting" if due else "ended"
-        return {**(running or {}), "state": state, "restarts": self._restarts}
+        return {**(running or {}), "state": state, "restarts": max(self._restarts, 0)}

@@ -6,7 +6,7 @@ from pathlib import Path
 from entrypoint import kinds, paths, variables
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus import commandline, refused, runner, version
+from entrypoint.octopus import commandline, printed, refused, runner, version
 from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.version import Version
 from entrypoint.structured import Logger
@@ -24,7 +24,9 @@ def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger, *
     told = runner.run(environ, commandline.server(environ, "version"), "version", log, seconds=ASK_SECONDS)
     found = version.find(told)
     if found is None:
-        raise NodeError(ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {told}")
+        raise NodeError(
+            ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {printed.summary(told)}"
+        )
     if remember:
         version.remember(memory, executable, found)
     return found

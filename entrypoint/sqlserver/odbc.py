@@ -14,6 +14,7 @@ import pyodbc
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 
+from . import driver_manager
 from .address import DEFAULT_PORT
 from .connection_string import ConnectionString
 
@@ -71,14 +72,21 @@ class Translation:
 
 
 def installed_driver() -> Driver:
-    """Return Microsoft's newest ODBC driver, else FreeTDS; raise NodeError (SETTINGS) if there is neither."""
+    """Return Microsoft's newest ODBC driver, else FreeTDS.
+
+    Raise NodeError (SETTINGS) if there is neither, or if others could put their own code in its place.
+    """
+    file = driver_manager.confine()
     drivers = [driver for name in pyodbc.drivers() if (driver := _recognize(name))]
     if not drivers:
         raise NodeError(
             ExitCode.SETTINGS,
             "This image has no ODBC driver for SQL Server: install `msodbcsql18`, or `tdsodbc` (FreeTDS).",
         )
-    return max(drivers, key=lambda driver: driver.version)
+    newest = max(drivers, key=lambda driver: driver.version)
+    for library in driver_manager.libraries(file, newest.name):
+        driver_manager.refuse_if_open(library)
+    return newest
 
 
 def _recognize(name: str) -> Driver | None:

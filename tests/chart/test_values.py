@@ -134,7 +134,7 @@ def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None
             "octopus.ingress.grpc.tls.secretName is empty: name",
         ),
         ({"dockerHub.login": "true"}, "dockerHub.creds is empty: give"),
-        ({"octopus.upgradeWait": 700}, "so set it to 810 or more"),
+        ({"octopus.upgradeWait": 700}, "so set it to 780 or more"),
         ({"octopus.webPort": 8443}, "have to differ"),
         ({"octopus.tentaclePort": 8080}, "have to differ"),
         ({"octopus.grpcPort": 10943, "octopus.tentaclePort": 10944}, "have to differ"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cgroups import group, inside
 from node import MODES, Node
 from processes import OCTO_NODE, children, wait_until
 from scripted import DOOR, FOR_EVER, Scripted, nothing_left, up
@@ -211,6 +212,22 @@ def test_the_pauses_double(node: Nested) -> None:
         assert f"dockerd ended too early and is started again in {seconds} s. code=3" in node.log
     assert node.dockerd["restarts"] == 3
     assert node.terminate() == 143
+
+
+def test_it_is_started_later_if_no_process_can_be_had(node: Nested) -> None:
+    """A full pids.max at the start harms nobody for good: dockerd, who waits for it, and prepare are started later."""
+    with group("pids") as pids:
+        node.above = inside(pids)
+        # `unshare` and process 1, and who sets the limit until it ends
+        node.script("preflight", f"echo 2 >{pids}/pids.max")
+        node.start("process 1", DOOR)
+        for role in ("dockerd", "await-dockerd", "prepare"):
+            node.wait_log(f"run: {role}: ")
+        assert node.wait_state("restarting")
+        (pids / "pids.max").write_text("max")
+        node.wait_phase("up")
+        node.wait_state("ready")
+        assert node.terminate() == 143
 
 
 def test_it_outlives_the_server(node: Nested, mode: str) -> None:
