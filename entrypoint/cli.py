@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import __version__, streams
+from . import __version__, limits, streams, termination
 from .errors import NodeError
 from .exitcodes import ExitCode
 
@@ -52,10 +52,21 @@ def main(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the door: a fault of our own has a code of its own
-        sys.excepthook(type(error), error, error.__traceback__)
-        return ExitCode.FAULT
+        return _fault(verb, error)
     finally:
         streams.flush()
+
+
+def _fault(verb: str, error: Exception) -> int:
+    """Tell of a fault of our own, or that a limit of the container is reached; return the exit code."""
+    if not isinstance(error, OSError) or not limits.of(error):
+        sys.excepthook(type(error), error, error.__traceback__)
+        return ExitCode.FAULT
+    sentence = f"{verb} can't go on: {limits.reason(error)}."
+    print(f"octo-node: {sentence}", file=sys.stderr)
+    if verb in INTERNAL:
+        termination.write(os.environ, sentence)
+    return ExitCode.SETTINGS
 
 
 def _unblock(mask: "Set[int]") -> None:

@@ -1,4 +1,4 @@
-"""How secrets get from process 1 to the processes that need them: a sealed memfd, never an environment.
+"""How secrets get from process 1 to the processes that need them: a descriptor of memory, never an environment.
 
 Process 1 is executed again without them (`init/secrets.py`); preflight, prepare, settle and drain inherit the
 descriptor, and its number in `DESCRIPTOR`. Everything else that is started inherits neither.
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DESCRIPTOR = "OCTO_NODE_SECRETS_FD"
 MEMFD = "octo-node-secrets"
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where a nameless file holds them if the container has no memfd
 
 
 def split(environ: "Mapping[str, str]") -> tuple[dict[str, str], dict[str, str]]:
@@ -29,15 +30,19 @@ def pack(secrets: "Mapping[str, str]") -> bytes:
 
 
 def descriptor(environ: "Mapping[str, str]") -> int | None:
-    """Return the inherited memfd's number, or None if no memfd of octo-node was inherited."""
+    """Return the inherited descriptor's number, or None if none of octo-node was inherited."""
     number = environ.get(DESCRIPTOR, "")
     if not number.isdecimal():
         return None
     try:
         target = os.readlink(f"/proc/self/fd/{number}")
-    except OSError:
+        found = os.fstat(int(number))
+    except (OSError, OverflowError):
         return None
-    return int(number) if target.startswith(f"/memfd:{MEMFD}") else None
+    # what was never given a name is called by its inode
+    nameless = (f"{SHARED_MEMORY}/#{found.st_ino} (deleted)", 0, os.geteuid())
+    is_ours = target.startswith(f"/memfd:{MEMFD}") or (target, found.st_nlink, found.st_uid) == nameless
+    return int(number) if is_ours else None
 
 
 def whole(environ: "Mapping[str, str]") -> dict[str, str]:

@@ -5,7 +5,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from . import mask, prctl, settings, streams, structured, termination
+from . import limits, mask, prctl, settings, streams, structured, termination
 from .errors import NodeError
 from .exitcodes import ExitCode
 from .structured import Logger
@@ -27,17 +27,23 @@ def run(process: str, work: Work, *, is_boot: bool = False) -> int:
     logger = structured.logger(process, hidden, environ)
     try:
         return work(environ, logger, hidden.append) or ExitCode.DONE
-    except NodeError as error:
-        for line in "\n".join(error.sentences).splitlines():  # a command's last lines are lines of the log, too
-            logger.error(line)
-        code, message = error.code, "\n".join(error.sentences)
-    except Exception:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
-        code, message = ExitCode.FAULT, f"A fault in octo-node itself, in {process}:\n{traceback.format_exc()}"
-        for line in message.splitlines():
-            logger.error(line)
+    except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
+        code, message = _told(error, process)
+    for line in message.splitlines():  # a command's last lines are lines of the log, too
+        logger.error(line)
     if is_boot:
         termination.write(environ, mask.mask(message, hidden))
     return code
+
+
+def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
+    """Return the exit code for `error`, and what is told of it."""
+    if isinstance(error, NodeError):
+        return error.code, "\n".join(error.sentences)
+    if isinstance(error, OSError) and limits.of(error):
+        return ExitCode.SETTINGS, f"{process} can't go on: {limits.reason(error)}."
+    trace = "".join(traceback.format_exception(error))
+    return ExitCode.FAULT, f"A fault in octo-node itself, in {process}:\n{trace}"
 
 
 def _preflight(_arguments: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from .sqlserver.connection_string import ConnectionString, ConnectionStringError
 from .variables import Variable
 
 
-KEY_BYTES = 16
+KEY_SIZES = (16, 32)  # bytes: 128 bit, and 256 bit since 2024.4 (OctopusDeploy/Issues 9104)
 MAX_LICENCE = 100_000  # characters: the kernel takes no argument of more than 128 KiB
 
 
@@ -68,10 +68,10 @@ def _key(name: str, text: str) -> str:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if len(key) != KEY_BYTES:
+    if len(key) not in KEY_SIZES:
         raise ValueError(
-            f"{name} must be base64 of exactly {KEY_BYTES} bytes, as `openssl rand -base64 {KEY_BYTES}` prints it "
-            "for a new database; an existing database needs the key it was made with."
+            f"{name} must be base64 of exactly 16 or 32 bytes, as `openssl rand -base64 32` prints it for a new "
+            "database (`-base64 16` before Octopus 2024.4); an existing database needs the key it was made with."
         )
     return text
 
@@ -110,14 +110,9 @@ def _secret_names(name: str, text: str) -> str:
     return text
 
 
-def _dockerd(name: str, text: str) -> list[str]:
-    try:
-        return arguments.parse(text)
-    except ValueError as error:
-        raise ValueError(f"{name} {error}") from None
+def _read_by(read: Callable[[str], object]) -> Callable[[str, str], object]:
+    """Return the parser that `read` is, if its ValueErrors are to follow the variable's name."""
 
-
-def _override(read: Callable[[str], object]) -> Callable[[str, str], object]:
     def parsed(name: str, text: str) -> object:
         try:
             return read(text)
@@ -131,15 +126,15 @@ _PARSERS: dict[str, Callable[[str, str], object]] = {
     "apikey": _api_key,
     "connection": _connection,
     "count": _count,
-    "dockerd": _dockerd,
+    "dockerd": _read_by(arguments.parse),
     "flag": _flag,
     "key": _key,
     "licence": _licence,
-    "options": _override(overrides.options),
+    "options": _read_by(overrides.options),
     "path": _path,
     "port": _port,
     "seconds": _seconds,
     "secrets": _secret_names,
     "text": lambda _, text: text,
-    "verbs": _override(overrides.verbs),
+    "verbs": _read_by(overrides.verbs),
 }

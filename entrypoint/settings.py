@@ -1,23 +1,23 @@
 """The environment as one frozen object, or every problem with it at once."""
 
-import difflib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from . import handover, kinds, overrides, variables
+from . import handover, kinds, names, oddities, overrides, variables
 from .errors import NodeError, ProblemsError
 from .exitcodes import ExitCode
 from .sqlserver import connection_string
 from .sqlserver.connection_string import ConnectionString
-from .variables import BY_NAME, VARIABLES, Variable
+from .variables import VARIABLES, Variable
 
 
 EULA = (
     "You must accept the EULA. Read it at https://octopus.com/company/legal, and if you agree, "
     "set the environment variable ACCEPT_EULA=Y."
 )
+ACCEPTED = "Y"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -90,7 +90,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
     Without an accepted EULA nothing else is looked at (exit code 10); other problems have exit code 11.
     """
     if not is_eula_accepted(environ):
-        raise NodeError(ExitCode.EULA, EULA)
+        raise NodeError(ExitCode.EULA, eula_refusal(environ))
     problems: list[str] = []
     values: dict[str, object] = {}
     for variable in VARIABLES:
@@ -100,24 +100,39 @@ def parse(environ: Mapping[str, str]) -> Settings:
             problems.append(str(error))
     if problems:
         raise ProblemsError([(ExitCode.SETTINGS, text) for text in problems])
-    values["octopus_server_node_name"] = values["octopus_server_node_name"] or socket.gethostname()
+    values["octopus_server_node_name"] = values["octopus_server_node_name"] or _machine_name()
     values["has_external_admin"] = any(values[name.lower()] for name in variables.OIDC)
     return Settings(**{name: values[name] for name in Settings.__dataclass_fields__})  # type: ignore[arg-type]  # by kind
 
 
+def _machine_name() -> str:
+    """Return what .NET's Environment.MachineName is: the server's own default for the name of its node."""
+    name = socket.gethostname()
+    return name.partition(".")[0] or name
+
+
 def is_eula_accepted(environ: Mapping[str, str]) -> bool:
     """Return whether the licence agreement is accepted."""
-    return variables.value_or_default("ACCEPT_EULA", environ) in {"Y", "y"}
+    return variables.value_or_default("ACCEPT_EULA", environ) == ACCEPTED
+
+
+def eula_refusal(environ: Mapping[str, str]) -> str:
+    """Return what to say where the licence agreement isn't accepted, with what was found in its place."""
+    try:
+        found = variables.lookup("ACCEPT_EULA", environ)
+    except ValueError as error:
+        return f"{EULA} {error}"
+    if found is None:
+        return f"{EULA}{names.instead_of('ACCEPT_EULA', environ)}"
+    reason = oddities.of_characters(found) or "only a capital `Y` without anything else accepts it"
+    if oddities.is_quoted(found):
+        reason = f"with quotes: {oddities.TAKE_AWAY}"
+    return f"{EULA} ACCEPT_EULA is {oddities.shown(found)}, {reason}."
 
 
 def warnings(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each variable that looks like a misspelt one, or that has no effect as it is."""
-    known = [*BY_NAME, *(f"{name}_FILE" for name in BY_NAME), handover.DESCRIPTOR]
-    found = []
-    for name in environ:
-        near = None if name in known else _near(name, known)
-        if near:
-            found.append(f"{name} isn't a variable of this image: did you mean {near}?")
+    found = [*names.warnings(environ), *_quoted_passwords(environ)]
     kept = variables.value_or_default("OCTO_NODE_KEEP_ENV", environ)
     if variables.value_or_default("SSL_CERTIFICATE_PASSWORD", environ) and "SSL_CERTIFICATE_PASSWORD" not in kept:
         found.append(
@@ -131,51 +146,43 @@ def warnings(environ: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _near(name: str, known: list[str]) -> str | None:
-    """Return the variable that `name` was probably meant to be: one letter off, or one that starts like ours."""
-    if name.startswith("OCTO_NODE_"):
-        return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0)))
-    return next((other for other in known if _one_letter_off(name, other)), None)
-
-
-def _one_letter_off(one: str, other: str) -> bool:
-    """Return whether one letter is missing, too many, another, or changed places with its neighbour."""
-    if len(one) > len(other):
-        one, other = other, one
-    i = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-    if len(one) < len(other):
-        return one[i:] == other[i + 1 :]
-    swapped = one[i : i + 2] == other[i : i + 2][::-1] and one[i + 2 :] == other[i + 2 :]
-    return one[i + 1 :] == other[i + 1 :] or swapped
-
-
 def _value(variable: Variable, environ: Mapping[str, str]) -> object:
     """Return the parsed value of `variable`. Raise ValueError with a finished sentence that has no secret in it."""
     text = variables.lookup(variable.name, environ)
-    if text is not None and variable.kind in {"key", "licence"}:
-        text = "".join(text.split()) or None
     if text is None:
         text = variable.default
-    _refuse_strange_characters(variable.name, text)
-    if not text:
-        return _unset(variable)
-    return kinds.parse(variable, text)
+    is_wrapped = variable.kind in {"key", "licence"}
+    character = oddities.of_characters(text.strip(" \t\r\n") if is_wrapped else text)
+    if is_wrapped:
+        text = "".join(text.split())
+    if character:
+        raise ValueError(f"{variable.name} {character}.")
+    if oddities.is_quoted(text) and not _may_be_quoted(variable):
+        found = "begins and ends with a quote" if variable.secret else f"is {oddities.shown(text)}, with quotes"
+        raise ValueError(f"{variable.name} {found}: {oddities.TAKE_AWAY}.")
+    return kinds.parse(variable, text) if text else _unset(variable, environ)
 
 
-def _unset(variable: Variable) -> bool | None:
+def _may_be_quoted(variable: Variable) -> bool:
+    """Return whether a value may begin and end with a quote: a password, or words quoted as in a shell."""
+    return variable.kind == "dockerd" or (variable.secret and variable.kind == "text")
+
+
+def _quoted_passwords(environ: Mapping[str, str]) -> Iterator[str]:
+    for variable in VARIABLES:
+        is_password = variable.secret and variable.kind == "text"
+        if is_password and oddities.is_quoted(variables.value_or_default(variable.name, environ)):
+            yield (
+                f"{variable.name} begins and ends with a quote, which is a part of the password as it stands: if that "
+                f"isn't meant, {oddities.TAKE_AWAY}."
+            )
+
+
+def _unset(variable: Variable, environ: Mapping[str, str]) -> bool | None:
     if variable.kind == "connection":
         raise ValueError(
             f"{variable.name} isn't set: set it to the ADO.NET connection string of the Octopus database, such as "
             "Server=db,1433;Database=OctopusDeploy;User Id=octopus;Password=...;TrustServerCertificate=True."
+            f"{names.instead_of(variable.name, environ)}"
         )
     return False if variable.kind == "flag" else None
-
-
-def _refuse_strange_characters(name: str, text: str) -> None:
-    for position, character in enumerate(text, 1):
-        if "\ud800" <= character <= "\udfff":
-            raise ValueError(f"{name} isn't valid UTF-8 (character {position}): save it as UTF-8.")
-        if character < " " or character == "\x7f":
-            raise ValueError(
-                f"{name} has a control character (U+{ord(character):04X}, character {position}): remove it."
-            )

@@ -4,15 +4,16 @@
 and a few values.
 """
 
-import os
-import stat
+from . import files
 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_FILE = 1 << 20  # bytes of a NAME_FILE; more is a mistake, not a setting
+# each NAME_FILE is read once a process: a Secret that changes while prepare waits must not make it mean two databases
+_contents: dict[str, bytes] = {}
+_problems: dict[str, str] = {}
 
 
 class Variable:
@@ -50,9 +51,9 @@ VARIABLES = (
         "ADO.NET connection string of the Octopus database.",
         secret=True,
     ),
-    V("MASTER_KEY", "key", "Base64 of the 16 bytes that protect the database's secrets.", secret=True),
+    V("MASTER_KEY", "key", "Base64 of the 16 or 32 bytes that protect the database's secrets.", secret=True),
     V("OCTOPUS_SERVER_BASE64_LICENSE", "licence", "Base64 of the licence's XML.", secret=True),
-    V("OCTOPUS_SERVER_NODE_NAME", "text", "Name of this node; the host's name if not set."),
+    V("OCTOPUS_SERVER_NODE_NAME", "text", "Name of this node; the host's name, up to its first dot, if not set."),
     V("ADMIN_USERNAME", "text", "Name of the administrator to make.", "admin"),
     V("ADMIN_PASSWORD", "text", "Password of the administrator.", secret=True),
     V("ADMIN_EMAIL", "text", "E-mail address of the administrator.", "octopus@example.local"),
@@ -174,8 +175,8 @@ OIDC = tuple(name for name in BY_NAME if name.startswith(("ADMIN_OIDC", "ADMIN_E
 def lookup(name: str, environ: "Mapping[str, str]") -> str | None:
     """Return the value of variable `name`, from the environment or the file named by NAME_FILE.
 
-    None if it isn't set; an empty value means not set. Raise UnreadableError if the file can't be read, or if
-    both are given.
+    None if it isn't set; an empty value means not set. A file is read once a process, together with all others that
+    `environ` names. Raise UnreadableError if it can't be read or is empty, or if both are given.
     """
     value = environ.get(name) or None
     path = environ.get(f"{name}_FILE") or None
@@ -183,20 +184,29 @@ def lookup(name: str, environ: "Mapping[str, str]") -> str | None:
         return value
     if value is not None:
         raise UnreadableError(f"{name} and {name}_FILE are both set: keep one of them.")
-    return _read(name, path)
+    if path not in _contents and path not in _problems:
+        read_files(environ)
+    return _text(name, path)
 
 
-def _read(name: str, path: str) -> str | None:
-    try:
-        # a pipe that nobody writes to must not hold up process 1
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(number, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            text = file.read(MAX_FILE + 1) if not stat.S_ISFIFO(os.fstat(number).st_mode) else ""
-    except OSError as error:
-        raise UnreadableError(f"The file that {name}_FILE names, {path}, can't be read: {error.strerror}.") from error
-    if len(text) > MAX_FILE:
-        raise UnreadableError(f"The file that {name}_FILE names, {path}, is larger than {MAX_FILE} bytes.")
-    return text.removesuffix("\n") or None
+def read_files(environ: "Mapping[str, str]") -> None:
+    """Read every NAME_FILE of `environ` that wasn't read before: at the start of a process that lives long."""
+    named = {environ.get(f"{name}_FILE") or "" for name in BY_NAME}
+    contents, problems = files.read(named - {""} - _contents.keys() - _problems.keys())
+    _contents.update(contents)
+    _problems.update(problems)
+
+
+def _text(name: str, path: str) -> str:
+    """Return the text of a file that was read. Raise UnreadableError if it gives no value."""
+    if path in _problems:
+        raise UnreadableError(f"The file that {name}_FILE names, {path}, {_problems[path]}.")
+    text = _contents[path].decode("utf-8", "surrogateescape").removesuffix("\n")
+    if not text.strip():
+        raise UnreadableError(
+            f"The file that {name}_FILE names, {path}, is empty: put the value into it, or unset {name}_FILE."
+        )
+    return text
 
 
 def value_or_default(name: str, environ: "Mapping[str, str]") -> str:

@@ -17,10 +17,10 @@ PACKAGE = ROOT / "entrypoint"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 WORDS = {
-    "", "apart", "errors", "exitcodes", "handover", "jsontext", "log", "mask", "paths", "phases", "prctl", "statefile",
-    "streams", "termination", "variables", "whereabouts",
+    "", "apart", "errors", "exitcodes", "files", "handover", "jsontext", "limits", "log", "mask", "paths", "phases",
+    "prctl", "statefile", "streams", "termination", "variables", "whereabouts",
 }  # fmt: skip
-SETTINGS = {"kinds", "overrides", "settings", "structured"}
+SETTINGS = {"kinds", "names", "oddities", "overrides", "settings", "structured"}
 # a folder, or a group of files, and the floors below it; what isn't named here it doesn't know
 FLOORS = {
     "words": set(),

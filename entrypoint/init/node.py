@@ -3,7 +3,7 @@
 import functools
 import signal
 
-from entrypoint import handover, paths, variables
+from entrypoint import handover, limits, paths, variables
 from entrypoint.exitcodes import ExitCode
 from entrypoint.phases import Wanted
 
@@ -72,9 +72,11 @@ class Node:
         try:
             self.children.start(verb, program)
         except OSError as error:
-            self.children.codes[verb] = ExitCode.FAULT
-            self.report.fail(f"{verb} can't be started: {error.strerror}.")
-            return ended(verb, ExitCode.FAULT)
+            # a limit of the container is its owner's to raise, everything else our own fault
+            code = ExitCode.SETTINGS if limits.of(error) else ExitCode.FAULT
+            self.children.codes[verb] = code
+            self.report.fail(f"{verb}: {error.strerror}.")
+            return ended(verb, code)
         return None
 
     def begin(self) -> Event | None:

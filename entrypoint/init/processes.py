@@ -4,7 +4,7 @@ import errno
 import os
 import signal
 
-from entrypoint import prctl, statefile
+from entrypoint import limits, prctl, statefile
 from entrypoint.exitcodes import ExitCode
 
 from . import signals
@@ -37,9 +37,8 @@ class Program:
 
 def start(program: Program) -> int:
     """Start `program` in its own process group and return its pid. Raise OSError if it can't be executed."""
-    read, write = os.pipe2(os.O_CLOEXEC)
     parent = os.getpid()
-    pid = os.fork()
+    pid, read, write = _fork(program)
     if pid == 0:
         _become(program, parent, write)
     os.close(write)
@@ -52,8 +51,21 @@ def start(program: Program) -> int:
         number = report.read()
     if number:
         os.waitpid(pid, 0)
-        raise OSError(int(number), f"{program.argv[0]} can't be executed: {os.strerror(int(number))}")
+        error = OSError(int(number), os.strerror(int(number)))
+        raise OSError(error.errno, f"{program.argv[0]} can't be executed: {limits.reason(error)}")
     return pid
+
+
+def _fork(program: Program) -> tuple[int, int, int]:
+    """Fork with a pipe between both sides; return the pid, and the pipe's ends. Raise OSError if a limit is reached."""
+    ends: tuple[int, ...] = ()
+    try:
+        ends = os.pipe2(os.O_CLOEXEC)
+        return os.fork(), *ends
+    except OSError as error:
+        for end in ends:
+            os.close(end)
+        raise OSError(error.errno, f"{program.argv[0]} can't be started: {limits.reason(error)}") from error
 
 
 def _become(program: Program, parent: int, report: int) -> None:

@@ -4,7 +4,9 @@ import fcntl
 import os
 import sys
 
-from entrypoint import handover
+from entrypoint import handover, limits, termination
+from entrypoint.errors import NodeError
+from entrypoint.exitcodes import ExitCode
 
 
 TYPE_CHECKING = False
@@ -15,17 +17,53 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 
 
 def execute_without(environ: "Mapping[str, str]") -> None:
-    """Execute this program again if `environ` has secrets: without them, and with a memfd that holds them.
+    """Execute this program again if `environ` has secrets: without them, and with a descriptor that holds them.
 
-    The pid, the signal mask and pending signals stay. Return only if there is nothing to take out; a memfd that
-    was handed over to us is then inherited by those children only that are given it.
+    The pid, the signal mask and pending signals stay. Return only if there is nothing to take out; a descriptor that
+    was handed over to us is then inherited by those children only that are given it. Raise NodeError (11) if there is
+    no place to hold them.
     """
     public, secrets = handover.split(environ)
     if secrets:
-        memfd = os.memfd_create(handover.MEMFD, os.MFD_ALLOW_SEALING)
-        os.write(memfd, handover.pack(secrets))
-        fcntl.fcntl(memfd, fcntl.F_ADD_SEALS, _SEALS)
-        os.execve(sys.executable, sys.orig_argv, public | {handover.DESCRIPTOR: str(memfd)})
+        descriptor = _hold(handover.pack(secrets), environ)
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - the signature is Python's
+        os.execve(sys.executable, sys.orig_argv, public | {handover.DESCRIPTOR: str(descriptor)})
     inherited = handover.descriptor(environ)
     if inherited is not None:
-        os.set_inheritable(inherited, False)  # noqa: FBT003 - the signature is Python's
+        os.set_inheritable(inherited, False)  # noqa: FBT003 - as above
+
+
+def _hold(packed: bytes, environ: "Mapping[str, str]") -> int:
+    """Return a descriptor of memory with `packed` in it: a sealed memfd, or where those are refused a nameless file."""
+    try:
+        return _memfd(packed)
+    except OSError as error:
+        refusal = limits.reason(error)
+    try:
+        return _nameless(packed)
+    except OSError as error:
+        sentence = (
+            f"The secrets can't be taken out of the environment: memfd_create is refused here ({refusal}), and so is "
+            f"a file in {handover.SHARED_MEMORY} ({limits.reason(error)}). Allow memfd_create in the seccomp profile, "
+            f"mount a tmpfs on {handover.SHARED_MEMORY}, or give the secrets as files (NAME_FILE)."
+        )
+        termination.write(environ, sentence)
+        raise NodeError(ExitCode.SETTINGS, sentence) from error
+
+
+def _memfd(packed: bytes) -> int:
+    number = os.memfd_create(handover.MEMFD, os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
+    os.write(number, packed)
+    fcntl.fcntl(number, fcntl.F_ADD_SEALS, _SEALS)
+    return number
+
+
+def _nameless(packed: bytes) -> int:
+    """Return a descriptor to read a file in shared memory that never had a name, and can't be given one (O_EXCL)."""
+    flags = os.O_TMPFILE | os.O_EXCL | os.O_CLOEXEC
+    writing = os.open(handover.SHARED_MEMORY, flags | os.O_WRONLY, 0o600)
+    try:
+        os.write(writing, packed)
+        return os.open(f"/proc/self/fd/{writing}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(writing)

@@ -31,6 +31,7 @@ def run(environ: "Mapping[str, str]") -> int:
     signals.take_over()
     if os.getpid() != 1:
         prctl.become_subreaper()
+    variables.read_files(environ)  # now: a file server that hangs later must not hold up a stop
     whole = handover.whole(environ)
     report = Report(environ, [variables.value_or_default(name, whole) for name in variables.SECRETS])
     return Supervisor(Node(environ, report), report).run()

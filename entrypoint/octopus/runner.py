@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Self
 
-from entrypoint import handover, prctl
+from entrypoint import handover, limits, prctl
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.structured import Logger
@@ -81,7 +81,7 @@ def _start(environ: Mapping[str, str], command: Sequence[str], name: str) -> sub
             preexec_fn=lambda: prctl.die_with_parent(parent),  # noqa: PLW1509 - this process has one thread
         )
     except OSError as error:
-        raise CommandError(f"`{name}` can't be started: {error.strerror}.", "") from error
+        raise CommandError(f"`{name}` can't be started: {limits.reason(error)}.", "") from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -81,8 +81,8 @@ def has_user(connection: pyodbc.Connection, name: str) -> bool | None:
 
 
 def has_any_user(connection: pyodbc.Connection) -> bool | None:
-    """Return whether Octopus has users at all; None if they can't be read."""
-    return _has(connection, "SELECT TOP 1 1 FROM dbo.[User]")
+    """Return whether Octopus has users besides the guest, whom it may make itself; None if they can't be read."""
+    return _has(connection, "SELECT TOP 1 1 FROM dbo.[User] WHERE Username <> 'guest'")
 
 
 def _has(connection: pyodbc.Connection, statement: str, *parameters: str) -> bool | None:

@@ -1,66 +1,63 @@
-"""Can the folders be written? Asked with a real write, each in a process of its own: a hung NFS must not hang us."""
+"""Can the folders be written? Asked by doing what the server will do: bytes that reach the disk, in each of them."""
 
+import errno
 import os
-import select
-import time
 from collections.abc import Sequence
+
+from entrypoint import apart, limits
 
 
 SECONDS = 10.0
+_BYTES = 1 << 16  # an empty file fits on a full disk, and a few bytes into its entry in the folder
+_MOUNT = "Mount a volume there that this user may write to"
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+# of file systems that have nothing to wait for (some network, FUSE and virtual ones), for a folder above all
+_KNOWS_NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def problems(folders: Sequence[str], seconds: float = SECONDS) -> dict[str, str]:
-    """Return what is wrong with each of `folders` that can't be written, as words that fit after its name."""
-    asked = {folder: _ask(folder) for folder in folders}
-    deadline = time.monotonic() + seconds
-    found = {}
-    for folder, (pid, answer) in asked.items():
-        readable, _, _ = select.select([answer], [], [], max(deadline - time.monotonic(), 0))
-        text = answer.read() if readable else f"gave no answer within {seconds:g} s (a file server that hangs?)"
-        answer.close()
-        if readable:
-            os.waitpid(pid, 0)  # who hangs in the kernel can't be waited for
-        if text:
-            found[folder] = text
-    return found
+    """Return what is wrong with each of `folders` that can't be written, in words that fit after its name.
+
+    Each is tried in a process of its own, for `seconds` at most: a hung NFS must not hang us. Raise OSError if a
+    process can't be started.
+    """
+    silence = f"gave no answer within {seconds:g} s (a file server that hangs?). {_MOUNT}"
+    answers = apart.ask(_try, folders, seconds)
+    told = {folder: silence if answer is None else answer.decode() for folder, answer in answers.items()}
+    return {folder: problem for folder, problem in told.items() if problem}
 
 
-def _ask(folder: str) -> "tuple[int, _Answer]":
-    """Have a child write to `folder`; return its pid and where its answer, empty if all went well, can be read."""
-    read, write = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.write(write, _write(folder).encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    return pid, _Answer(read)
+def sync(descriptor: int) -> None:
+    """Have what was written to a file or folder reach the disk, where its file system knows how. Raise OSError."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _KNOWS_NO_FSYNC:
+            raise
 
 
-class _Answer:
-    """The reading end of a child's pipe."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def read(self) -> str:
-        return os.read(self._descriptor, 4096).decode()
-
-    def close(self) -> None:
-        os.close(self._descriptor)
+def write(path: str, content: bytes) -> None:
+    """Make the file `path`, which isn't there yet, and have it reach the disk. Raise OSError; no file is there then."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(number, "wb") as file:
+            file.write(content)
+            file.flush()
+            sync(number)
+    except OSError:
+        os.unlink(path)
+        raise
 
 
-def _write(folder: str) -> str:
+def _try(folder: str) -> bytes:
+    """Write a file to `folder` and take it away; return what is wrong, nothing if all went well."""
     # pids repeat: in the next container of this volume, and in others that share it
     path = f"{folder}/.octo-node-{os.urandom(8).hex()}"
     try:
         os.makedirs(folder, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        write(path, bytes(_BYTES))
         os.unlink(path)
     except OSError as error:
-        return f"can't be written by user {os.getuid()}:{os.getgid()}: {error.strerror}"
-    return ""
+        advice = "Make room there" if error.errno in _FULL else _MOUNT
+        return f"can't be written by user {os.getuid()}:{os.getgid()}: {limits.reason(error)}. {advice}".encode()
+    return b""

@@ -4,11 +4,13 @@ import base64
 import os
 from collections.abc import Callable, Mapping
 
-from entrypoint import kinds, paths, variables
+from entrypoint import apart, files, kinds, limits, paths, variables
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus.version import Version, parse
 from entrypoint.structured import Logger
+
+from . import folders
 
 
 # a key that Octopus itself draws has 256 bits since 2024.4 (OctopusDeploy issue 9104), and had 128 before
@@ -45,14 +47,12 @@ def find(
 
 def _saved(environ: Mapping[str, str]) -> str | None:
     path = paths.master_key_file(environ)
-    try:
-        with open(path, encoding="ascii") as file:
-            text = "".join(file.read().split())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it isn't text"
-        raise NodeError(ExitCode.SETTINGS, f"The master key in {path} can't be read: {reason}.") from error
+    contents, problems = files.read([path])
+    if problems:
+        if problems[path] == files.ABSENT:
+            return None
+        raise NodeError(ExitCode.SETTINGS, f"The file for the master key, {path}, {problems[path]}.")
+    text = "".join(contents[path].decode("ascii", "replace").split())
     try:
         kinds.parse(variables.BY_NAME["MASTER_KEY"], text)
     except ValueError as error:
@@ -72,27 +72,40 @@ def _draw(environ: Mapping[str, str], version: Version, log: Logger) -> str:
             f"`{server} show-master-key --console --instance={paths.INSTANCE}` prints, or mount a volume on {folder}."
         )
         return key
-    try:
-        _save(path, key)
-    except OSError as error:
+    problem = _problem_of_saving(path, key)
+    if problem:
         raise NodeError(
             ExitCode.NOT_WRITABLE,
-            f"The new master key can't be saved in {path}: {error.strerror}. Mount a volume on {folder} that user "
+            f"The new master key can't be saved in {path}: {problem}. Mount a volume on {folder} that user "
             f"{os.getuid()}:{os.getgid()} may write to. The database was not created.",
-        ) from error
+        )
     log.info("A master key was drawn for the new database.", saved=path)
     return key
 
 
+def _problem_of_saving(path: str, key: str) -> str:
+    """Save the key, in a process of its own as a file server may hang; return in words why it can't be, if it can't."""
+
+    def save(path: str) -> bytes:
+        try:
+            _save(path, key)
+        except OSError as error:
+            return limits.reason(error).encode()
+        return b""
+
+    try:
+        answer = apart.ask(save, [path], folders.SECONDS)[path]
+    except OSError as error:
+        return limits.reason(error)
+    return f"no answer within {folders.SECONDS:g} s (a file server that hangs?)" if answer is None else answer.decode()
+
+
 def _save(path: str, key: str) -> None:
     temporary = f"{path}.{os.urandom(8).hex()}"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(key + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    folders.write(temporary, f"{key}\n".encode())
     os.rename(temporary, path)
-    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(folder)
+        folders.sync(folder)
     finally:
         os.close(folder)

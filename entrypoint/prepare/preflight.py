@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from entrypoint import paths, settings, variables
+from entrypoint import files, limits, paths, settings, variables
 from entrypoint.errors import NodeError, ProblemsError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline
@@ -34,7 +34,7 @@ def _skipped(environ: Mapping[str, str]) -> list[str]:
 def problems(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
     """Return every problem, as exit code and sentence; without an accepted EULA, only that."""
     if not settings.is_eula_accepted(environ):
-        return [(ExitCode.EULA, settings.EULA)]
+        return [(ExitCode.EULA, settings.eula_refusal(environ))]
     return [*_settings(environ), *_files(environ), *docker_in_docker.problems(environ), *_folders(environ)]
 
 
@@ -60,26 +60,24 @@ def _files(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
     elif len(command) == 1 and not os.access(command[0], os.X_OK):
         found.append(f"{command[0]} can't be executed by user {os.getuid()}:{os.getgid()}: set its x permission.")
     certificate = variables.value_or_default("SSL_CERTIFICATE_FILE", environ)
-    if certificate:
-        problem = _unreadable(certificate)
-        if problem:
-            found.append(f"SSL_CERTIFICATE_FILE is {certificate}, but {problem}: mount the certificate there.")
+    problem = _unreadable(certificate) if certificate else None
+    if problem:
+        found.append(f"SSL_CERTIFICATE_FILE is {certificate}, but that {problem}: mount the certificate there.")
     return [(ExitCode.SETTINGS, sentence) for sentence in found]
 
 
 def _unreadable(path: str) -> str | None:
-    try:
-        with open(path, "rb") as file:
-            return None if file.read(1) else "that file is empty"
-    except OSError as error:
-        return f"that can't be read: {error.strerror}"
+    contents, problems = files.read([path])
+    return problems.get(path) or (None if contents[path] else "is empty")
 
 
 def _folders(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
     """Return which of the folders that the server writes to can't be written."""
     shared = [paths.under_root(environ, path) for path in commandline.FOLDERS.values()]
-    asked = [paths.home(environ), paths.registry(environ), *shared]
-    return [
-        (ExitCode.NOT_WRITABLE, f"{folder} {problem}. Mount a volume there that this user may write to.")
-        for folder, problem in folders.problems(asked).items()
-    ]
+    logs = os.path.dirname(paths.log_file(environ))
+    asked = [paths.home(environ), logs, paths.registry(environ), *shared]
+    try:
+        found = folders.problems(asked)
+    except OSError as error:
+        return [(ExitCode.SETTINGS, f"Whether the folders can be written can't be found out: {limits.reason(error)}.")]
+    return [(ExitCode.NOT_WRITABLE, f"{folder} {problem}.") for folder, problem in found.items()]

@@ -5,7 +5,6 @@ import datetime
 
 import pyodbc
 
-from entrypoint import variables
 from entrypoint.octopus import history, tables, version
 from entrypoint.octopus.commandline import Inputs
 from entrypoint.octopus.history import History
@@ -107,7 +106,7 @@ def inputs(context: Context, found: Situation, key: str | None) -> Inputs:
     return Inputs(
         environ=context.environ,
         settings=settings,
-        connection_string=variables.value_or_default("DB_CONNECTION_STRING", context.environ),
+        connection_string=settings.db_connection_string.text,
         master_key=key,
         version=context.version,
         with_admin=given or default,

@@ -1,6 +1,6 @@
 """`DB_CONNECTION_STRING`: ADO.NET text, read as Microsoft.Data.SqlClient reads it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from . import address, keywords, pairs
@@ -62,8 +62,9 @@ def parse(text: str) -> ConnectionString:
     what Linux can't do (named pipes, LocalDB) is refused.
     """
     _encodable(text)
-    values = _values(pairs.split(text))
-    problems = [*_unfit(values), *_missing(values), *_contradictions(values)]
+    problems: list[str] = []
+    values = _values(text, problems)
+    problems += [*_unfit(values), *_contradictions(values)]
     where = _where(values.get("Data Source", ""), problems)
     if problems:
         raise ConnectionStringError(*problems)
@@ -80,24 +81,36 @@ def _encodable(text: str) -> None:
         ) from None
 
 
-def _values(found: Iterable[Pair]) -> dict[str, str]:
-    """Return the values by their keywords' own names; the last one wins, empty is the default."""
+def _values(text: str, problems: list[str]) -> dict[str, str]:
+    """Return the values by their keywords' own names; the last one wins, empty is the default.
+
+    What can't be read, and what Octopus needs and isn't there, is added to `problems`.
+    """
     values: dict[str, str] = {}
-    after_password = False
-    for pair in found:
-        keyword = keywords.BY_NAME.get(pair.keyword)
-        if keyword is None:
-            raise ConnectionStringError(_unknown(pair, after_password=after_password))
-        after_password = after_password or keyword.name == "Password"
-        values.pop(keyword.name, None)
-        if pair.value is not None:
-            values[keyword.name] = pair.value
+    meant: set[str] = set()
+    may_be_password = False
+    try:
+        for pair in pairs.split(text):
+            keyword = keywords.BY_NAME.get(pair.keyword)
+            if keyword is None:
+                near = keywords.nearest(pair.keyword)
+                meant.add(keywords.BY_NAME[near.lower()].name if near else "")
+                problems.append(_unknown(pair, near, after_password=may_be_password))
+            else:
+                values.pop(keyword.name, None)
+                if pair.value is not None:
+                    values[keyword.name] = pair.value
+            # an unknown one may be `Pasword`: what follows may be the rest of a value that has a `;`
+            may_be_password = may_be_password or keyword is None or keyword.name == "Password"
+    except ConnectionStringError as error:
+        problems += error.sentences  # what comes after the place that can't be read isn't known
+    else:
+        problems += _missing(values, meant)
     return values
 
 
-def _unknown(pair: Pair, *, after_password: bool) -> str:
+def _unknown(pair: Pair, near: str | None, *, after_password: bool) -> str:
     """Return the sentence on a keyword that isn't one; it may be the rest of a password that has a `;`."""
-    near = keywords.nearest(pair.keyword)
     place = f"(character {pair.position})"
     if after_password or not pair.keyword.replace(" ", "").replace("_", "").isalpha():
         advice = f"if `{near}` is meant, correct it" if near else "correct or remove it"
@@ -115,13 +128,14 @@ def _unfit(values: Mapping[str, str]) -> Iterable[str]:
             yield f"`{name}` in the connection string {clause}."
 
 
-def _missing(values: Mapping[str, str]) -> Iterable[str]:
-    if not values.get("Data Source", "").strip():
+def _missing(values: Mapping[str, str], meant: Set[str]) -> Iterable[str]:
+    """Yield what Octopus needs and isn't there, unless it is `meant` by a misspelt keyword."""
+    if not (values.get("Data Source", "").strip() or "Data Source" in meant):
         yield "The connection string has no server: add `Server=host,port`."
-    if not values.get("Initial Catalog", "").strip():
+    if not (values.get("Initial Catalog", "").strip() or "Initial Catalog" in meant):
         yield "The connection string has no database, and Octopus needs one of its own: add `Database=name`."
     ways = (values.get("User ID"), values.get("Authentication"), _true(values, "Integrated Security"))
-    if not any(ways):
+    if not (any(ways) or meant & {"User ID", "Authentication", "Integrated Security"}):
         yield "The connection string has no login: add `User ID=name` and `Password=...`."
 
 

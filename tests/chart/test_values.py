@@ -105,7 +105,7 @@ def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None
     """Nodes that would each draw a key of their own are refused, with what to do; with one they aren't."""
     said = helm.refusal(**given)
     assert "masterKey (more than one node needs the same one" in said
-    assert "openssl rand -base64 16" in said
+    assert "openssl rand -base64 32" in said
     assert helm.render(**given | {"octopus.masterKey": helm.KEY}).of("Secret")["octopus-masterkey"]
     assert not helm.render(**given | {"octopus.createSecrets": "false"}).of("Secret")
     own = {"octopus.createSecrets": "false", "octopus.secretNames": "{connectionstring}"}

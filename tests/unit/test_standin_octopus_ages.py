@@ -47,6 +47,8 @@ def known(make: Make, version: str, *words: str) -> bool:
         (("configure", "--sendTelemetry=False"), "2022.1"),
         (("configure", "--usernamePasswordIsEnabled=True"), "2020.3"),
         (("create-instance", "--serverNodeName=x"), "2019.9"),
+        (("create-instance", "--config=/x/x.config"), "2020.3"),
+        (("show-master-key", "--config=/x/x.config"), "2021.1"),
         (("node", "--drain=true", "--cancel-wait=1"), "2024.2"),
         (("database-upgrade-status",), "2023.4.1149"),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint import handover, jsontext, log, termination, variables
+from entrypoint import files, handover, jsontext, log, termination, variables
 from entrypoint.exitcodes import ExitCode, of_status
 from entrypoint.mask import MASK, mask
 from entrypoint.phases import Phase
@@ -162,12 +162,10 @@ def test_a_variable_comes_from_the_environment_or_a_file(tmp_path: Path) -> None
         (b"x\n\n", "x\n"),
         (b" x ", " x "),
         (b"x\r\n", "x\r"),
-        (b"", None),
-        (b"\n", None),
         (b"\xff", "\udcff"),
     ],
 )
-def test_one_newline_at_the_end_of_a_file_is_dropped(tmp_path: Path, content: bytes, value: str | None) -> None:
+def test_one_newline_at_the_end_of_a_file_is_dropped(tmp_path: Path, content: bytes, value: str) -> None:
     """Editors end a file with a newline, and that is all that is taken away from it."""
     file = tmp_path / "file"
     file.write_bytes(content)
@@ -182,13 +180,21 @@ def test_a_value_given_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    """A missing file, a folder, and a file far too large are named with the reason; defaults then stand."""
-    large = tmp_path / "large"
-    large.write_bytes(b"x" * (variables.MAX_FILE + 1))
+    """What is no regular file, has nothing in it or far too much is named with the reason; defaults then stand."""
+    large, empty, line, pipe = (tmp_path / name for name in ("large", "empty", "line", "pipe"))
+    large.write_bytes(b"x" * (files.MAX_BYTES + 1))
+    empty.touch()
+    line.write_text("\n")
+    os.mkfifo(pipe)
     cases = {
-        tmp_path / "none": "No such file or directory",
-        tmp_path: "Is a directory",
+        tmp_path / "none": "can't be read: No such file or directory",
+        tmp_path: "is a directory",
         large: "is larger than 1048576",
+        empty: "is empty: put the value into it",
+        line: "is empty",
+        pipe: "is a pipe, not a regular file",
+        Path("/dev/zero"): "is a device, not a regular file",
+        Path("/dev/null"): "is a device, not a regular file",
     }
     for path, reason in cases.items():
         environ = {"OCTO_NODE_SQL_WAIT_FILE": str(path)}

@@ -65,6 +65,9 @@ SERVER = {
 }
 # the versions that know an option, from one to another, with the source; the others are taken to be known to all
 KNOWN = {
+    # docs: no page generated before 2021 has --config, admin.md with the help of 2020.5.8 included, but all later ones
+    ("*", "config"): ("2021.1", ""),
+    ("create-instance", "config"): ("", ""),
     ("create-instance", "serverNodeName"): ("2019.9", ""),  # docs: the history of the page create-instance
     ("configure", "sendTelemetry"): ("2022.1", ""),  # Issues 7167
     ("configure", "upgradeCheckWithStatistics"): ("", "2022.1"),  # Issues 7167
@@ -102,5 +105,5 @@ def _is_known(verb: str, option: str, taken: set[str], given: set[str]) -> bool:
         return option.lower() in given
     if (verb, option) == ("license", "free"):
         return switches.value("license_free") != "unknown"
-    since, until = KNOWN.get((verb, option), ("", ""))
+    since, until = KNOWN.get((verb, option)) or KNOWN.get(("*", option), ("", ""))
     return not about.older_than(since or "0") and (not until or about.older_than(until))

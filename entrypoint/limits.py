@@ -1,0 +1,22 @@
+"""The container's limits, named: what the kernel's refusals mean when one of them is reached."""
+
+import errno
+
+
+_LIMITS = {
+    errno.EAGAIN: "the limit of processes is reached: raise it (`--pids-limit`, podPidsLimit, `ulimit -u`)",
+    errno.EMFILE: "the limit of open files is reached: raise it (`--ulimit nofile=65536`)",
+    errno.ENFILE: "the machine's limit of open files is reached: raise it (fs.file-max)",
+    errno.ENOMEM: "the memory is used up: raise the container's limit (`--memory`, resources.limits)",
+}
+
+
+def of(error: OSError) -> str | None:
+    """Return which limit `error` tells of, and how it is raised; None if it tells of none."""
+    return _LIMITS.get(error.errno or 0)
+
+
+def reason(error: OSError) -> str:
+    """Return in words why something failed with `error`, the limit included if one is reached."""
+    limit = of(error)
+    return f"{error.strerror} ({limit})" if limit else f"{error.strerror}"
