@@ -17,7 +17,7 @@ from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
 from entrypoint.structured import Logger
 
-from . import drainage, intent, running, server
+from . import beside, drainage, intent, running, server
 
 
 COUNT_SECONDS = 1.0
@@ -42,6 +42,7 @@ def drain(environ: Mapping[str, str], log: Logger, options: Options) -> None:
         server.refuse_if_hidden(environ)
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
         return
+    beside.tell(environ, log)
     deadline = time.monotonic() + options.wait
     config = settings.parse(environ)
     with intent.exclusive(environ, options.wait, log.info):
