@@ -114,7 +114,7 @@ VARIABLES = (
     V(
         "OCTO_NODE_NEW_DATABASE",
         "flag",
-        "`Y` makes a new database although the shared folders hold files of an earlier installation.",
+        "`Y` makes a new database even beside files of an earlier installation in the shared folders.",
     ),
     V("OCTO_NODE_UNDRAIN", "always|never", "Whether a node that comes up drained is undrained.", "always"),
     V("OCTO_NODE_APPLY", "changed|all", "Which configure commands a start runs.", "changed"),
