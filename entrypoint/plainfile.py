@@ -8,6 +8,8 @@ import errno
 import os
 import stat
 
+from . import files
+
 
 _OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _PRIVATE = 0o600
@@ -55,7 +57,7 @@ def replace(path: str, content: bytes, *, durably: bool = False) -> None:
             os.fchmod(number, _PRIVATE)  # whatever the umask takes away
             _write(number, content)
             if durably:
-                os.fsync(number)
+                files.sync(number)
         finally:
             os.close(number)
         os.rename(temporary, path)

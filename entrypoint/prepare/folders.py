@@ -4,15 +4,13 @@ import errno
 import os
 from collections.abc import Sequence
 
-from entrypoint import apart, limits
+from entrypoint import apart, files, limits
 
 
 SECONDS = 10.0
 _BYTES = 1 << 16  # an empty file fits on a full disk, and a few bytes into its entry in the folder
 _MOUNT = "Mount a volume there that this user may write to"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-# of file systems that have nothing to wait for (some network, FUSE and virtual ones), for a folder above all
-_KNOWS_NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def problems(folders: Sequence[str], seconds: float = SECONDS) -> dict[str, str]:
@@ -27,15 +25,6 @@ def problems(folders: Sequence[str], seconds: float = SECONDS) -> dict[str, str]
     return {folder: problem for folder, problem in told.items() if problem}
 
 
-def sync(descriptor: int) -> None:
-    """Have what was written to a file or folder reach the disk, where its file system knows how. Raise OSError."""
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _KNOWS_NO_FSYNC:
-            raise
-
-
 def write(path: str, content: bytes) -> None:
     """Make the file `path`, which isn't there yet, and have it reach the disk. Raise OSError; no file is there then."""
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -43,7 +32,7 @@ def write(path: str, content: bytes) -> None:
         with open(number, "wb") as file:
             file.write(content)
             file.flush()
-            sync(number)
+            files.sync(number)
     except OSError:
         os.unlink(path)
         raise

@@ -103,7 +103,7 @@ def test_typing_errors(given: dict[str, object], says: str) -> None:
 @pytest.mark.parametrize("key", [f"{'A' * 22}==", f"{'A' * 43}=", f"{'A' * 20}\n{'A' * 23}=\n", ""])
 def test_a_master_key_has_16_or_32_bytes(tmp_path: Path, key: str) -> None:
     """Octopus makes keys of 32 bytes since 2024.4; those of 16 stay valid, and `base64` may break the line."""
-    (tmp_path / "values.yaml").write_text(json.dumps({"octopus": {"masterKey": key}}))
+    (tmp_path / "values.yaml").write_text(json.dumps({"octopus": {"masterKey": key, "databaseConnectionString": "x"}}))
     assert ("octopus-masterkey" in helm.render(f"--values={tmp_path}/values.yaml").of("Secret")) is bool(key)
 
 
