@@ -5,8 +5,9 @@ scrypt digest. It is believed only for the database it was made for, and only wh
 machine key and the configuration file are the ones it was made with.
 """
 
+import contextlib
+import errno
 import hashlib
-import itertools
 import json
 import os
 import re
@@ -84,17 +85,32 @@ class Memory(Notes):
 def _files_digest(environ: Mapping[str, str]) -> str | None:
     """Return a digest of the registry, the machine key and the configuration file; None if one is missing."""
     config = Path(paths.config_file(environ))
+    digest = hashlib.sha256()
     try:
-        below = list(itertools.islice(Path(paths.registry(environ)).rglob("*"), _MAX_FILES))
-        registry = sorted(path for path in below if path.is_file())
-        if not registry or len(below) == _MAX_FILES or not config.is_file():
+        registry = sorted(_files(paths.registry(environ)))
+        if not registry or not config.is_file():
             return None
-        digest = hashlib.sha256()
-        for path in (*registry, config):
+        for path in (*registry, str(config)):
             number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # it may be a pipe by now
             with open(number, "rb") as file:
                 content = file.read(_MAX_FILE)
             digest.update(f"{path}\0{len(content)}\0".encode("utf-8", "surrogateescape") + content)
-    except (OSError, RecursionError):
+    except OSError:
         return None
     return digest.hexdigest()
+
+
+def _files(folder: str) -> list[str]:
+    """Return the files below `folder`, without those that it isn't allowed to look for. Raise OSError for too many."""
+    found, folders, seen = [], [folder], 0
+    while folders:
+        with contextlib.suppress(PermissionError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                seen += 1
+                if seen > _MAX_FILES:
+                    raise OSError(errno.E2BIG, "there are too many files", folder)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.is_file():
+                    found.append(entry.path)
+    return found

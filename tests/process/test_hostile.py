@@ -18,6 +18,8 @@ from processes import OCTO_NODE, enter, wait_until
 from scripted import DOOR, Scripted, up
 from standin.sqlserver.testing import SqlServer
 
+from entrypoint import variables
+
 
 LOG = "home/octopus/.octopus/OctopusServer/Server/Logs/OctopusServer.txt"
 
@@ -120,6 +122,23 @@ def test_a_key_that_was_drawn_is_masked(tmp_path: Path) -> None:
         assert key not in one.log
 
 
+def test_no_command_line_has_a_secret_once_scripts_run(tmp_path: Path) -> None:
+    """What octo-node runs beside the server is given no secret, neither as argument nor in its environment."""
+    with SqlServer.start(tmp_path / "sql", tls="off") as sql, Node(tmp_path, sql) as one:
+        one.start().wait_phase("up")
+        assert one.verb("drain", "--wait=20").returncode == 0
+        assert one.verb("undrain").returncode == 0
+        assert one.terminate() == 0
+        started = [line for line in one.journal() if line["event"] == "start"]
+        verbs = [line["verb"] for line in started]
+        beside = started[verbs.index("run") :]
+        assert [line["verb"] for line in beside] == ["run", "node", "node"]
+        for line in beside:
+            assert not variables.SECRETS & set(line["environment"])
+            for name in variables.SECRETS & one.environment.keys():
+                assert one.environment[name] not in " ".join(line["argv"])
+
+
 def test_helpers_alone_get_what_is_learnt(node: Scripted) -> None:
     """Octopus.Server, and with it every script, inherits no way to what prepare tells process 1."""
     server = up(node).server()
@@ -148,14 +167,12 @@ def test_the_log_that_is_quoted_is_the_servers(node: Scripted, trick: str) -> No
 
 # --- what is read: the secrets
 
-# the capabilities of root in a container that is given no others
-DOCKERS = "-all," + ",".join(
-    f"+{name}"
-    for name in (
-        *("chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "net_bind_service"),
-        *("net_raw", "sys_chroot", "mknod", "audit_write", "setfcap"),
-    )
+# of root's capabilities, those in a container that is given no others
+KEPT = (
+    "chown dac_override fowner fsetid kill setgid setuid setpcap net_bind_service net_raw sys_chroot mknod audit_write "
+    "setfcap"
 )
+BOUNDING_SET = ",".join(["-all", *(f"+{name}" for name in KEPT.split())])
 
 
 def test_the_same_user_reads_no_secret(node: Scripted) -> None:
@@ -166,7 +183,7 @@ def test_the_same_user_reads_no_secret(node: Scripted) -> None:
     up(node)
     files = "/proc/1/environ /proc/1/mem /proc/1/maps /proc/1/fd/3 /proc/1/fd/4"
     done = subprocess.run(
-        [*enter(node.pid), "setpriv", f"--bounding-set={DOCKERS}", "sh", "-c", f"cat {files}"],
+        [*enter(node.pid), "setpriv", f"--bounding-set={BOUNDING_SET}", "sh", "-c", f"cat {files}"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -197,3 +214,15 @@ def test_another_user_reads_and_kills_nothing(node: Scripted) -> None:
     assert node.state()["phase"] == "up"
     assert os.listdir(node.run_dir) == ["node.json"]
     wait_until(lambda: node.verb("status").stdout.startswith("the node is up"))
+
+
+# --- what is killed
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV, signal.SIGBUS])
+def test_the_same_user_cannot_end_process_1(node: Scripted, number: int) -> None:
+    """In the container the kernel drops what would end or stop process 1 against its will, whoever sends it."""
+    up(node)
+    subprocess.run([*enter(node.pid), "kill", f"-{int(number)}", "1"], timeout=60, check=True)
+    assert node.verb("status").stdout.startswith("the node is up")
+    assert node.terminate() == 143

@@ -111,9 +111,9 @@ def test_a_registry_full_of_garbage(tmp_path: Path, way: str) -> None:
         (registry / "zero").symlink_to("/dev/zero")
     elif way == "deep":
         here = os.open(registry, os.O_RDONLY)
-        for _ in range(150):
-            os.mkdir("folder" * 5, dir_fd=here)
-            here, above = os.open("folder" * 5, os.O_RDONLY, dir_fd=here), here
+        for _ in range(20):
+            os.mkdir("folder" * 40, dir_fd=here)
+            here, above = os.open("folder" * 40, os.O_RDONLY, dir_fd=here), here
             os.close(above)
         os.close(here)
     else:
