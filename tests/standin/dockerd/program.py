@@ -69,13 +69,13 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         """Answer a ping."""
         if "silent" in self.server.told:
             time.sleep(1000)
         self.answer(200, "OK") if self.path == "/_ping" else self.answer(404, {"message": "page not found"})
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         """Make an image or a container, start it, wait for its end."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path, _, query = self.path.partition("?")
@@ -103,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(404, {"message": "page not found"})
 
-    def do_DELETE(self) -> None:  # noqa: N802 - the library's name
+    def do_DELETE(self) -> None:
         """Take a container or an image away."""
         path, _, query = self.path.partition("?")
         note(event="request", method="DELETE", path=path, query=query)
