@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from . import handover, kinds, names, oddities, variables
+from . import handover, kinds, mask, names, oddities, variables
 from .errors import NodeError, ProblemsError
 from .exitcodes import ExitCode
 from .sqlserver import connection_string
@@ -77,8 +77,7 @@ def secret_values(environ: Mapping[str, str]) -> list[str]:
         )
     except ValueError:
         pass  # what can't be parsed is masked as a whole
-    # a licence and a key are also known without the white space in them
-    return [value for value in {*values, *("".join(value.split()) for value in values)} if value]
+    return mask.forms(values)
 
 
 def parse(environ: Mapping[str, str]) -> Settings:

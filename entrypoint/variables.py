@@ -122,7 +122,7 @@ VARIABLES = (
     V(
         "OCTO_NODE_RUN_DIR",
         "path",
-        "Folder of the state files; /tmp/octo-node-UID where it can't be written.",
+        "Folder of the state files; /tmp/octo-node-UID where others can write to it, or we can't.",
         "/run/octo-node",
     ),
     V("OCTO_NODE_LOG_FORMAT", "console|json", "Form of the log lines.", "console"),

@@ -2,12 +2,14 @@
 
 import argparse
 import difflib
+import json
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import values
+from standin.octopus import about, switches
 
 from entrypoint import variables
 from entrypoint.octopus import commandline
@@ -104,6 +106,19 @@ all else, and names that aren't here.
 | value | default | |
 |---|---|---|
 """
+SWITCHES = f"""\
+# What isn't published of Octopus.Server
+{MADE}
+
+Octopus.Server isn't open source, and octo-node was written beside a stand-in for it (`tests/standin/octopus`). What differs
+between the server's ages, or isn't published, is a switch of the stand-in, and octo-node holds either way: the tests run
+over a table of rows in which each two values of any two switches meet. [soak.md](soak.md) says how to run it.
+
+The ages are {", ".join(about.AGES)}. A default with two values differs between them.
+
+| switch | values | default | what it is | source |
+|---|---|---|---|---|
+"""
 WITHOUT_OPTION = (
     "OCTOPUS_SERVER_URI",
     *variables.OIDC,
@@ -116,7 +131,12 @@ WITHOUT_OPTION = (
 
 def documents() -> dict[str, str]:
     """Return the text of each document, by its file's name."""
-    made = {"environment.md": _environment(), "commands.md": _commands(), "values.md": _values()}
+    made = {
+        "environment.md": _environment(),
+        "commands.md": _commands(),
+        "values.md": _values(),
+        "switches.md": _switches(),
+    }
     return {name: "".join(text) for name, text in made.items()}
 
 
@@ -149,6 +169,23 @@ def _commands() -> Iterator[str]:
 def _values() -> Iterator[str]:
     yield VALUES
     yield from (value.row for value in values.values())
+
+
+def _switches() -> Iterator[str]:
+    yield SWITCHES
+    for switch in switches.BY_NAME.values():
+        tried = ", ".join(f"`{_word(value)}`" for value in switch.values)
+        yield f"| `{switch.name}` | {tried} | {_default(switch)} | {switch.summary} | {switch.source} |\n"
+
+
+def _default(switch: switches.Switch) -> str:
+    """Return a switch's value for the oldest, and those from a later version on."""
+    later = "".join(f"; `{_word(value)}` since {since}" for since, value in switch.changes[1:])
+    return f"`{_word(switch.changes[0][1])}`{later}"
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def named_in_options() -> set[str]:

@@ -29,8 +29,7 @@ def own_command(verb: str, *arguments: str) -> list[str]:
 def helper(environ: "Mapping[str, str]", verb: str, *arguments: str) -> processes.Program:
     """Return what starts octo-node once more, as `verb`, with the secrets, to end when process 1 does."""
     program = processes.Program(own_command(verb, *arguments), environ)
-    memfd = handover.descriptor(environ)
-    program.inherit = () if memfd is None else (memfd,)
+    program.inherit = handover.descriptors(environ)
     program.parent_death = signal.SIGKILL
     return program
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .report import Report
 
 ROLE = "drain"
-MARGIN_SECONDS = 30.0  # beyond the drain's own deadline, which it watches itself
+# beyond the drain's own deadline, which it watches itself: its start, and the GRACE_SECONDS of node/drain.py
+MARGIN_SECONDS = 40.0
 
 
 class Drain:
@@ -33,6 +34,7 @@ class Drain:
         self._report = report
         self._seconds = variables.seconds("OCTO_NODE_DRAIN_ON_STOP", environ) or 0.0
         self.is_wanted = self._seconds > 0
+        self._is_told = False  # what is cut off
 
     def begin(self) -> Rung:
         """Start it, and return its rung of the ladder."""
@@ -56,6 +58,12 @@ class Drain:
         self.is_wanted = False
         self._send(TERM)
 
+    def tell_cut_off(self) -> None:
+        """Tell, once, which tasks a stop cuts off by ending the server now."""
+        if not self._is_told and self._children.pid("server") is not None:
+            self._is_told = True
+            self._report.cut_off(self._children.codes.get(ROLE))
+
     def _send(self, number: int) -> None:
         self._timers.clear(ROLE)
         self._children.send([ROLE], number, group=number != TERM)
@@ -66,9 +74,11 @@ class Drain:
     def _give_up(self, server: int, error: OSError) -> None:
         """Tell that the node is stopped without a drain, and what is cut off: process 1 knows processes, not tasks."""
         self._children.codes[ROLE] = ExitCode.NODE_UNREACHABLE
+        self._is_told = True
         running = processes.below(server)
-        self._report.fail(
+        self._report.cut_off(
+            ExitCode.NODE_UNREACHABLE,
             f"The node is stopped without a drain, which couldn't be started for {self._children.starved(ROLE):.0f} s: "
             f"{error.strerror}. Tasks that run are cut off, with what Octopus.Server runs for them: "
-            f"{', '.join(running) or 'no process'}. Run them again."
+            f"{', '.join(running) or 'no process'}. Run them again.",
         )

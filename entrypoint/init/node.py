@@ -135,6 +135,8 @@ class Node:
     def kill_all(self) -> Event | None:
         """Kill everybody at once."""
         self.timers.clear(drain.ROLE)
+        if self.wanted is Wanted.DOWN:
+            self.drain.tell_cut_off()
         self.ladder.kill_all(_rest())
         self.timers.set("rung", AFTER_KILL_SECONDS)
         return None
@@ -145,6 +147,8 @@ class Node:
         yield rung("helpers", (*HELPERS, WAITER), patience)
         if self.drain.is_wanted and self.wanted is Wanted.DOWN and self.children.pid("server"):
             yield self.drain.begin()
+        if self.wanted is Wanted.DOWN:
+            self.drain.tell_cut_off()
         yield rung("Octopus.Server", ("server",), patience, group=False)
         group = self.children.groups.get("server")
         if group is not None:

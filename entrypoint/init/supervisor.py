@@ -5,7 +5,7 @@ The loop: wait for a signal or the nearest deadline; reap; let the lifecycle say
 
 import os
 
-from entrypoint import __version__, handover, oom, paths, prctl, streams, variables
+from entrypoint import __version__, handover, mask, oom, paths, prctl, relay, streams, variables
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.phases import Phase, Wanted
 
@@ -34,7 +34,8 @@ def run(environ: "Mapping[str, str]") -> int:
         prctl.become_subreaper()
     variables.read_files(environ)  # now: a file server that hangs later must not hold up a stop
     whole = handover.whole(environ)
-    report = Report(environ, [variables.value_or_default(name, whole) for name in variables.SECRETS])
+    environ = handover.with_learnt(environ)
+    report = Report(environ, mask.forms(variables.value_or_default(name, whole) for name in variables.SECRETS))
     return Supervisor(Node(environ, report), report).run()
 
 
@@ -112,6 +113,9 @@ class Supervisor:
 
     def _take(self, number: int) -> None:
         if number == signals.CHILD:
+            return
+        if number == relay.SIGNAL:
+            self.report.relay()
             return
         if number == signals.MEMORY:
             self.node.victims.changed()

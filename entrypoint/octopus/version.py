@@ -8,6 +8,7 @@ from .notes import Notes
 
 
 _FORM = re.compile(r"v?(\d+(?:\.\d+){1,3})(?:-([0-9A-Za-z.-]+))?(?:\+\S*)?")
+_LONGEST = 100  # characters; Python refuses to make a number of thousands of digits
 
 
 @functools.total_ordering
@@ -35,7 +36,7 @@ class Version:
 def parse(text: str | None) -> Version | None:
     """Return the version that `text` says; None if it is none."""
     match = _FORM.fullmatch((text or "").strip())
-    if match is None:
+    if match is None or len(match[0]) > _LONGEST:
         return None
     numbers = tuple(map(int, match[1].split(".")))
     label = tuple(

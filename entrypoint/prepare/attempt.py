@@ -42,7 +42,7 @@ class Attempt:
             self._configure(found)
             self.word.let_hear()
         except (ConnectError, pyodbc.Error) as error:
-            raise self.view.lost(error) from error
+            raise self.view.failed(error) from error
         finally:
             self.word.close()
 

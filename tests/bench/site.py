@@ -73,6 +73,7 @@ class Site:
             "STANDIN_OCTOPUS_CONTROL": str(self.folder / "control"),
             "STANDIN_OCTOPUS_JOURNAL": str(self.folder / "journal"),
             "STANDIN_OCTOPUS_ROOT": str(self.folder / "root"),
+            "STANDIN_OCTOPUS_LICENSE_REQUIRED": "false",
             "TASK_CAP": "3",
         }
 

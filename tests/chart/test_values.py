@@ -134,7 +134,7 @@ def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None
             "octopus.ingress.grpc.tls.secretName is empty: name",
         ),
         ({"dockerHub.login": "true"}, "dockerHub.creds is empty: give"),
-        ({"octopus.upgradeWait": 700}, "so set it to 810 or more"),
+        ({"octopus.upgradeWait": 700}, "so set it to 780 or more"),
         ({"octopus.webPort": 8443}, "have to differ"),
         ({"octopus.tentaclePort": 8080}, "have to differ"),
         ({"octopus.grpcPort": 10943, "octopus.tentaclePort": 10944}, "have to differ"),
@@ -169,7 +169,7 @@ def test_what_does_not_fit_together(given: dict[str, object], says: str) -> None
 
 def test_variables_that_values_are_for() -> None:
     """No variable that the chart makes of a value can be set beside it; those it only has a default for can."""
-    defaults = {"USER", "HOME", "DOTNET_BUNDLE_EXTRACT_BASE_DIR", "OTEL_DOTNET_AUTO_LOG_DIRECTORY"}
+    defaults = {"USER", "HOME", "DOTNET_BUNDLE_EXTRACT_BASE_DIR", "OTEL_DOTNET_AUTO_LOG_DIRECTORY", "OCTO_NODE_RUN_DIR"}
     container = next(helm.render(f"--values={Path(__file__).with_name('all.yaml')}").containers)
     made = {name for name in helm.environment(container) if not name.endswith("_FILE")}
     for name in made - defaults - {"OCTO_NODE_LOG_FORMAT"}:  # the last is in its extraEnv

@@ -24,7 +24,7 @@ CONTROL = "/diagnostics/control"
 def usual(nodes: int, version: str = OLD, **standin: object) -> dict[str, Any]:
     """Return the values of a release with stand-ins; `standin` are settings of the stand-in server's."""
     values: dict[str, Any] = yaml.safe_load(VALUES.read_text())
-    settings = {"VERSION": version, "CONTROL": CONTROL, "POLL": "0.2"}
+    settings = {"VERSION": version, "CONTROL": CONTROL, "POLL": "0.2", "LICENSE_REQUIRED": "false"}
     settings |= {name.upper(): json.dumps(value) for name, value in standin.items()}
     variables = {f"STANDIN_OCTOPUS_{name}": value for name, value in settings.items()}
     # the stand-in's administrator gets the key that the tests ask the API with

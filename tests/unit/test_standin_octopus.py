@@ -2,175 +2,23 @@
 
 import base64
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyodbc
 import pytest
+from processes import wait_until
 from standin.octopus import integrity
-from standin.octopus.install import install
 from standin.octopus.sql import Database
+from standin.octopus.testing import KEY, Node
 from standin.sqlserver.testing import SqlServer
 
 
-KEY = base64.b64encode(b"0123456789abcdef").decode()
 OTHER_KEY = base64.b64encode(b"fedcba9876543210").decode()
-API_KEY = "API-STANDIN"
-
-
-class Node:
-    """A node on this machine: a root folder of its own, and a database that it may share."""
-
-    def __init__(self, folder: Path, name: str, connection_string: str, version: str = "2026.2.197") -> None:
-        self.name = name
-        self.server = install(folder / f"server-{version}", version)
-        self.connection_string = connection_string
-        self.control = folder / "control.json"
-        self.journal = folder / "journal.jsonl"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.environment = os.environ | {
-            "STANDIN_OCTOPUS_ROOT": str(folder / "root"),
-            "STANDIN_OCTOPUS_CONTROL": str(self.control),
-            "STANDIN_OCTOPUS_JOURNAL": str(self.journal),
-            "STANDIN_OCTOPUS_STARTUP": "0",
-            "STANDIN_OCTOPUS_HEARTBEAT": "0.3",
-            "STANDIN_OCTOPUS_POLL": "0.1",
-            "STANDIN_OCTOPUS_MIGRATION": "0.1",
-        }
-        self.process: subprocess.Popen[str] | None = None
-
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Carry out one command."""
-        return subprocess.run(
-            [self.server, *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-
-    def succeed(self, *words: str) -> str:
-        """Carry out a command that must succeed."""
-        done = self.command(*words)
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
-        return done.stdout
-
-    def refuse(self, *words: str) -> str:
-        """Carry out a command that must fail in a controlled way."""
-        done = self.command(*words)
-        assert done.returncode == 1, (words, done.returncode, done.stdout, done.stderr)
-        assert "Terminating process" not in done.stderr
-        return done.stdout + done.stderr
-
-    def register(self) -> None:
-        """Create the instance."""
-        self.succeed("create-instance", "--instance", "OctopusServer", f"--serverNodeName={self.name}")
-
-    def configure(self, *words: str) -> None:
-        """Bring the node to where it can run."""
-        self.register()
-        self.succeed("database", f"--connectionString={self.connection_string}", f"--masterKey={KEY}", *words)
-        self.succeed("configure", f"--webListenPrefixes=http://*:{self.port}/", "--commsListenPort=0")
-        self.succeed("admin", "--username=admin", "--password=Passw0rd123", f"--apiKey={API_KEY}")
-
-    def start(self) -> None:
-        """Start the server, and wait until it answers."""
-        command = [str(self.server), "run", "--instance=OctopusServer", "--noninteractive"]
-        self.process = subprocess.Popen(
-            command, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True
-        )
-        wait_until(lambda: self.ping() != 0)
-
-    def stop(self, signum: signal.Signals = signal.SIGTERM) -> int:
-        """Stop the server and return its exit code."""
-        assert self.process is not None
-        self.process.send_signal(signum)
-        return self.process.wait(10)
-
-    def ask(self, method: str, path: str, body: object = None, key: str = API_KEY) -> tuple[int, object]:
-        """Ask the HTTP API; 0 if nothing listens."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}",
-            method=method,
-            headers={"X-Octopus-ApiKey": key} if key else {},
-            data=None if body is None else json.dumps(body).encode(),
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
-        except OSError:
-            return 0, None
-
-    def field(self, path: str, name: str) -> object:
-        """One field of an answer."""
-        _, payload = self.ask("GET", path)
-        assert isinstance(payload, dict)
-        return payload[name]
-
-    def ping(self) -> int:
-        """The ping's status."""
-        return self.ask("GET", "/api/octopusservernodes/ping", key="")[0]
-
-    def task(self, **arguments: object) -> str:
-        """Queue a task and wait until it runs."""
-        status, task = self.ask(
-            "POST", "/api/tasks", {"Name": "Deploy", "Description": "Deploy web", "Arguments": arguments}
-        )
-        assert status == 201
-        assert isinstance(task, dict)
-        wait_until(lambda: self.state(task["Id"]) != "Queued")
-        return str(task["Id"])
-
-    def state(self, task: str) -> object:
-        """The state of a task."""
-        return self.field(f"/api/tasks/{task}", "State")
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for something that must happen."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.03)
-
-
-@pytest.fixture(scope="module")
-def sql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlServer]:
-    """One SQL Server for the module."""
-    server = SqlServer.start(tmp_path_factory.mktemp("sql"), tls="off")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def make(sql: SqlServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Node]]:
-    """Make nodes that share a database of their test's own; they are stopped at its end."""
-    nodes: list[Node] = []
-    database = request.node.name.replace("[", "_").replace("]", "")
-
-    def node(name: str = "octopus-0", version: str = "2026.2.197") -> Node:
-        folder = tmp_path / f"{name}-{len(nodes)}"
-        nodes.append(Node(folder, name, sql.connection_string(database), version))
-        return nodes[-1]
-
-    yield node
-    for made in nodes:
-        if made.process is not None:
-            made.stop()
 
 
 def connected(node: Node) -> pyodbc.Connection:
@@ -233,6 +81,8 @@ def test_a_wrong_or_missing_master_key_is_refused(make: Callable[..., Node]) -> 
     assert "must be supplied" in second.refuse(*words, "--create").replace("\n", " ")
     assert "not the one" in second.refuse(*words, f"--masterKey={OTHER_KEY}")
     assert "16 bytes" in second.refuse(*words, "--masterKey=short")
+    second.environment["STANDIN_OCTOPUS_WRONG_KEY_EXIT"] = "100"
+    assert second.command(*words, f"--masterKey={OTHER_KEY}").returncode == 100
 
 
 def test_a_configuration_without_its_machine_key_is_useless(make: Callable[..., Node]) -> None:
@@ -352,22 +202,17 @@ def test_an_old_server_stops_waiting_early(make: Callable[..., Node]) -> None:
 
 
 def test_tasks_are_real_processes_that_can_be_canceled(make: Callable[..., Node]) -> None:
-    """Success, failure, cancellation and a pause for a person are told apart."""
+    """Success, failure and cancellation are told apart."""
     node = make()
     node.configure("--create")
     node.start()
     long = node.task(Seconds=30)
-    paused = node.task(Seconds=0, Interruption=True)
     short = node.task(Seconds=0)
     failed = node.task(Command=[sys.executable, "-c", "raise SystemExit(3)"])
     wait_until(lambda: node.state(short) == "Success")
     wait_until(lambda: node.state(failed) == "Failed")
-    assert node.field("/api/octopusservernodes/OctopusServerNodes-octopus-0/details", "RunningTasks") == 1
-    assert node.field("/api/tasks?states=Executing&hasPendingInterruptions=true", "TotalResults") == 1
     node.ask("POST", f"/api/Spaces-1/tasks/{long}/cancel")
     wait_until(lambda: node.state(long) == "Canceled")
-    node.ask("POST", f"/api/tasks/{paused}/resume")
-    wait_until(lambda: node.state(paused) == "Success")
 
 
 def test_tasks_come_in_pages_and_by_space(make: Callable[..., Node]) -> None:
@@ -446,14 +291,14 @@ def test_the_journal_tells_what_was_run_and_how(make: Callable[..., Node]) -> No
     assert begin["pdeathsig"] == 0
 
 
-def test_an_outage_of_sql_is_survived(make: Callable[..., Node], sql: SqlServer) -> None:
+def test_an_outage_of_sql_is_survived(make: Callable[..., Node], octopus_sql: SqlServer) -> None:
     """Requests that need SQL answer 500 meanwhile, and 200 afterwards; the server stays up."""
     node = make()
     node.configure("--create")
     node.start()
-    sql.stop()
+    octopus_sql.stop()
     wait_until(lambda: node.ping() == 500)
     assert node.ask("GET", "/api/serverstatus/hosted/internal", key="")[0] == 500
-    sql.restart()
+    octopus_sql.restart()
     wait_until(lambda: node.ping() == 200)
     assert node.stop() == 0

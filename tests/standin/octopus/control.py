@@ -35,7 +35,12 @@ def number(key: str, default: float) -> float:
 
 def flag(key: str) -> bool:
     """A setting that is switched on or off."""
-    return str(setting(key, "false")).lower() in {"true", "1", "y", "yes"}
+    return is_true(setting(key, "false"))
+
+
+def is_true(value: object) -> bool:
+    """Whether a setting's value means yes."""
+    return str(value).lower() in {"true", "1", "y", "yes"}
 
 
 def listed(key: str) -> list[str]:

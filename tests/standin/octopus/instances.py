@@ -21,6 +21,8 @@ NODE_NAME = "Octopus.Server.NodeName"
 HOME = "Octopus.Home"
 LISTEN_PREFIXES = "Octopus.WebPortal.ListenPrefixes"
 COMMS_PORT = "Octopus.Communications.ServicesPort"
+CACHE = "Octopus.Node.Cache"
+FORCE_SSL = "Octopus.WebPortal.ForceSsl"
 SECRET = {CONNECTION_STRING: "String", MASTER_KEY: "Byte[]"}
 DEFAULT_INSTANCE = "OctopusServer"
 
@@ -35,8 +37,8 @@ class Instance:
 
     @property
     def node_name(self) -> str:
-        """The name of this node; .NET's MachineName, the host name up to its first dot, if none was given."""
-        return self.get(NODE_NAME) or socket.gethostname().partition(".")[0]
+        """The name of this node."""
+        return self.get(NODE_NAME) or machine_name()
 
     @property
     def home(self) -> Path:
@@ -66,6 +68,11 @@ class Instance:
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         temporary.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
         temporary.replace(self.path)
+
+
+def machine_name() -> str:
+    """This machine's name as .NET's Environment.MachineName has it: the host name up to its first dot."""
+    return socket.gethostname().partition(".")[0]
 
 
 def root() -> Path:

@@ -5,6 +5,12 @@ import sys
 import threading
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
+
+from . import switches
+
+
+RED, PLAIN = "\x1b[31;1m", "\x1b[0m"
 
 
 class _File:
@@ -18,6 +24,35 @@ def keep_in(home: Path) -> None:
     _File.path = home / "Logs" / "OctopusServer.txt"
 
 
+class _Open:
+    """A stream whose last end of line is kept back until more follows."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._kept = ""
+
+    def write(self, text: str) -> int:
+        """Write all but an end of line at the end."""
+        if text:
+            whole = self._kept + text
+            self._kept = "\n" if whole.endswith("\n") else ""
+            self._stream.write(whole.removesuffix("\n"))
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what isn't kept back."""
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        """The descriptor, for the processes of tasks."""
+        return self._stream.fileno()
+
+
+def leave_last_line_open() -> None:
+    """Print no end of line after the last line."""
+    sys.stdout, sys.stderr = _Open(sys.stdout), _Open(sys.stderr)
+
+
 def say(message: str) -> None:
     """Say something on stdout."""
     print(message, flush=True)
@@ -26,7 +61,8 @@ def say(message: str) -> None:
 
 def complain(message: str, level: str = "ERROR") -> None:
     """Say something on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    shown = f"{RED}{message}{PLAIN}" if switches.on("ansi") else message
+    print(shown, file=sys.stderr, flush=True)
     _write(level, message)
 
 

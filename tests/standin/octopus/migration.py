@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pyodbc
 
-from . import about, control, masterkey, nodes, schema, sql, trace, users
+from . import about, control, masterkey, nodes, schema, sql, switches, trace, users
 from .failures import ControlledFailureError
 from .log import complain, say
 from .schema import State
@@ -15,6 +15,10 @@ from .sql import Database
 
 
 LIVE_NODES_ARE_CHECKED_SINCE = "2023.2.9755"
+_REFUSALS = {
+    "running": "There are other Octopus Server nodes running: {}. All nodes must be stopped before the upgrade.",
+    "online": "Octopus Server can't be upgraded while it is online elsewhere. Shut these down first: {}",
+}
 _LOCK = (
     "SET NOCOUNT ON; DECLARE @result int; EXEC @result = sp_getapplock @Resource = 'OctopusDatabaseUpgrade', "
     "@LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = {milliseconds}; SELECT @result"
@@ -22,7 +26,7 @@ _LOCK = (
 _UNLOCK = "EXEC sp_releaseapplock @Resource = 'OctopusDatabaseUpgrade', @LockOwner = 'Session'"
 
 
-def migrate(database: Database, node: str, key: str) -> bool:
+def migrate(database: Database, node: str, key: str, *, skip_license: bool = False) -> bool:
     """Bring the schema to this version if it is older or absent; return whether there was anything to do."""
     connection = database.open()
     try:
@@ -30,7 +34,7 @@ def migrate(database: Database, node: str, key: str) -> bool:
             present = schema.state(connection)
             if present not in {State.ABSENT, State.OLDER}:
                 return False
-            _require_preconditions(connection, node, present)
+            _require_preconditions(connection, node, present, skip_license=skip_license)
             _upgrade(connection, node, present, key)
             return True
     finally:
@@ -54,12 +58,15 @@ def _alone(connection: pyodbc.Connection) -> Iterator[None]:
             connection.execute(_UNLOCK)
 
 
-def _require_preconditions(connection: pyodbc.Connection, node: str, present: State) -> None:
+def _require_preconditions(connection: pyodbc.Connection, node: str, present: State, *, skip_license: bool) -> None:
     """Look whether the upgrade is safe, and say what is not."""
     say("Ensuring pre-conditions for upgrading the database are satisfied...")
     checks = [("The database login has the rights it needs.", True), *_node_check(connection, node, present)]
-    if control.flag("license_required") and present is State.OLDER:
-        checks.append(("There is a licence that covers this version.", users.has_license(connection)))
+    if switches.on("license_required") and present is State.OLDER and not skip_license:
+        sentence = "Your Octopus Server is compliant with your license."
+        refusal = "Your Octopus Server would not be compliant with your license: there is no license key configured."
+        licensed = users.has_license(connection)
+        checks.append((sentence if licensed else refusal, licensed))
     for sentence, passed in checks:
         (say if passed else complain)(f" - {'PASS' if passed else 'FAIL'}: {sentence}")
     if not all(passed for _, passed in checks):
@@ -75,15 +82,7 @@ def _node_check(connection: pyodbc.Connection, node: str, present: State) -> lis
     others = [other.name for other in nodes.everyone(connection) if other.alive and other.name != node]
     if not others:
         return [("There are no other Octopus Server nodes running.", True)]
-    return [
-        (
-            (
-                "There are other Octopus Server nodes running: "
-                f"{', '.join(others)}. All nodes must be stopped before the database can be upgraded."
-            ),
-            False,
-        )
-    ]
+    return [(_REFUSALS[str(switches.value("refusal"))].format(", ".join(others)), False)]
 
 
 def _upgrade(connection: pyodbc.Connection, node: str, present: State, key: str) -> None:
@@ -113,6 +112,7 @@ def _commit(connection: pyodbc.Connection, scripts: list[str], present: State, k
     """Make all changes of the schema visible in one step."""
     if present is State.ABSENT:
         schema.create_tables(connection)
+        users.prepare(connection)
     for script in scripts:
         connection.execute(
             "INSERT INTO SchemaVersions (ScriptName, Applied) VALUES (?, ?)",

@@ -1,12 +1,14 @@
 """The rows of nodes: who is there, who was seen when, who is draining."""
 
 import json
+import uuid
+import zlib
 from dataclasses import dataclass
 
 import pyodbc
 
-from . import about, control, schema, sql
-from .schema import Layout
+from . import about, schema, sql, switches
+from .schema import Layout, Shape
 
 
 ALIVE_SECONDS = 300
@@ -14,18 +16,18 @@ DEFAULT_CAP = 5
 _COLUMNS = "SELECT n.Id, n.Name, n.MaxConcurrentTasks, n.IsInMaintenanceMode, n.JSON, "
 _SELECT = {
     Layout.CLASSIC: _COLUMNS + "DATEDIFF(second, n.LastSeen, SYSDATETIMEOFFSET()), 0 FROM OctopusServerNode n",
-    Layout.STATUS: _COLUMNS + "DATEDIFF(second, s.LastSeen, SYSDATETIMEOFFSET()), s.IsOffline "
-    "FROM OctopusServerNode n LEFT JOIN OctopusServerNodeStatus s ON s.Id = n.Id",
+    Layout.STATUS: _COLUMNS + "DATEDIFF(second, s.LastSeen, SYSDATETIMEOFFSET()), {offline} "
+    "FROM OctopusServerNode n LEFT JOIN OctopusServerNodeStatus s ON s.{key} = n.Id",
     Layout.BARE: _COLUMNS + "NULL, 0 FROM OctopusServerNode n",
 }
 _SEEN = {
     Layout.CLASSIC: "UPDATE OctopusServerNode SET LastSeen = DATEADD(second, ?, SYSDATETIMEOFFSET()) WHERE Id = ?",
-    Layout.STATUS: "UPDATE OctopusServerNodeStatus SET LastSeen = DATEADD(second, ?, SYSDATETIMEOFFSET()), "
-    "IsOffline = 0 WHERE Id = ?",
+    Layout.STATUS: "UPDATE OctopusServerNodeStatus SET LastSeen = DATEADD(second, ?, SYSDATETIMEOFFSET()){online} "
+    "WHERE {key} = ?",
 }
 _GONE = {
     Layout.CLASSIC: "UPDATE OctopusServerNode SET LastSeen = NULL WHERE Id = ?",
-    Layout.STATUS: "UPDATE OctopusServerNodeStatus SET IsOffline = 1 WHERE Id = ?",
+    Layout.STATUS: "UPDATE OctopusServerNodeStatus SET {gone} WHERE {key} = ?",
 }
 _CLOCK = "SELECT DATEDIFF(second, '2020-01-01', SYSUTCDATETIME())"
 
@@ -49,14 +51,16 @@ class Node:
 
 def node_id(name: str) -> str:
     """The Id of a node's row."""
+    if switches.value("node_id") == "number":
+        return f"OctopusServerNodes-{zlib.crc32(name.encode())}"
     return f"OctopusServerNodes-{name}"
 
 
 def everyone(connection: pyodbc.Connection) -> list[Node]:
     """All nodes the database knows."""
-    layout = schema.layout(connection)
-    now = sql.number(connection, _CLOCK) if layout is Layout.BARE else 0
-    return [_node(row, now) for row in sql.rows(connection, _SELECT[layout] + " ORDER BY n.Name")]
+    shape = schema.shape(connection)
+    now = sql.number(connection, _CLOCK) if shape.layout is Layout.BARE else 0
+    return [_node(row, now) for row in sql.rows(connection, _statement(_SELECT, shape) + " ORDER BY n.Name")]
 
 
 def find(connection: pyodbc.Connection, name: str) -> Node | None:
@@ -75,28 +79,31 @@ def register(connection: pyodbc.Connection, name: str) -> None:
             name,
             DEFAULT_CAP,
         )
-    if schema.layout(connection) is Layout.STATUS and not sql.number(
-        connection, "SELECT COUNT(*) FROM OctopusServerNodeStatus WHERE Id = ?", identity
+    shape = schema.shape(connection)
+    if shape.layout is Layout.STATUS and not sql.number(
+        connection, _of(shape, "SELECT COUNT(*) FROM OctopusServerNodeStatus WHERE {key} = ?"), identity
     ):
-        connection.execute("INSERT INTO OctopusServerNodeStatus (Id, IsOffline, JSON) VALUES (?, 1, '{}')", identity)
+        statement = "INSERT INTO OctopusServerNodeStatus ({key}, JSON) VALUES (?, '')"
+        connection.execute(_of(shape, statement), identity)
+        mark_offline(connection, name)
 
 
 def heartbeat(connection: pyodbc.Connection, name: str) -> None:
     """Say that the node is alive; its clock may be told to differ from the database's."""
-    layout = schema.layout(connection)
-    if layout is Layout.BARE:
+    shape = schema.shape(connection)
+    if shape.layout is Layout.BARE:
         _write_json(connection, name, {"Seen": sql.number(connection, _CLOCK), "IsOffline": False})
     else:
-        connection.execute(_SEEN[layout], int(control.number("clock", 0)), node_id(name))
+        connection.execute(_statement(_SEEN, shape), int(switches.number("clock")), node_id(name))
 
 
 def mark_offline(connection: pyodbc.Connection, name: str) -> None:
     """Say that the node was stopped in an orderly way."""
-    layout = schema.layout(connection)
-    if layout is Layout.BARE:
+    shape = schema.shape(connection)
+    if shape.layout is Layout.BARE:
         _write_json(connection, name, {"IsOffline": True})
     else:
-        connection.execute(_GONE[layout], node_id(name))
+        connection.execute(_statement(_GONE, shape), node_id(name))
 
 
 def set_draining(connection: pyodbc.Connection, name: str, *, draining: bool) -> None:
@@ -111,19 +118,41 @@ def set_cap(connection: pyodbc.Connection, name: str, cap: int) -> None:
 
 
 def record_installation(connection: pyodbc.Connection, name: str) -> None:
-    """Note the first run of a version on a node."""
+    """Note which version starts on a node.
+
+    Issue 4194: when each node got upgraded to a version. Whether that is once for each version (`once`), whenever it is
+    another one than the node noted last (`changed`), or at each start (`each`) isn't published: `history` tells.
+    """
     if not sql.has_table(connection, "OctopusServerInstallationHistory"):
         return
-    version = about.version()
+    version, how = about.version(), switches.value("history")
     identity = f"OctopusServerInstallationHistory-{name}-{version}"
-    statement = "SELECT COUNT(*) FROM OctopusServerInstallationHistory WHERE Id = ?"
-    if sql.number(connection, statement, identity):
+    query = "SELECT Id FROM OctopusServerInstallationHistory WHERE Node = ? ORDER BY Installed DESC"
+    noted = [str(row[0]).partition("_")[0] for row in sql.rows(connection, query, name)]
+    if (how == "once" and identity in noted) or (how == "changed" and noted[:1] == [identity]):
         return
-    written = "NULL" if control.flag("null_version") else "?"
+    kind = schema.version_column(connection)
+    written = {"null": "NULL", "binary": f"0x{version.encode().hex()}"}.get(kind, f"'{version}'")
     connection.execute(
         "INSERT INTO OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "  # noqa: S608
         f"VALUES (?, ?, {written}, SYSDATETIMEOFFSET(), '{{}}')",
-        *([identity, name] if written == "NULL" else [identity, name, version]),
+        f"{identity}_{uuid.uuid4().hex}",
+        name,
+    )
+
+
+def _statement(statements: dict[Layout, str], shape: Shape) -> str:
+    """The statement for a shape of the tables."""
+    return _of(shape, statements[shape.layout])
+
+
+def _of(shape: Shape, statement: str) -> str:
+    """A statement with the columns that OctopusServerNodeStatus has."""
+    return statement.format(
+        key=shape.key,
+        offline="s.IsOffline" if shape.has_offline else "0",
+        online=", IsOffline = 0" if shape.has_offline else "",
+        gone="IsOffline = 1" if shape.has_offline else "LastSeen = NULL",
     )
 
 

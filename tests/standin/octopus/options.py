@@ -28,15 +28,19 @@ def parse(words: Sequence[str], specification: str) -> Options:
     """Read words by a specification such as `create masterKey= user|username=`; refuse what isn't in it."""
     known = dict(_names(specification))
     given: dict[str, str] = {}
+    unknown: list[str] = []
     rest = iter(words)
     for word in rest:
         name, equals, value = word.lstrip("-").partition("=")
         if not word.startswith("-") or name.lower() not in known:
-            raise ControlledFailureError(f"Unrecognized command line arguments: {word}")
+            unknown.append(word)
+            continue
         canonical, wants_value = known[name.lower()]
         if wants_value and not equals:
             value = next(rest, None) or _missing(name)
         given[canonical] = value if wants_value or equals else "true"
+    if unknown:
+        raise ControlledFailureError(f"Unrecognized command line arguments: {' '.join(unknown)}")
     return Options(given)
 
 

@@ -3,10 +3,9 @@
 import importlib
 import signal
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from . import about, control, journal, options, verbs
+from . import about, control, crash, journal, log, options, switches, verbs
 from .failures import ControlledFailureError, TerminatedError, UnknownCommandError
 from .log import complain
 from .verbs import Verb
@@ -14,15 +13,17 @@ from .verbs import Verb
 
 CONTROLLED_FAILURE = 1
 UNKNOWN_COMMAND = 2
-UNHANDLED_EXCEPTION = 100
 AGAIN = 2.0  # seconds
 _HELP_WORDS = {"help", "--help", "-h", "/?"}
 
 
-def main(argv: Sequence[str], known: Mapping[str, Verb] = verbs.SERVER) -> int:
+def main(argv: Sequence[str], programs: Mapping[str, Verb] = verbs.SERVER) -> int:
     """Carry out one command; every failure becomes text and an exit code here."""
     journal.write("start", argv)
     _listen_for_signals()
+    if switches.on("unterminated"):
+        log.leave_last_line_open()
+    known = verbs.known(programs)
     try:
         code = _carry_out(argv, known)
     except ControlledFailureError as failure:
@@ -36,7 +37,7 @@ def main(argv: Sequence[str], known: Mapping[str, Verb] = verbs.SERVER) -> int:
         signal.setitimer(signal.ITIMER_REAL, 0)
         code = ended.code
     except Exception as error:  # noqa: BLE001 - what the real one calls an unhandled exception
-        code = _crashed(error)
+        code = crash.report(error)
     journal.write("end", argv, code)
     return code
 
@@ -51,7 +52,7 @@ def _carry_out(argv: Sequence[str], known: Mapping[str, Verb]) -> int:
         raise UnknownCommandError(f"Command '{argv[0]}' is not supported")
     time.sleep(control.startup_seconds(name))
     verb = known[name]
-    given = options.parse(argv[1:], verb.options + verbs.COMMON)
+    given = options.parse(argv[1:], verbs.specification(name, verb))
     if given.has("help"):
         print(_help_about(name, known))
         return 0
@@ -81,7 +82,10 @@ def _misbehave(name: str, when: str) -> None:
         return
     if "times" in failure and not control.spend(f"fail.{name}", int(str(failure["times"]))):
         return
-    complain(str(failure.get("text", f"The command {name} was told to fail.")))
+    text = str(failure.get("text", f"The command {name} was told to fail."))
+    if failure.get("stack"):
+        raise RuntimeError(text)
+    complain(text)
     raise _ToldToFailError(int(str(failure.get("code", 1))))
 
 
@@ -111,16 +115,6 @@ def _listen_for_signals() -> None:
             signal.signal(signum, end)
 
 
-def _crashed(error: Exception) -> int:
-    """Print a stack trace, in .NET's words."""
-    trace = "".join(traceback.format_tb(error.__traceback__))
-    sql = type(error).__module__ == "pyodbc"
-    kind = "Microsoft.Data.SqlClient.SqlException (0x80131904)" if sql else type(error).__name__
-    complain(f"Unhandled exception: {kind}: {error}\n{trace}", "FATAL")
-    complain(f"Terminating process with exit code {UNHANDLED_EXCEPTION}", "FATAL")
-    return UNHANDLED_EXCEPTION
-
-
 def _overview(known: Mapping[str, Verb]) -> str:
     """The help text."""
     lines = [f"  {name:26} {verb.summary}" for name, verb in sorted(known.items())]
@@ -133,5 +127,5 @@ def _help_about(name: str, known: Mapping[str, Verb]) -> str:
     """The help text of one verb."""
     if name not in known:
         raise UnknownCommandError(f"Command '{name}' is not supported")
-    described = options.described(known[name].options + verbs.COMMON)
+    described = options.described(verbs.specification(name, known[name]))
     return f"Usage: {name} [<options>]\n\n{known[name].summary}\n\nWhere [<options>] is any of:\n\n{described}"

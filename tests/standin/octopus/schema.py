@@ -1,11 +1,12 @@
 """The schema: which tables there are, which scripts made them, and whose version they belong to."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 import pyodbc
 
-from . import about, control, sql
+from . import about, control, sql, switches
 from .failures import ControlledFailureError
 
 
@@ -31,13 +32,16 @@ _USER = (
     _KEYS + "Username nvarchar(200) NOT NULL, EmailAddress nvarchar(200) NULL, DisplayName nvarchar(200) NULL, "
     "IsService bit NOT NULL, IsActive bit NOT NULL, JSON nvarchar(max) NULL"
 )
-_HISTORY = _KEYS + "Node nvarchar(200) NULL, Version nvarchar(200) NULL, Installed datetimeoffset NOT NULL, "
+_HISTORY = _KEYS + "Node nvarchar(200) NULL, Version {version} NULL, Installed datetimeoffset NOT NULL, "
+_VERSION_TYPES = {"text": "nvarchar(200)", "null": "nvarchar(200)", "max": "nvarchar(max)", "binary": "varbinary(200)"}
 _NODE = (
     _KEYS + "Name nvarchar(200) NOT NULL, {seen}Rank nvarchar(50) NULL, "
     "MaxConcurrentTasks int NOT NULL DEFAULT 5, IsInMaintenanceMode bit NOT NULL DEFAULT 0, "
     "JSON nvarchar(max) NULL"
 )
-_STATUS = _KEYS + "LastSeen datetimeoffset NULL, IsOffline bit NOT NULL DEFAULT 0, JSON nvarchar(max) NULL"
+_STATUS = "{key} nvarchar(250) NOT NULL PRIMARY KEY, LastSeen datetimeoffset NULL, {offline}JSON nvarchar(max) NULL"
+_IS_OFFLINE = "IsOffline bit NOT NULL DEFAULT 0, "
+_STATUS_COLUMNS = "SELECT name FROM sys.columns WHERE object_id = OBJECT_ID('OctopusServerNodeStatus')"
 
 
 class Layout(StrEnum):
@@ -46,6 +50,15 @@ class Layout(StrEnum):
     CLASSIC = "classic"
     STATUS = "status"
     BARE = "bare"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A layout, and the columns of OctopusServerNodeStatus, which aren't published."""
+
+    layout: Layout
+    key: str = ""
+    has_offline: bool = False
 
 
 class State(StrEnum):
@@ -72,8 +85,7 @@ def state(connection: pyodbc.Connection) -> State:
 def version() -> str:
     """The version of the schema this server needs: its own, or only its release."""
     own = about.version()
-    by_release = control.setting("schema_per", "version") == "release"
-    return ".".join(own.split(".")[:2]) if by_release else own
+    return about.release(own) if switches.value("schema_per") == "release" else own
 
 
 def scripts(connection: pyodbc.Connection) -> list[str]:
@@ -94,10 +106,8 @@ def require_compatible(connection: pyodbc.Connection) -> None:
     extra = [name for name in scripts(connection) if _version(name) > own]
     if extra:
         raise ControlledFailureError(
-            f"Unexpected upgrade history detected. The database has been upgraded by a newer version of "
-            f"Octopus Server than this one ({about.version()}). Extra upgrade script(s) found: "
-            f"{', '.join(extra)}. Install a newer version of Octopus Server, restore a backup of the "
-            f"database, or use --skipDatabaseCompatibilityCheck."
+            f"Unexpected upgrade history detected. You need a later version of Octopus Server than this one "
+            f"({about.version()}), or a backup of the database. Extra upgrade script(s) found: {', '.join(extra)}"
         )
 
 
@@ -112,22 +122,38 @@ def require_current(connection: pyodbc.Connection) -> None:
 
 def create_tables(connection: pyodbc.Connection) -> None:
     """Create all tables of a new database."""
-    chosen = Layout(control.environment("SCHEMA", Layout.STATUS))
+    chosen = Layout(str(switches.value("schema")))
     seen = "LastSeen datetimeoffset NULL, " if chosen is Layout.CLASSIC else ""
     tables = _TABLES | {"OctopusServerNode": _NODE.format(seen=seen)}
     if chosen is Layout.STATUS:
-        tables |= {"OctopusServerNodeStatus": _STATUS}
+        offline = _IS_OFFLINE if switches.on("status_offline") else ""
+        tables |= {"OctopusServerNodeStatus": _STATUS.format(key=switches.value("status_key"), offline=offline)}
     if chosen is not Layout.BARE:
-        tables |= {"[User]": _USER, "OctopusServerInstallationHistory": _HISTORY + "JSON nvarchar(max) NULL"}
+        history = _HISTORY.format(version=_VERSION_TYPES[str(switches.value("version_column"))])
+        tables |= {"[User]": _USER, "OctopusServerInstallationHistory": history + "JSON nvarchar(max) NULL"}
     for table, columns in tables.items():
         connection.execute(f"CREATE TABLE {table} ({columns})")
 
 
-def layout(connection: pyodbc.Connection) -> Layout:
-    """Where this database keeps the heartbeat."""
-    if sql.has_table(connection, "OctopusServerNodeStatus"):
-        return Layout.STATUS
-    return Layout.CLASSIC if sql.has_column(connection, "OctopusServerNode", "LastSeen") else Layout.BARE
+def shape(connection: pyodbc.Connection) -> Shape:
+    """Where this database keeps the heartbeat, and in which columns."""
+    columns = [str(row[0]) for row in sql.rows(connection, _STATUS_COLUMNS)]
+    if columns:
+        key = next(column for column in columns if column.endswith("Id"))
+        return Shape(Layout.STATUS, key, "IsOffline" in columns)
+    classic = sql.has_column(connection, "OctopusServerNode", "LastSeen")
+    return Shape(Layout.CLASSIC if classic else Layout.BARE)
+
+
+def version_column(connection: pyodbc.Connection) -> str:
+    """Which kind of value Version of the installation history takes: NULL as told, else by its type."""
+    statement = (
+        "SELECT t.name FROM sys.columns c INNER JOIN sys.types t ON t.user_type_id = c.user_type_id "
+        "WHERE c.object_id = OBJECT_ID('OctopusServerInstallationHistory') AND c.name = 'Version'"
+    )
+    if switches.value("version_column") == "null":
+        return "null"
+    return "binary" if sql.text(connection, statement) == "varbinary" else "text"
 
 
 def _version(script: str) -> tuple[int, ...]:

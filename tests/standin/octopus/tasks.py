@@ -1,4 +1,8 @@
-"""The rows of tasks: the queue all nodes share."""
+"""The rows of tasks: the queue all nodes share.
+
+Which tasks run, when one waits for a person (Issues 3893, 10041): one with a guided failure, or with an intervention
+in a child step, stays in Executing, keeps its slot and works on; one that only waits is back in Queued, without a slot.
+"""
 
 import json
 from collections.abc import Mapping
@@ -16,15 +20,13 @@ CANCELED = "Canceled"
 SUCCESS = "Success"
 FAILED = "Failed"
 ACTIVE = (QUEUED, EXECUTING, CANCELLING)
+CHILD_STEP, MANUAL = "child-step", "manual"  # the argument Interruption; true is `manual`
 _SELECT = (
     "SELECT Id, Name, Description, State, ServerNodeId, SpaceId, HasPendingInterruptions, ErrorMessage, "
     "JSON, CONVERT(nvarchar(40), QueueTime, 127), CONVERT(nvarchar(40), StartTime, 127), "
     "CONVERT(nvarchar(40), CompletedTime, 127) FROM ServerTask"
 )
-_RUNNING = (
-    "SELECT COUNT(*) FROM ServerTask WHERE ServerNodeId = ? AND State IN ('Executing', 'Cancelling') "
-    "AND HasPendingInterruptions = 0"
-)
+_RUNNING = "SELECT COUNT(*) FROM ServerTask WHERE ServerNodeId = ? AND State IN ('Executing', 'Cancelling')"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,14 @@ class Task:
     queued: str | None
     started: str | None
     completed: str | None
+
+    @property
+    def interruption(self) -> str:
+        """For what the task will wait at its start: `child-step`, `manual` or nothing."""
+        given = self.arguments.get("Interruption")
+        if self.started is not None or not given:
+            return ""
+        return MANUAL if given is True else str(given)
 
 
 def everything(connection: pyodbc.Connection) -> list[Task]:
@@ -65,7 +75,7 @@ def find(connection: pyodbc.Connection, task_id: str) -> Task | None:
 
 
 def running_count(connection: pyodbc.Connection, node_id: str) -> int:
-    """How many tasks a node has under way, without those that wait for a person."""
+    """How many tasks a node has under way; one that works on while a step of it waits for a person is one."""
     return sql.number(connection, _RUNNING, node_id)
 
 
@@ -80,18 +90,18 @@ def queue(connection: pyodbc.Connection, body: Mapping[str, object], space: str)
 
 
 def claim(connection: pyodbc.Connection, task: Task, node_id: str) -> bool:
-    """Take a queued task, unless another node was quicker."""
+    """Take a queued task, unless another node was quicker; one that comes to wait for a person stays queued."""
     statement = (
-        "UPDATE ServerTask SET State = 'Executing', ServerNodeId = ?, StartTime = SYSDATETIMEOFFSET(), "
-        "HasPendingInterruptions = ? WHERE Id = ? AND State = 'Queued'"
+        "UPDATE ServerTask SET State = ?, ServerNodeId = ?, StartTime = SYSDATETIMEOFFSET(), "
+        "HasPendingInterruptions = ? WHERE Id = ? AND State = 'Queued' AND HasPendingInterruptions = 0"
     )
-    pending = int(task.arguments.get("Interruption") is True)
-    return sql.change(connection, statement, node_id, pending, task.id) == 1
+    state = QUEUED if task.interruption == MANUAL else EXECUTING
+    return sql.change(connection, statement, state, node_id, int(bool(task.interruption)), task.id) == 1
 
 
 def cancel(connection: pyodbc.Connection, task: Task) -> None:
-    """Cancel a task: at once if it is only queued or waits for a person, else by its node."""
-    if task.state == QUEUED or (task.state == EXECUTING and task.paused):
+    """Cancel a task: at once if it is queued, as one is that only waits for a person, else by its node."""
+    if task.state == QUEUED:
         finish(connection, task.id, CANCELED)
     elif task.state == EXECUTING:
         statement = "UPDATE ServerTask SET State = 'Cancelling' WHERE Id = ? AND State = 'Executing'"
@@ -99,9 +109,9 @@ def cancel(connection: pyodbc.Connection, task: Task) -> None:
 
 
 def cancel_all(connection: pyodbc.Connection, node_id: str) -> None:
-    """Cancel what a node has under way; tasks that wait for a person stay."""
+    """Cancel what a node has under way; tasks that only wait for a person stay."""
     for task in active(connection):
-        if task.node_id == node_id and task.state == EXECUTING and not task.paused:
+        if task.node_id == node_id and task.state == EXECUTING:
             cancel(connection, task)
 
 

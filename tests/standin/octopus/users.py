@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyodbc
 
-from . import control, sql
+from . import control, sql, switches
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,24 @@ class Account:
     email: str
     password: str
     api_key: str
+
+
+LOGIN_PROVIDER = "usernamepasswordisenabled"
+_SETTINGS = "SELECT JSON FROM Configuration WHERE Id = 'settings'"
+
+
+def prepare(connection: pyodbc.Connection) -> None:
+    """Put into a new database what it has of users: the login provider on or off, and somebody or nobody."""
+    enabled = {LOGIN_PROVIDER: "True" if switches.value("login_provider") == "on" else "False"}
+    connection.execute("INSERT INTO Configuration (Id, JSON) VALUES ('settings', ?)", json.dumps(enabled))
+    if switches.value("fresh_users") == "guest" and sql.has_table(connection, "User"):
+        _create(connection, Account("guest", "", "", ""))
+
+
+def can_log_in(connection: pyodbc.Connection) -> bool:
+    """Whether people can log in with user name and password."""
+    settings = json.loads(sql.text(connection, _SETTINGS) or "{}")
+    return str(settings.get(LOGIN_PROVIDER)).lower() == "true"
 
 
 def save(connection: pyodbc.Connection, account: Account) -> str:

@@ -1,13 +1,17 @@
 """The verbs of both programs: where each is, its options, a sentence for the help."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from . import about, control, switches
 
 
 SKIP = " skipDatabaseCompatibilityCheck skipDatabaseSchemaUpgradeCheck"
 COMMON = " instance= config= console noninteractive nologo help"
 _CONFIGURE = (
     "home= serverNodeName= cachePackages= cacheLowDiskSpaceThreshold= cacheDirectoryFullThreshold= "
-    "maxConcurrentTasks= upgradeCheck= sendTelemetry= commsListenPort= grpcListenPort= commsListenWebSocket= "
+    "maxConcurrentTasks= upgradeCheck= upgradeCheckWithStatistics= sendTelemetry= "
+    "commsListenPort= grpcListenPort= commsListenWebSocket= "
     "webListenPrefixes= webForceSSL= webServer= requestLoggingEnabled= upgradeNotification= "
     "webCorsWhitelist= "
     "trustedProxies= webTrustedRedirectUrls= hstsEnabled= hstsMaxAge= autoLoginEnabled= cookieDomain= "
@@ -59,6 +63,18 @@ SERVER = {
     "list-instances": Verb("instance:list_instances", "format=", "Lists all installed instances"),
     "container-healthcheck": Verb("healthcheck:container_healthcheck", "", "Checks a running container"),
 }
+# the versions that know an option, from one to another, with the source; the others are taken to be known to all
+KNOWN = {
+    ("create-instance", "serverNodeName"): ("2019.9", ""),  # docs: the history of the page create-instance
+    ("configure", "sendTelemetry"): ("2022.1", ""),  # Issues 7167
+    ("configure", "upgradeCheckWithStatistics"): ("", "2022.1"),  # Issues 7167
+    ("configure", "grpcListenPort"): ("2025.3", ""),  # Issues 9669 names 2025.3; from which on isn't published
+    ("path", "telemetry"): ("2021.1", ""),  # Issues 6448
+    ("path", "imports"): ("2021.1", ""),  # with the export of projects; not published
+    ("path", "eventExports"): ("2023.3", ""),  # docs: the history of the page path; 2023.1.9672's help lacks it
+    ("node", "cancel-wait"): ("2024.2", ""),  # Issues 8785
+}
+VERBS_KNOWN = {"database-upgrade-status": "2023.4.1149"}  # Issues 8307
 MIGRATOR = {
     "import": Verb(
         "migrator:import_",
@@ -66,3 +82,25 @@ MIGRATOR = {
         "Imports data from a directory",
     ),
 }
+
+
+def known(programs: Mapping[str, Verb]) -> dict[str, Verb]:
+    """The verbs that this version has."""
+    return {name: verb for name, verb in programs.items() if not about.older_than(VERBS_KNOWN.get(name, "0"))}
+
+
+def specification(name: str, verb: Verb) -> str:
+    """The options that this version knows of a verb, without those a test takes away (`unknown_options`)."""
+    taken = {option.lower() for option in control.listed("unknown_options")}
+    given = {option.lower() for option in control.listed("known_options")}
+    words = (verb.options + COMMON).split()
+    return " ".join(word for word in words if _is_known(name, word.rstrip("="), taken, given))
+
+
+def _is_known(verb: str, option: str, taken: set[str], given: set[str]) -> bool:
+    if option.lower() in taken | given:
+        return option.lower() in given
+    if (verb, option) == ("license", "free"):
+        return switches.value("license_free") != "unknown"
+    since, until = KNOWN.get((verb, option), ("", ""))
+    return not about.older_than(since or "0") and (not until or about.older_than(until))

@@ -1,6 +1,6 @@
 """database and database-upgrade-status."""
 
-from standin.octopus import instances, masterkey, migration, schema, sql
+from standin.octopus import instances, masterkey, migration, schema, sql, switches
 from standin.octopus.failures import ControlledFailureError
 from standin.octopus.instances import Instance
 from standin.octopus.log import say
@@ -25,12 +25,13 @@ def database(options: Options) -> int:
     if present is State.ABSENT:
         _bring_up(options, instance, target)
     elif options.has("upgrade"):
-        say("Upgrading the database schema" if upgraded(instance, target) else "The database is already up to date")
+        done = upgraded(instance, target, skip_license=options.has("skipLicenseCheck"))
+        say("Upgrading the database schema" if done else "The database is already up to date")
     instance.save()
     if options.has("grant"):
         say(f"Granted db_owner to {options.get('grant')}")
     say("The database has been configured.")
-    return 0
+    return int(switches.number("create_exit")) if options.has("create") and present is not State.ABSENT else 0
 
 
 def database_upgrade_status(options: Options) -> int:
@@ -42,7 +43,7 @@ def database_upgrade_status(options: Options) -> int:
     found = _state(options, target)
     current = found is State.CURRENT
     print("The database is up to date." if current else "The database requires an upgrade.")
-    return 0
+    return 0 if current else int(switches.number("upgrade_status_exit"))
 
 
 def of(instance: Instance) -> Database:
@@ -55,10 +56,10 @@ def of(instance: Instance) -> Database:
     return Database(connection_string)
 
 
-def upgraded(instance: Instance, target: Database) -> bool:
+def upgraded(instance: Instance, target: Database, *, skip_license: bool = False) -> bool:
     """Bring the schema to this version; return whether it wasn't."""
     key = instance.get(instances.MASTER_KEY)
-    done = migration.migrate(target, instance.node_name, key)
+    done = migration.migrate(target, instance.node_name, key, skip_license=skip_license)
     with target.connection() as connection:
         # Somebody else may have created the schema meanwhile, with a key of their own.
         masterkey.require_same(connection, key)

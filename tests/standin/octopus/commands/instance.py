@@ -2,7 +2,7 @@
 
 import json
 
-from standin.octopus import about, instances
+from standin.octopus import about, instances, switches
 from standin.octopus.failures import ControlledFailureError
 from standin.octopus.log import say
 from standin.octopus.options import Options
@@ -42,11 +42,17 @@ def show_configuration(options: Options) -> int:
 
 
 def show_master_key(options: Options) -> int:
-    """Print the master key."""
+    """Print the master key, in one of the shapes that it may have."""
     key = instances.chosen(options).get(instances.MASTER_KEY)
     if not key:
         raise ControlledFailureError("This instance has no master key yet.")
-    print(json.dumps({"MasterKey": key}) if options.get("format").lower() == "json" else key)
+    shape = switches.value("show_master_key")
+    if options.get("format").lower() == "json":
+        print(json.dumps({"MasterKey": key}))
+    elif shape == "banner":
+        print(f"Octopus Server version {about.version()}\nThe master key of this instance is:\n{key}")
+    else:
+        print(key, end="" if shape == "unterminated" else "\n")
     return 0
 
 

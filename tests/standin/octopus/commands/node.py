@@ -4,7 +4,7 @@ import time
 
 import pyodbc
 
-from standin.octopus import about, control, instances, nodes, tasks
+from standin.octopus import about, control, instances, nodes, switches, tasks
 from standin.octopus.failures import ControlledFailureError
 from standin.octopus.log import say
 from standin.octopus.options import Options
@@ -13,15 +13,12 @@ from .settings import ready_database
 
 
 WAITS_LONG_SINCE = "2025.3.10568"
-CANCEL_WAIT_SINCE = "2024.2"
 SHORTEST_CANCEL_WAIT = 5.0
 _INTERVAL = 0.1
 
 
 def node(options: Options) -> int:
     """Change the task cap or the drain flag of this node."""
-    if options.has("cancel-wait") and about.older_than(CANCEL_WAIT_SINCE):
-        raise ControlledFailureError("Unrecognized command line arguments: --cancel-wait")
     draining = _wanted(options)
     instance = instances.chosen(options)
     name = instance.node_name
@@ -66,7 +63,8 @@ def _wait(options: Options, connection: pyodbc.Connection, name: str) -> int:
         return 0
     left = tasks.running_count(connection, nodes.node_id(name))
     say(f"Node {name} still has {left} running task(s).")
-    return int(control.number("drain_timeout_exit", 1)) if seconds else 0
+    exits = switches.value("drain_exit")
+    return int(exits == "always" or (exits == "waited" and seconds > 0))
 
 
 def _wait_for_tasks(connection: pyodbc.Connection, name: str, seconds: float) -> bool | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyodbc
 
-from standin.octopus import instances, schema, sql, users
+from standin.octopus import instances, schema, sql, switches, users
 from standin.octopus.failures import ControlledFailureError
 from standin.octopus.instances import Instance
 from standin.octopus.log import say
@@ -24,7 +24,7 @@ IN_FILE = {
     "weblistenprefixes": instances.LISTEN_PREFIXES,
     "commslistenport": instances.COMMS_PORT,
     "grpclistenport": "Octopus.Communications.GrpcPort",
-    "webforcessl": "Octopus.WebPortal.ForceSsl",
+    "webforcessl": instances.FORCE_SSL,
     "cachepackages": "Octopus.Server.CachePackages",
 }
 _SELECTORS = {"instance", "config", "console", "noninteractive", "help", "skiplicensecheck"}
@@ -48,12 +48,12 @@ def configure(options: Options) -> int:
 
 
 def path(options: Options) -> int:
-    """Set the shared folders; the cache is this node's own."""
+    """Set the shared folders, in the database; the cache is this node's own, in its configuration file."""
     instance = instances.chosen(options)
     given = {name: value for name, value in options.items() if name not in _SELECTORS}
     cache = given.pop("cachedirectory", "")
     if cache:
-        instance.set("Octopus.Folders.CacheDirectory", cache)
+        instance.set(instances.CACHE, cache)
     with ready_database(options, instance) as connection:
         keep(connection, "folders", given)
     instance.save()
@@ -76,7 +76,7 @@ def admin(options: Options) -> int:
 
 def license_(options: Options) -> int:
     """Replace the licence; works with a schema that isn't upgraded yet."""
-    text = _license_text(options)
+    text = _free_license() if options.has("free") else _license_text(options)
     instance = instances.chosen(options)
     with database.of(instance).connection() as connection:
         _require_compatible(options, connection)
@@ -100,6 +100,13 @@ def _require_compatible(options: Options, connection: pyodbc.Connection) -> None
         raise ControlledFailureError("The database has no schema yet. Use 'database --create' first.")
     if not options.has("skipDatabaseCompatibilityCheck"):
         schema.require_compatible(connection)
+
+
+def _free_license() -> str:
+    """The licence of the free tier, which the real one fetches or not."""
+    if switches.value("license_free") == "fails":
+        raise ControlledFailureError("A free license could not be created.")
+    return "<License><LicenseKind>Free</LicenseKind></License>"
 
 
 def _license_text(options: Options) -> str:

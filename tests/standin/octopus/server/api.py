@@ -49,6 +49,7 @@ _ROUTES = (
     _route("GET", _STATUS + "/health", "anyone", api_status.health),
     _route("GET", _STATUS + "/system-info", "admin", api_status.system_info),
     _route("GET", _STATUS + "/hosted/internal", "anyone", api_status.hosted_internal),
+    _route("POST", "/api/users/login", "anyone", api_status.login),
     _route("GET", "/api/maintenanceconfiguration", "read", api_status.maintenance),
     _route("PUT", "/api/maintenanceconfiguration", "admin", api_status.set_maintenance),
     _route("GET", f"/api{_SPACE}/tasks", "read", api_tasks.collection),

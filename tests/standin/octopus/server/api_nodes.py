@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyodbc
 
-from standin.octopus import control, nodes, tasks
+from standin.octopus import control, nodes, switches, tasks
 from standin.octopus.nodes import Node
 
 from .request import Answer, Request, paged, problem, unknown
@@ -14,12 +14,13 @@ TEAPOT = 418
 
 
 def ping(request: Request, connection: pyodbc.Connection) -> Answer:
-    """200, or 418 when the node is draining or marked offline; the node in either case."""
+    """200, or 418 when the node is draining or marked offline (Issues 7964); the node in either case."""
     node = nodes.find(connection, request.state.name)
     if node is None:
         return problem(500, f"There is no node {request.state.name}.")
     status = TEAPOT if node.draining or node.offline else 200
-    return int(control.number("ping_status", status)), _resource(node)
+    body = {} if switches.value("ping_body") == "empty" else _resource(node)
+    return int(control.number("ping_status", status)), body
 
 
 def collection(request: Request, connection: pyodbc.Connection) -> Answer:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pyodbc
 
-from standin.octopus import about, nodes, sql, users
+from standin.octopus import about, nodes, sql, switches, users
 
-from .request import Answer, Request
+from .request import Answer, Request, problem
 
 
 _MAINTENANCE = "SELECT JSON FROM Configuration WHERE Id = 'maintenance'"
@@ -75,8 +75,18 @@ def system_info(request: Request, _connection: pyodbc.Connection) -> Answer:
 
 def hosted_internal(request: Request, connection: pyodbc.Connection) -> Answer:
     """2xx when the hosted services are ready, 503 before; 500 comes by itself without SQL Server."""
+    if switches.value("hosted_internal") == "missing":
+        return problem(404, f"The resource '{request.path}' was not found.")
     sql.number(connection, "SELECT 1")
     return (200, {"Status": "Ready"}) if request.state.warm else (503, {"Status": "Starting"})
+
+
+def login(request: Request, connection: pyodbc.Connection) -> Answer:
+    """Log in with user name and password: 401 while the provider is off, as for a wrong password."""
+    name, password = (str(request.fields.get(field) or "") for field in ("Username", "Password"))
+    if not users.can_log_in(connection) or not users.password_matches(connection, name, password):
+        return problem(401, "Invalid username or password.")
+    return 200, {"Username": name, "IsActive": True}
 
 
 def maintenance(_request: Request, connection: pyodbc.Connection) -> Answer:

@@ -1,6 +1,7 @@
 """The web server: one thread a request, JSON in and out."""
 
 import json
+import math
 import os
 import socketserver
 import threading
@@ -10,12 +11,23 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pyodbc
 
-from standin.octopus import control
+from standin.octopus import control, switches
 from standin.octopus.log import complain, say
 
-from . import api
+from . import api, faults
+from .limits import Limits
 from .prefixes import Listener, listeners
 from .state import ServerState
+
+
+class Parts:
+    """What all listeners share: ordered answers, the rate limit, where http is redirected to."""
+
+    def __init__(self, state: ServerState) -> None:
+        self.faults = faults.Faults()
+        self.limits = Limits()
+        https = [listener.port for listener in listeners(state.prefixes) if listener.scheme == "https"]
+        self.https_port = https[0] if https and state.force_ssl else None
 
 
 class Server(ThreadingHTTPServer):
@@ -24,9 +36,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, state: ServerState) -> None:
-        super().__init__(("", port), Handler)
+    def __init__(self, listener: Listener, state: ServerState, parts: Parts) -> None:
+        super().__init__(("", listener.port), Handler)
         self.state = state
+        self.listener = listener
+        self.parts = parts
 
     def server_bind(self) -> None:
         """Bind without looking up this machine's own name, which may take seconds."""
@@ -55,16 +69,22 @@ class Handler(BaseHTTPRequestHandler):
         """Requests aren't logged."""
 
     def _answer(self) -> None:
-        """Ask the API and write down what it says."""
+        """Give the answer that a test ordered, a refusal, or what the API says."""
         while control.flag("hang_http"):
             time.sleep(0.2)
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
-        status, payload = _status_and_payload(self, body)
+        fault = self.server.parts.faults.due(self.path)
+        if fault is not None and not faults.play(self, fault):
+            return
+        refused = _refused(self)
+        status, payload, headers = refused or (*_status_and_payload(self, body), {})
         content = json.dumps(payload, indent=2).encode()
         self.send_response(status, api.REASONS.get(status))
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
@@ -73,14 +93,28 @@ class Handler(BaseHTTPRequestHandler):
 def listen(state: ServerState) -> list[Server]:
     """Listen on all addresses of webListenPrefixes."""
     servers = []
+    parts = Parts(state)
     for listener in listeners(state.prefixes):
-        server = Server(listener.port, state)
+        server = Server(listener, state, parts)
         if listener.scheme == "https":
             _add_tls(server)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         servers.append(server)
         _announce(listener)
     return servers
+
+
+def _refused(handler: Handler) -> tuple[int, object, dict[str, str]] | None:
+    """303 to https where http isn't allowed (Issues 3659), 429 for who asks too often; nothing for others."""
+    server = handler.server
+    if server.parts.https_port and server.listener.scheme == "http":
+        host = handler.headers.get("Host", "localhost").partition(":")[0]
+        return 303, {}, {"Location": f"https://{host}:{server.parts.https_port}{handler.path}"}
+    wait = server.parts.limits.wait(str(handler.client_address[0]), urlsplit(handler.path).path)
+    if not wait:
+        return None
+    status, payload = api.problem(429, "Too many requests. Please try again later.")
+    return status, payload, faults.retry_after(math.ceil(wait), switches.value("retry_after"))
 
 
 def _status_and_payload(handler: Handler, body: bytes) -> tuple[int, object]:

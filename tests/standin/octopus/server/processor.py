@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pyodbc
 
-from standin.octopus import control, nodes, tasks
+from standin.octopus import control, nodes, switches, tasks
 from standin.octopus.log import complain, note
 from standin.octopus.tasks import Task
 
@@ -33,12 +33,14 @@ class Processor:
         self._thread.start()
 
     def finish(self) -> None:
-        """End the scripts; their tasks are canceled."""
+        """End the scripts; their tasks are canceled, or left to the next start."""
         self._thread.join(5)
         for script in self._scripts.values():
             script.terminate()
         for task_id, script in self._scripts.items():
             _wait_or_kill(script)
+            if switches.value("stop_tasks") == "left":
+                continue
             with suppress(pyodbc.Error), self._state.database.connection() as connection:
                 error = "The Octopus Server was shut down while this task was running."
                 tasks.finish(connection, task_id, tasks.CANCELED, error)
@@ -53,15 +55,13 @@ class Processor:
                 complain(f"The task queue could not be read: {error}", "WARN")
 
     def _step(self, connection: pyodbc.Connection) -> None:
-        """Note what ended, end what is to be canceled, go on with what was paused, take more."""
+        """Note what ended, end what is to be canceled, take more."""
         self._note_ended(connection)
         active = tasks.active(connection)
         own = [task for task in active if task.node_id == self._state.node_id]
         for task in own:
             if task.state == tasks.CANCELLING:
                 self._cancel(connection, task)
-            elif task.state == tasks.EXECUTING and not task.paused and task.id not in self._scripts:
-                self._start(task)
         self._take(connection, active)
 
     def _note_ended(self, connection: pyodbc.Connection) -> None:
@@ -94,10 +94,10 @@ class Processor:
         for task in active:
             if room <= 0:
                 return
-            if task.state == tasks.QUEUED and task.node_id in {"", node.id} and tasks.claim(connection, task, node.id):
+            takes = task.state == tasks.QUEUED and not task.paused and task.node_id in {"", node.id}
+            if takes and tasks.claim(connection, task, node.id) and task.interruption != tasks.MANUAL:
                 room -= 1
-                if task.arguments.get("Interruption") is not True:
-                    self._start(task)
+                self._start(task)
 
     def _start(self, task: Task) -> None:
         """Start a task's script, in the server's own process group as the real one does."""

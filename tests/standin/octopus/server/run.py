@@ -8,7 +8,7 @@ import time
 
 import pyodbc
 
-from standin.octopus import about, control, instances, masterkey, nodes, schema, tasks
+from standin.octopus import about, control, instances, masterkey, nodes, schema, switches, tasks
 from standin.octopus.commands import database
 from standin.octopus.failures import ControlledFailureError
 from standin.octopus.instances import Instance
@@ -88,9 +88,9 @@ def _prepare_database(options: Options, instance: Instance, target: Database) ->
 
 
 def _cancel_leftovers(connection: pyodbc.Connection, node_id: str) -> None:
-    """Cancel what an earlier process of this node left under way; tasks that wait for a person go on."""
+    """Cancel what an earlier process of this node left under way; tasks that only wait for a person go on."""
     for task in tasks.active(connection):
-        if task.node_id == node_id and task.state != tasks.QUEUED and not task.paused:
+        if task.node_id == node_id and task.state != tasks.QUEUED:
             error = "The Octopus Server was restarted while this task was running."
             tasks.finish(connection, task.id, tasks.CANCELED, error)
 
@@ -113,7 +113,7 @@ def _serve(state: ServerState, received: list[int]) -> int:
     heart.finish()
     say("The Octopus server has stopped.")
     if received:
-        return int(control.number("term_exit", 0))
+        return int(switches.number("term_exit"))
     return code
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from standin.octopus import control, nodes
+from standin.octopus import control, instances, nodes
 from standin.octopus.instances import Instance
 from standin.octopus.sql import Database
 
@@ -18,12 +18,14 @@ class ServerState:
         self._database: Database | None = None
         self.home = ""
         self.prefixes = ""
+        self.force_ssl = False
 
     def take(self, instance: Instance, database: Database) -> None:
         """Take what the configuration file says."""
         self.name = instance.node_name
         self.home = str(instance.home)
-        self.prefixes = instance.get("Octopus.WebPortal.ListenPrefixes")
+        self.prefixes = instance.get(instances.LISTEN_PREFIXES)
+        self.force_ssl = instance.get(instances.FORCE_SSL).lower() == "true"
         self._database = database
 
     @property
