@@ -36,16 +36,16 @@ def problem(path: str, seconds: float = SECONDS) -> str | None:
     """
     if os.uname().machine not in _PROGRAMS:
         return None
-    made: list[str] = []
+    name = f"octo-node-trial-{os.urandom(8).hex()}"
     try:
         _within(seconds)
-        return _run(path, made)
+        return _run(path, name)
     except TimeoutError:
         return f"none was started within {seconds:g} s"
     except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
         return str(error)[:_WORDS] or type(error).__name__
     finally:
-        _take_away(path, made)
+        _take_away(path, name)
 
 
 def _within(seconds: float) -> None:
@@ -58,11 +58,10 @@ def _time_is_over(_number: int, _frame: "FrameType | None") -> None:
     raise TimeoutError
 
 
-def _run(path: str, made: list[str]) -> str | None:
-    """Run a container to its end; add to `made` what has to be taken away, and return what is wrong with the end."""
+def _run(path: str, name: str) -> str | None:
+    """Run a container, called `name`, to its end, and return what is wrong with that."""
     change = urllib.parse.quote(f"LABEL {LABEL}=")
     image = str(_ask(path, "POST", f"/images/create?fromSrc=-&changes={change}", _archive())["status"])
-    made.append(f"/images/{image}?force=true")
     wanted = {
         "Image": image,
         "Cmd": ["/end"],
@@ -70,21 +69,26 @@ def _run(path: str, made: list[str]) -> str | None:
         "NetworkDisabled": True,
         "HostConfig": {"NetworkMode": "none", "ReadonlyRootfs": True},
     }
-    name = f"octo-node-trial-{os.urandom(8).hex()}"
-    made.append(f"/containers/{name}?force=true&v=true")
     container = _ask(path, "POST", f"/containers/create?name={name}", json.dumps(wanted).encode())["Id"]
     _ask(path, "POST", f"/containers/{container}/start")
     code = _ask(path, "POST", f"/containers/{container}/wait")["StatusCode"]
     return None if code == 0 else f"its container ended with exit code {code}"
 
 
-def _take_away(path: str, made: list[str]) -> None:
-    for target in reversed(made):
+def _take_away(path: str, name: str) -> None:
+    """Take away container `name`, and what has our label: a trial that was cut off may have left something, too."""
+    ours = urllib.parse.urlencode({"filters": json.dumps({"label": [LABEL]})})
+    steps = (
+        ("DELETE", f"/containers/{name}?force=true&v=true"),
+        ("POST", f"/containers/prune?{ours}"),
+        ("POST", f"/images/prune?{ours}"),
+    )
+    for method, target in steps:
         try:
             _within(_AFTERWARDS)
-            _ask(path, "DELETE", target)
+            _ask(path, method, target)
         except (OSError, http.client.HTTPException, ValueError):
-            continue  # it has a label, and there is nothing in it
+            continue  # it is small, and the next trial takes it away
         finally:
             _within(0)
 
@@ -101,7 +105,7 @@ def _ask(path: str, method: str, target: str, body: bytes = b"") -> "dict[str, o
         lines = response.read(_ROOM).decode("utf-8", "replace").strip().splitlines()
     finally:
         connection.close()
-    found = json.loads(lines[-1]) if lines and method != "DELETE" else {}
+    found = json.loads(lines[-1]) if lines else {}
     refusal = found.get("error") or (found.get("message") if response.status >= 300 else None)
     if refusal or response.status >= 300:
         raise OSError(str(refusal or f"{method} {target.partition('?')[0]} was answered with {response.status}"))
