@@ -78,8 +78,8 @@ VARIABLES = (
     V(
         "DOCKER_IPTABLES_LEGACY",
         "flag",
-        "Whether dockerd uses iptables-legacy, as in Docker's own image; if not set, it does where iptables doesn't "
-        "work or there are legacy tables already.",
+        "Whether dockerd uses iptables-legacy (no: iptables-nft), as in Docker's own image; if not set, it does where "
+        "there are legacy tables already, else the first that works: the image's iptables, nft, legacy.",
     ),
     V("SSL_CERTIFICATE_FILE", "path", "File with the certificate for https."),
     V("SSL_CERTIFICATE_PASSWORD", "text", "Password of that file.", secret=True),

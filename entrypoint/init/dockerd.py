@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from .report import Report
 
 ROLE = "dockerd"
-WAITER = "await-dockerd"  # ends with 0 when dockerd answers: process 1 has no sockets
+WAITER = "await-dockerd"  # ends when dockerd answers: process 1 has no sockets
+# what it ends with then, and what that means: dockerd starts containers, or answers and starts none
+_ANSWERS: "Mapping[int | None, str]" = {ExitCode.DONE: "ready", ExitCode.DOCKER_IN_DOCKER: "failing"}
 PATIENCE = "dockerd's patience"
 PATIENCE_SECONDS = 30.0  # the start of the server is held up no longer
 
@@ -76,7 +78,7 @@ class Dockerd:
         return Event.READY_TO_START if prepared and not is_waited_for else None
 
     def _answers(self) -> bool:
-        return self._children.pid(ROLE) is not None and self._children.codes.get(WAITER) == ExitCode.DONE
+        return self._children.pid(ROLE) is not None and self._children.codes.get(WAITER) in _ANSWERS
 
     def overdue(self) -> Event:
         """Say that dockerd hasn't answered in time."""
@@ -94,5 +96,8 @@ class Dockerd:
         if self._restarts < 0 and not due:
             return None
         running = self._children.published(ROLE)
-        state = ("ready" if self._answers() else "starting") if running else "restarting" if due else "ended"
+        if running:
+            state = _ANSWERS.get(self._children.codes.get(WAITER), "starting")
+        else:
+            state = "restarting" if due else "ended"
         return {**(running or {}), "state": state, "restarts": max(self._restarts, 0)}

@@ -76,8 +76,9 @@ class Drain:
         self._children.codes[ROLE] = ExitCode.NODE_UNREACHABLE
         self._is_told = True
         running = processes.below(server)
-        self._report.fail(
+        self._report.cut_off(
+            ExitCode.NODE_UNREACHABLE,
             f"The node is stopped without a drain, which couldn't be started for {self._children.starved(ROLE):.0f} s: "
             f"{error.strerror}. Tasks that run are cut off, with what Octopus.Server runs for them: "
-            f"{', '.join(running) or 'no process'}. Run them again."
+            f"{', '.join(running) or 'no process'}. Run them again.",
         )

@@ -108,13 +108,16 @@ class Report:
         self.say("error", sentence)
         termination.write(self._environ, self._masked(sentence))
 
-    def cut_off(self, drained: int | None) -> None:
-        """Tell which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any."""
+    def cut_off(self, drained: int | None, why: str = "") -> None:
+        """Tell which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any.
+
+        `why` is what the drain couldn't tell itself.
+        """
         note = self._inbox.note()
-        if not note and drained:
+        if not note and not why and drained:
             note = f"The drain ended with exit code {drained}: the stop cuts off whatever still runs."
-        if note:
-            self.fail(note)
+        if note or why:
+            self.fail(f"{why} {note}".strip())
 
     def end_of_helper(self, role: str, number: int, why: str) -> None:
         """Tell that signal `number` ended the helper process `role`, as it can't tell so itself, and `why`."""

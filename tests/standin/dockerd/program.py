@@ -69,13 +69,13 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         """Answer a ping."""
         if "silent" in self.server.told:
             time.sleep(1000)
         self.answer(200, "OK") if self.path == "/_ping" else self.answer(404, {"message": "page not found"})
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         """Make an image or a container, start it, wait for its end."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path, _, query = self.path.partition("?")
@@ -98,19 +98,24 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(500, {"message": told["broken"]})
         elif path == "/containers/abcd/start":
             self.answer(204)
+        elif path == "/containers/prune":
+            self.answer(200, {"ContainersDeleted": None, "SpaceReclaimed": 0})
+        elif path == "/images/prune":
+            deleted = [{"Deleted": name} for name in self.server.images]
+            self.server.images.clear()
+            self.answer(200, {"ImagesDeleted": deleted or None, "SpaceReclaimed": 129})
         elif path == "/containers/abcd/wait":
             self.answer(200, {"StatusCode": told.get("status", 0)})
         else:
             self.answer(404, {"message": "page not found"})
 
-    def do_DELETE(self) -> None:  # noqa: N802 - the library's name
-        """Take a container or an image away."""
+    def do_DELETE(self) -> None:
+        """Take a container away."""
         path, _, query = self.path.partition("?")
         note(event="request", method="DELETE", path=path, query=query)
-        _, kind, name = path.split("/", 2)
-        made = self.server.containers if kind == "containers" else self.server.images
-        self.answer(200 if name in made else 404)
-        made.discard(name)
+        known = bool(self.server.containers)
+        self.server.containers.clear()
+        self.answer(204) if known else self.answer(404, {"message": f"No such container: {path}"})
 
     def answer(self, status: int, said: object = "") -> None:
         """Send an answer."""
