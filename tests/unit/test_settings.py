@@ -233,7 +233,7 @@ def test_a_windows_line_ending(tmp_path: Path, name: str) -> None:
         ("ServerNodeName", "OCTOPUS_SERVER_NODE_NAME"),
         ("LicenceBase64", "OCTOPUS_SERVER_BASE64_LICENSE"),
         ("LICENSE_BASE64", "OCTOPUS_SERVER_BASE64_LICENSE"),
-        ("OCTOPUS_SERVER_BASE64_LICENCE", "OCTOPUS_SERVER_BASE64_LICENSE"),
+        ("OCTOPUS_SERVER_LICENCE_BASE64", "OCTOPUS_SERVER_BASE64_LICENSE"),
         ("OCTOPUS_SERVER_LICENSE_BASE64", "OCTOPUS_SERVER_BASE64_LICENSE"),
         ("ImportPassword", "IMPORT_PASSWORD"),
         ("EnableUsage", "ENABLE_USAGE"),
