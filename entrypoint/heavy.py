@@ -5,28 +5,35 @@ import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from . import limits, mask, prctl, settings, streams, structured, termination
+from . import handover, limits, mask, prctl, settings, streams, structured, termination
 from .errors import NodeError
 from .exitcodes import ExitCode
-from .structured import Logger
+from .structured import Logger, Tee
 
 
 Hide = Callable[[str], None]
 Work = Callable[[Mapping[str, str], Logger, Hide], ExitCode | None]
+Relay = Callable[[Mapping[str, str]], Tee | None]
 
 
-def run(process: str, work: Work, *, is_boot: bool = False) -> int:
+def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None = None) -> int:
     """Run `work` with the whole environment, a logger and a way to hide a secret; return the exit code.
 
-    An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message.
+    An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message. With
+    `relay` each line also goes to what that makes of the environment.
     """
     streams.fill()
     prctl.hide_memory()
     environ = settings.inherited()
     hidden = settings.secret_values(environ)
-    logger = structured.logger(process, hidden, environ)
+    logger = structured.logger(process, hidden, environ, tee=relay(environ) if relay is not None else None)
+
+    def hide(secret: str) -> None:
+        hidden.append(secret)
+        handover.learn(secret)
+
     try:
-        return work(environ, logger, hidden.append) or ExitCode.DONE
+        return work(environ, logger, hide) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = _told(error, process)
     for line in message.splitlines():  # a command's last lines are lines of the log, too
@@ -65,7 +72,8 @@ def _settle(_arguments: Sequence[str]) -> int:
 
 
 def _drain(arguments: Sequence[str]) -> int:
-    from .node.drain import Options, drain  # noqa: PLC0415 - imported only for its verb
+    from .node.containerlog import relay  # noqa: PLC0415 - imported only for its verb
+    from .node.drain import Options, drain  # noqa: PLC0415 - as above
 
     parser = _parser("drain", "Take no new tasks, and wait for those that run.")
     parser.add_argument(
@@ -77,18 +85,19 @@ def _drain(arguments: Sequence[str]) -> int:
     )
     given = parser.parse_args(arguments)
     options = Options(wait=given.wait, cancel_tasks=given.cancel_tasks, cancel_wait=given.cancel_wait)
-    return run("drain", lambda environ, log, _: drain(environ, log, options))
+    return run("drain", lambda environ, log, _: drain(environ, log, options), relay=relay)
 
 
 def _undrain(arguments: Sequence[str]) -> int:
-    from .node.undrain import undrain  # noqa: PLC0415 - imported only for its verb
+    from .node.containerlog import relay  # noqa: PLC0415 - imported only for its verb
+    from .node.undrain import undrain  # noqa: PLC0415 - as above
 
     parser = _parser("undrain", "Take tasks again.")
     parser.add_argument(
         "--wait", type=_seconds, metavar="SECONDS", default=60.0, help="seconds to wait for the node to answer (60)"
     )
     wait = parser.parse_args(arguments).wait
-    return run("undrain", lambda environ, log, _: undrain(environ, log, wait))
+    return run("undrain", lambda environ, log, _: undrain(environ, log, wait), relay=relay)
 
 
 def _status(arguments: Sequence[str]) -> int:
@@ -97,7 +106,7 @@ def _status(arguments: Sequence[str]) -> int:
     parser = _parser("status", "What this node is doing.")
     parser.add_argument("--json", action="store_true", help="as JSON, all there is")
     as_json = parser.parse_args(arguments).json
-    return run("status", lambda environ, _log, _: status(environ, as_json=as_json))
+    return run("status", lambda environ, log, _: status(environ, log, as_json=as_json))
 
 
 def _check(arguments: Sequence[str]) -> int:

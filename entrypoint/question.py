@@ -7,7 +7,9 @@ into the interpreter, and what isn't needed for a yes is imported after a no. `p
 import sys
 import time
 from _socket import AF_INET, AF_INET6, SOCK_STREAM, gaierror, getaddrinfo, socket
-from posix import _exit, environ  # what `os` is made of, without the millisecond that it takes
+from posix import O_NONBLOCK, O_RDONLY, _exit, close, environ  # what `os` is made of, without the millisecond it takes
+from posix import open as open_file
+from posix import read as read_file
 
 
 PATHS = {
@@ -15,7 +17,9 @@ PATHS = {
     "liveness": "/api/octopusservernodes/ping",
     "readiness": "/api/serverstatus/hosted/internal",
 }
-DRAINING = 418  # ping's answer of a node that is drained: alive all the same
+# ping's answers of a node that is drained, and of one whose rate limit is reached: both are alive all the same
+ALIVE = (418, 429)
+SERVERS_SHARE = 0.75  # of a liveness probe's time; the rest is for the question whether its database is there
 MAX_TIMEOUT = 86400  # seconds
 MAX_PORT = 65535
 CHUNK = 1024  # bytes: a status line is shorter
@@ -29,16 +33,17 @@ def main(arguments: "list[str]") -> int:
     except (ValueError, IndexError):
         print(USAGE, file=sys.stderr)
         return 2
-    deadline = time.monotonic() + timeout
+    seconds = timeout * SERVERS_SHARE if kind == "liveness" else timeout
+    deadline = time.monotonic() + seconds
     try:
         scheme, host, port, prefix = given or split(default_url())
         status = ask(scheme, host, port, prefix + PATHS[kind], deadline)
     except (OSError, ValueError) as error:
-        print(f"{no_answer(error, timeout)}{whereabouts()}")
-        return 1
-    good = 200 <= status <= 299 or (status == DRAINING and kind != "readiness")
-    print(f"{kind}: {status}" if good else f"{kind}: {PATHS[kind]} answered {status}{whereabouts()}")
-    return 0 if good else 1
+        return refuse(kind, no_answer(error, seconds), timeout - seconds)
+    if 200 <= status <= 299 or (status in ALIVE and kind != "readiness"):
+        print(f"{kind}: {status}")
+        return 0
+    return refuse(kind, f"{kind}: {PATHS[kind]} answered {status}", timeout - seconds)
 
 
 def run(arguments: "list[str]") -> None:
@@ -76,8 +81,12 @@ def default_url() -> str:
     def get(name: bytes, default: str) -> str:
         path = environ.get(name + b"_FILE")
         if path:
-            with open(path, "rb") as file:
-                return file.read().strip().decode("ascii", "replace") or default
+            # a pipe that nobody writes to, or a file without an end, must not hold up the answer
+            number = open_file(path, O_RDONLY | O_NONBLOCK)
+            try:
+                return read_file(number, CHUNK).strip().decode("ascii", "replace") or default
+            finally:
+                close(number)
         return environ.get(name, b"").decode("ascii", "replace") or default
 
     if get(b"SSL_CERTIFICATE_FILE", "") and get(b"WEB_FORCE_SSL", "y").lower() in {
@@ -122,16 +131,24 @@ def connect(host: str, port: int, deadline: float) -> "socket":
     first: OSError | None = None
     for family, address in addresses(host, port):
         try:
-            connection = socket(family, SOCK_STREAM)
-            connection.settimeout(left(deadline))
-            connection.connect(address)
+            return connected(family, address, deadline)
         except TimeoutError:
             raise
         except OSError as error:
             first = first or error
-        else:
-            return connection
     raise first or TimeoutError("timed out")
+
+
+def connected(family: int, address: "tuple[object, ...]", deadline: float) -> "socket":
+    """Return a connection to `address`. Raise OSError if it takes none."""
+    connection = socket(family, SOCK_STREAM)
+    try:
+        connection.settimeout(left(deadline))
+        connection.connect(address)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def addresses(host: str, port: int) -> "list[tuple[int, tuple[object, ...]]]":
@@ -190,11 +207,17 @@ def no_answer(error: Exception, timeout: float) -> str:
     return f"no answer ({getattr(error, 'strerror', None) or error})"
 
 
-def whereabouts() -> str:
-    """Return what the node says of itself in its state files."""
+def refuse(kind: str, reason: str, seconds: float) -> int:
+    """Print why there was no yes, and where the node is by its state files; return 1.
+
+    A server that lives as long as its database is away isn't helped by a restart, which would only cut off its tasks:
+    that is no failure of liveness (0). `seconds` are for that question.
+    """
     import os  # noqa: PLC0415 - only a no pays for it
 
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # we may be past the package
-    from entrypoint import whereabouts as words  # noqa: PLC0415 - as above
+    from entrypoint import whereabouts  # noqa: PLC0415 - as above
 
-    return f"; {words.sentence(os.environ)}"
+    away = whereabouts.database_away(os.environ, seconds) if kind == "liveness" else ""
+    print(f"{reason}; {away or whereabouts.sentence(os.environ)}")
+    return 0 if away else 1

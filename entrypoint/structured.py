@@ -1,7 +1,8 @@
 """structlog for heavy processes: the same lines as process 1's, with every secret masked."""
 
 import os
-from collections.abc import Iterable, Mapping, MutableMapping
+import select
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 
 import structlog
 
@@ -9,33 +10,60 @@ from . import log, mask, variables
 
 
 Logger = structlog.typing.FilteringBoundLogger
+Tee = Callable[[bytes], str | None]  # takes each line as well; returns, in words, why it can't
+
+STALL_SECONDS = 1.0  # that a line may wait for a stderr that nobody reads
+_STDERR = 2
 
 
 class _Stderr:
-    """Standard error, as far as it can be written: nobody who reads the log is no reason to fail."""
+    """Standard error, as far as it can be written: nobody who reads the log is no reason to fail, or to wait for long.
+
+    `dropped` counts the lines since one could be written.
+    """
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._poll = select.poll()
+        self._poll.register(_STDERR, select.POLLOUT)
 
     def msg(self, line: bytes) -> None:
         """Write one line."""
         try:
-            os.write(2, line)
+            # once it has stalled, what follows doesn't wait again
+            if not self._poll.poll(0 if self.dropped else STALL_SECONDS * 1000):
+                raise BlockingIOError
+            os.write(_STDERR, line)
+            self.dropped = 0
         except OSError:
-            pass
+            self.dropped += 1
 
     debug = info = warning = error = msg
 
 
-def logger(process: str, secrets: Iterable[str], environ: Mapping[str, str] = os.environ) -> Logger:
-    """Return the logger of `process`; it writes to stderr, with the values `secrets` masked."""
-    hidden = list(secrets)
+def logger(
+    process: str, secrets: Collection[str], environ: Mapping[str, str] = os.environ, *, tee: Tee | None = None
+) -> Logger:
+    """Return the logger of `process`; it writes to stderr, and to `tee`, with the values `secrets` masked.
+
+    `secrets` may grow meanwhile.
+    """
     style = variables.value_or_default("OCTO_NODE_LOG_FORMAT", environ)
+    stderr = _Stderr()
+    also = [tee] if tee is not None else []
 
     def render(_logger: object, level: str, entry: MutableMapping[str, object]) -> bytes:
-        event = mask.mask(str(entry.pop("event")), hidden)
-        told = {k: mask.mask(v, hidden) if isinstance(v, str) else v for k, v in entry.items()}
-        return log.line(style, process, level, event, told)
+        event = mask.mask(str(entry.pop("event")), secrets)
+        told = {k: mask.mask(v, secrets) if isinstance(v, str) else v for k, v in entry.items()}
+        line = log.line(style, process, level, event, told | ({"dropped": stderr.dropped} if stderr.dropped else {}))
+        problem = also[0](line) if also else None
+        if problem is not None:
+            also.clear()
+            stderr.msg(log.line(style, process, "warning", problem))
+        return line
 
     bound: Logger = structlog.wrap_logger(
-        _Stderr(),
+        stderr,
         processors=[render],
         wrapper_class=structlog.make_filtering_bound_logger("debug"),
     )

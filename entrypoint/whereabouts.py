@@ -2,7 +2,7 @@
 
 import time
 
-from . import statefile
+from . import prelogin, statefile
 from .phases import Phase
 
 
@@ -28,8 +28,22 @@ def sentence(environ: "Mapping[str, str]") -> str:
 def _doing(prepare: "Mapping[str, object] | None", node: "Mapping[str, object]") -> str:
     if prepare is None or not prepare.get("doing"):
         dockerd = node.get("dockerd")
-        waits = isinstance(dockerd, dict) and dockerd.get("state") != "ready"
+        waits = isinstance(dockerd, dict) and dockerd.get("state") not in {"ready", "failing"}
         return ", waiting for dockerd" if waits else ""
     since = prepare.get("since")
     for_long = f" for {time.monotonic() - since:.0f} s" if isinstance(since, float) else ""
     return f", {prepare['doing']}{for_long}"
+
+
+def database_away(environ: "Mapping[str, str]", seconds: float) -> str:
+    """Return in words that a running node's SQL Server, asked for `seconds`, says nothing; nothing if it does."""
+    folder = statefile.find_folder(environ)
+    node, prepare = statefile.read(folder, statefile.NODE), statefile.read(folder, statefile.PREPARE)
+    if node is None or prepare is None or not statefile.is_live(node):
+        return ""
+    host, port = prepare.get("host"), prepare.get("port")
+    if not (isinstance(host, str) and isinstance(port, int) and 0 < port < 1 << 16):
+        return ""
+    if prelogin.is_answered(host, port, seconds, strict=prepare.get("strict") is True):
+        return ""
+    return f"alive all the same: its SQL Server {host},{port} doesn't answer either"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pairwise
 import values
 from standin.octopus import about, switches
 
@@ -28,15 +29,20 @@ them is reported at once (exit code 11). `octo-node check` tells the same withou
 
 - An **empty value** means not set.
 - **From a file.** `NAME_FILE=/path` gives the value of any variable below from a file, as for the database images on
-  Docker Hub; one newline at its end is dropped. `NAME` and `NAME_FILE` together are refused. (`SSL_CERTIFICATE_FILE` is
-  a variable of its own.)
+  Docker Hub; one newline at its end is dropped. `NAME` and `NAME_FILE` together are refused, and so is a file that is
+  empty, isn't a regular one, or gives no answer within 5 seconds. Each process of octo-node reads it once.
+  (`SSL_CERTIFICATE_FILE` is a variable of its own.)
 - **White space** inside a licence or a master key is ignored, because `base64` breaks lines. Other values may not have
-  control characters in them.
+  control characters in them, nor begin or end with a character that nobody sees: a byte order mark, a zero-width or a
+  no-break space, the carriage return of a Windows line ending.
+- **Quotes** around a value are refused, because Compose lists (`- NAME="value"`) and `--env-file` keep them as a part
+  of it. A password may have them; then there is a warning. `OCTO_NODE_DOCKERD_ARGS` is quoted as in a shell.
 - **Yes and no**: `Y`, `yes`, `true`, `1`, `on` and `N`, `no`, `false`, `0`, `off`, in any case.
 - **Secrets** are masked wherever octo-node prints something, and no process that it leaves running has them in its
   environment, unless `OCTO_NODE_KEEP_ENV` names them.
-- **Misspelt names.** A variable that is one letter off one of these, or that starts with `OCTO_NODE_` and isn't one of
-  them, gets a warning that names the right one.
+- **Names that aren't read.** A variable that is one letter off one of these, that starts with `OCTO_NODE_` and isn't
+  one of them, or that the Windows image or `octopusdeploy/linuxoctopus` had (`sqlDbConnectionString`, `CONNSTRING`),
+  gets a warning that names the right one.
 - Everything else, proxies and `OCTOPUS__*` included, is passed on untouched.
 """
 OFFICIAL = """
@@ -127,11 +133,29 @@ SWITCHES = f"""\
 # What isn't published of Octopus.Server
 {MADE}
 
-Octopus.Server isn't open source, and octo-node was written beside a stand-in for it (`tests/standin/octopus`). What differs
-between the server's ages, or isn't published, is a switch of the stand-in, and octo-node holds either way: the tests run
-over a table of rows in which each two values of any two switches meet. [soak.md](soak.md) says how to run it.
+Octopus.Server isn't open source: octo-node was written beside a stand-in for it (`tests/standin/octopus`). What isn't
+published, or differs between the server's ages, is a switch of the stand-in, and octo-node holds either way: its tests
+run over a pairwise table, in whose rows each two values of any two switches meet.
 
-The ages are {", ".join(about.AGES)}. A default with two values differs between them.
+**The table**: {pairwise.size()}, {pairwise.described(pairwise.rows())}.
+Besides the switches below there are in it
+
+- the age: {", ".join(about.AGES)}; it alone decides `master_key_bytes`, which therefore isn't in the table,
+- whether a licence is given,
+- what HTTP answers to the ping, before the API's own answer: {", ".join(pairwise.PING)},
+- what HTTP answers to all else, as long as the server runs: {", ".join(pairwise.API)}.
+
+**In each row** a node is booted on a new database, restarted unchanged while a task runs, replaced by a new container,
+drained and stopped while a task runs of which a step waits for a person, and upgraded to the next release while the
+older node still runs (`tests/scenario.py`). `tests/process/test_ages.py` does the same with each age's own defaults,
+and goes back to an earlier build of its release.
+
+**To run it**: `scripts/test` runs a sample with every age in it, {pairwise.described(pairwise.sample())}.
+`scripts/soak switches` runs all rows, once with each ODBC driver, and `OCTO_TEST_SWITCHES=all` makes any run of
+`tests/process/test_switches.py` do so. `-k 'test_row and 17-'` is row 17. The last results: [soak.md](soak.md).
+
+In the sources, *Issues* are those of https://github.com/OctopusDeploy/Issues, *docs* is https://octopus.com/docs.
+A default with two values differs between the ages.
 
 | switch | values | default | what it is | source |
 |---|---|---|---|---|

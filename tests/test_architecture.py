@@ -17,8 +17,9 @@ PACKAGE = ROOT / "entrypoint"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 WORDS = {
-    "", "apart", "errors", "exitcodes", "files", "handover", "jsontext", "limits", "log", "mask", "paths", "phases",
-    "prctl", "statefile", "streams", "termination", "variables", "whereabouts",
+    "", "apart", "errors", "exitcodes", "files", "handover", "jsontext", "limits", "log", "mask", "oom", "paths",
+    "phases", "plainfile", "prctl", "prelogin", "relay", "statefile", "streams", "termination", "variables",
+    "whereabouts",
 }  # fmt: skip
 SETTINGS = {"kinds", "names", "oddities", "overrides", "settings", "structured"}
 # a folder, or a group of files, and the floors below it; what isn't named here it doesn't know
@@ -27,7 +28,7 @@ FLOORS = {
     "sqlserver": {"words"},
     "dockerd": {"words"},
     "settings": {"words", "sqlserver", "dockerd"},
-    "octopus": {"words", "sqlserver", "settings"},
+    "octopus": {"words", "sqlserver", "settings", "question"},
     "prepare": {"words", "sqlserver", "dockerd", "settings", "octopus"},
     "node": {"words", "sqlserver", "settings", "octopus"},
     "heavy": {"words", "sqlserver", "settings", "octopus", "prepare", "node"},
@@ -41,8 +42,8 @@ LIGHT = {"words", "init", "question", "probe", "cli", "__main__"}
 # needs no library either, but is soon gone: no part of the standard one is too dear for it
 BRIEF = {"dockerd"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs
-# nothing; only readers of state files need json
-LAZY = {"__main__", "cli", "heavy", "question", "statefile"}
+# nothing; only readers of state files need json; only TDS 8 needs TLS from the first byte
+LAZY = {"__main__", "cli", "heavy", "prelogin", "question", "statefile"}
 
 DEAR = {
     "argparse", "ast", "asyncio", "configparser", "contextlib", "ctypes.util", "dataclasses", "datetime", "decimal",

@@ -1,7 +1,8 @@
 """Drain: take no new tasks, and wait for those that run, by counting them, to our own deadline.
 
 The server's own `--wait` isn't relied on: before 2025.3.10568 it gave up after five minutes and called the node
-drained (OctopusDeploy issue 9561).
+drained (OctopusDeploy issue 9561). Nothing that is in the way, SQL Server included, ends a drain before its deadline,
+but a server that is dead; and nothing in it lasts longer than GRACE_SECONDS beyond.
 """
 
 import time
@@ -11,20 +12,23 @@ from dataclasses import dataclass
 from entrypoint import settings
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus import runner
-from entrypoint.octopus.api import DRAINING, Api, ApiError
+from entrypoint.octopus.runner import CommandError
 from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
 from entrypoint.structured import Logger
 
-from . import drainage, intent, running, server
+from . import beside, drainage, intent, server
+from .containerlog import Note
+from .deadlines import Deadlines
+from .ownwait import UNDO, OwnWait
+from .running import Look, NeverError, UnknownError, Watch
+from .telling import Teller, count_down, duration, still_running
 
 
 COUNT_SECONDS = 1.0
-TELL_SECONDS = 30.0  # between two lines that say the same
-SILENCE_SECONDS = 30.0  # a server that runs but doesn't answer for so long can't be drained
-MARGIN_SECONDS = 30.0  # that the server's own wait gets beyond what it was told
-UNDO = "To have it take tasks again: `octo-node undrain`."
+SILENCE_SECONDS = 30.0  # a server that answers nothing for so long, while SQL Server does, can't be drained
+GRACE_SECONDS = 30.0  # that a drain may last beyond --wait and --cancel-wait: a command that has begun, the last look
+CANCEL_SECONDS = 10.0  # for all answers of the API together
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +42,17 @@ class Options:
 
 def drain(environ: Mapping[str, str], log: Logger, options: Options) -> None:
     """Drain this node. Raise NodeError: (20) tasks still run at the deadline, (21) the node can't be reached."""
-    if not server.is_running(environ):
-        server.refuse_if_hidden(environ)
+    found = server.find(environ)
+    if found is None:
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
         return
-    deadline = time.monotonic() + options.wait
+    beside.tell(environ, log)
+    deadlines = Deadlines(options.wait, options.cancel_wait if options.cancel_tasks else 0.0, GRACE_SECONDS)
     config = settings.parse(environ)
-    with intent.exclusive(environ, options.wait, log.info):
-        intent.want_drained(environ)
+    with intent.draining(environ, options.wait, log):
+        intent.want_drained(environ, log)
         try:
-            drainage.switch(environ, log, on=True, deadline=deadline)
-            _Drain(environ, config, log, options).wait(deadline)
+            _Drain(environ, config, log, deadlines, found).run(options)
         except (KeyboardInterrupt, SystemExit):
             log.warning(f"Interrupted: the node is still draining. {UNDO}")
             raise
@@ -57,131 +61,118 @@ def drain(environ: Mapping[str, str], log: Logger, options: Options) -> None:
 class _Drain:
     """The wait of a node that takes no new tasks."""
 
-    def __init__(self, environ: Mapping[str, str], config: Settings, log: Logger, options: Options) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], config: Settings, log: Logger, deadlines: Deadlines, process: server.Process
+    ) -> None:
         self.environ = environ
         self.log = log
-        self.options = options
-        self.api = Api(config)
-        self.counters = running.Counters(config, log)
+        self.deadlines = deadlines
+        self.process = process
+        self.watch = Watch(config, log)
+        self.tasks, self.trouble = Teller(log), Teller(log)
+        self.note = Note(environ)
+        self.switch = drainage.Switch(environ, log, self._tick, on=True)
+        self.own = OwnWait(drainage.Command(environ, log, self._tick), log, deadlines, process)
+        self.mute_since: float | None = None
 
-    def wait(self, deadline: float) -> None:
+    def run(self, options: Options) -> None:
         """Return when no task runs any more, the server is gone, or the tasks are cancelled."""
         try:
-            left = self._until_done(deadline)
-            if left and self.options.cancel_tasks:
-                self._cancel(left)
-                left = self._until_done(time.monotonic() + self.options.cancel_wait)
-        except running.NeverError:
-            self._leave_it_to_the_server(deadline)
-            return
-        if left:
-            raise NodeError(ExitCode.TASKS_RUNNING, f"At the deadline {_list(left)}. The node stays drained. {UNDO}")
-        self.log.info("The node is drained: no task runs on it.")
+            look = self._until_done()
+            if look is not None and look.tasks and options.cancel_tasks:
+                self._cancel(look.tasks, options.cancel_wait)
+                look = self._until_done()
+        except NeverError as error:
+            self.note.write_unknown(str(error))
+            self.own.wait(options.cancel_wait if options.cancel_tasks else None)
+        else:
+            self._conclude(look)
+        self.note.remove()
 
-    def _until_done(self, deadline: float) -> list[Task]:
-        """Return the tasks that still run at `deadline`; none as soon as there are none."""
-        told = _Told(self.log)
-        answered = time.monotonic()
-        while server.is_running(self.environ):
-            now = time.monotonic()
-            try:
-                tasks, drained = self.counters.tasks(), self.api.ping() == DRAINING
-            except running.NeverError:
-                raise
-            except (running.UnknownError, ApiError) as error:
-                if now - answered >= SILENCE_SECONDS or now >= deadline:
-                    raise _silence(now - answered, error) from error
-            else:
-                # a task that was taken just before the server saw the flag must be counted: it says when it has
-                answered = now
-                if not tasks and drained:
-                    return []
-                told.tell(tasks, deadline - now)
-                if now >= deadline:
-                    return tasks
-            time.sleep(min(COUNT_SECONDS, max(deadline - now, 0)))
+    def _until_done(self) -> Look | None:
+        """Return what was seen at the deadline; None as soon as no task runs and none can come."""
+        while self.process.lives:
+            if self.deadlines.left > 0 or self.switch.error is None:
+                self.switch.try_again(self.deadlines.left)
+            is_last = self.deadlines.is_over
+            look = self.watch.look()
+            self.switch.seen(look.flagged)
+            self.note.write(look)
+            # a task that was taken just before the server saw the flag must be counted: it says when it has
+            if look.tasks == [] and look.draining:
+                self.log.info("The node is drained: no task runs on it.")
+                return None
+            self._refuse_if_dead(look)
+            if is_last:
+                return look
+            self._tell(look)
+            time.sleep(min(COUNT_SECONDS, max(self.deadlines.left, 0)))
         self.log.info("Octopus.Server has ended meanwhile.")
-        return []
+        return None
 
-    def _cancel(self, tasks: list[Task]) -> None:
-        self.log.warning(f"At the deadline {_list(tasks)}: cancelled.")
+    def _refuse_if_dead(self, look: Look) -> None:
+        """Raise NodeError (21) for a server that has answered nothing for long, while SQL Server did."""
+        if look.server_answers or not look.database_answers:
+            self.mute_since = None
+            return
+        now = time.monotonic()
+        self.mute_since = self.mute_since or now
+        if now - self.mute_since >= SILENCE_SECONDS:
+            running = f"By the database, {still_running(look.tasks)}. " if look.tasks else ""
+            raise NodeError(
+                ExitCode.NODE_UNREACHABLE,
+                f"Octopus.Server runs, but has answered nothing for {now - self.mute_since:.0f} s, though SQL Server "
+                f"does: {look.trouble}. {running}{self._state()}",
+            )
+
+    def _tell(self, look: Look) -> None:
+        left = duration(self.deadlines.left)
+        if look.tasks:
+            self.tasks.tell(look.tasks, count_down(look.tasks, self.deadlines.left))
+        elif look.tasks is not None:
+            self.tasks.tell("none", f"No task runs, but the node may still take new ones, {left} left.")
+        if look.tasks is None:
+            said = f"The running tasks can't be counted, which is tried again, {left} left: {look.trouble}."
+            self.trouble.tell(look.trouble, said, is_trouble=True)
+        elif look.trouble:
+            self.trouble.tell(look.trouble, f"Octopus.Server isn't well: {look.trouble}.", is_trouble=True)
+        else:
+            self.trouble.rest()
+
+    def _tick(self) -> None:
+        left = duration(self.deadlines.left)
+        self.trouble.tell("command", f"The server's `node` command hasn't ended yet, {left} left.")
+
+    def _conclude(self, look: Look | None) -> None:
+        """Tell what came of it. Raise NodeError unless no task runs."""
+        if look is None:
+            return
+        if look.tasks is None:
+            raise NodeError(
+                ExitCode.NODE_UNREACHABLE,
+                f"At the deadline the running tasks couldn't be counted: {look.trouble}. {self._state()}",
+            )
+        if look.tasks:
+            raise NodeError(ExitCode.TASKS_RUNNING, f"At the deadline {still_running(look.tasks)}. {self._state()}")
+        if not self.switch.is_set:
+            raise self.switch.failure()
+        self.log.info("No task runs on the node; that it takes no new ones it hasn't shown within the time.")
+
+    def _state(self) -> str:
+        """Return in words whether the node is left draining."""
+        if self.switch.is_set:
+            return f"The node stays draining. {UNDO}"
+        return f"The flag that drains it couldn't be set. {UNDO}"
+
+    def _cancel(self, tasks: list[Task], wait: float) -> None:
+        self.log.warning(f"At the deadline {still_running(tasks)}: cancelled now.")
+        self.deadlines.begin_cancelling()
         try:
-            if self.counters.cancel(tasks):
+            if self.watch.cancel(tasks, time.monotonic() + CANCEL_SECONDS):
                 return
-        except running.UnknownError as error:
+        except UnknownError as error:
             self.log.warning("The API can't cancel tasks: the server's command line does.", reason=str(error))
         try:
-            self._cancel_by_command(0.0)
-        except runner.CommandError as error:  # what came of it is seen by counting
+            self.own.cancel(0.0, wait)
+        except CommandError as error:  # what came of it is seen by counting
             self.log.warning(str(error).partition("\n")[0])
-
-    def _cancel_by_command(self, wait: float) -> None:
-        """Have the server cancel what runs; servers before 2024.2 know no --cancel-wait (OctopusDeploy issue 8785)."""
-        cancel = [f"--wait={wait:.0f}", "--cancel-tasks"]
-        seconds = wait + self.options.cancel_wait + drainage.SECONDS
-        try:
-            more = f"--cancel-wait={self.options.cancel_wait:.0f}"
-            drainage.command(self.environ, self.log, "--drain=true", *cancel, more, seconds=seconds)
-        except runner.CommandError as error:
-            if "cancel-wait" not in error.output:
-                raise
-            drainage.command(self.environ, self.log, "--drain=true", *cancel, seconds=seconds)
-
-    def _leave_it_to_the_server(self, deadline: float) -> None:
-        wait = max(deadline - time.monotonic(), 0)
-        try:
-            if self.options.cancel_tasks:
-                self._cancel_by_command(wait)
-            else:
-                limit = wait + MARGIN_SECONDS
-                drainage.command(self.environ, self.log, "--drain=true", f"--wait={wait:.0f}", seconds=limit)
-        except runner.CommandError as error:
-            raise NodeError(
-                ExitCode.TASKS_RUNNING,
-                f"The server couldn't drain the node in time: {error} The node stays drained. {UNDO}",
-            ) from error
-        self.log.info("The server says that the node is drained.")
-
-
-def _silence(seconds: float, error: Exception) -> NodeError:
-    return NodeError(
-        ExitCode.NODE_UNREACHABLE,
-        f"Octopus.Server runs, but its tasks couldn't be counted for {seconds:.0f} s: {error}. "
-        f"The node stays drained. {UNDO}",
-    )
-
-
-class _Told:
-    """Says what runs, on each change and now and then."""
-
-    def __init__(self, log: Logger) -> None:
-        self._log = log
-        self._tasks: list[Task] | None = None
-        self._when = 0.0
-
-    def tell(self, tasks: list[Task], left: float) -> None:
-        """Log the running tasks, with the seconds that are left."""
-        now = time.monotonic()
-        if tasks and (tasks != self._tasks or now - self._when >= TELL_SECONDS):
-            self._log.info(_count_down(tasks, left))
-            self._when = now
-        self._tasks = tasks
-
-
-def _count_down(tasks: list[Task], left: float) -> str:
-    minutes, seconds = divmod(max(round(left), 0), 60)
-    time_left = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-    return f"{_number(tasks)} running, {time_left} left: {_names(tasks)}"
-
-
-def _list(tasks: list[Task]) -> str:
-    verb = "was" if len(tasks) == 1 else "were"
-    return f"{_number(tasks)} {verb} still running: {_names(tasks)}"
-
-
-def _number(tasks: list[Task]) -> str:
-    return "1 task" if len(tasks) == 1 else f"{len(tasks)} tasks"
-
-
-def _names(tasks: list[Task]) -> str:
-    return ", ".join(f"{task.id} {task.description}".strip() for task in tasks)

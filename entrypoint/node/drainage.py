@@ -1,7 +1,7 @@
 """The server's own drain switch: a flag of the node in the database, set through its command line."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
@@ -9,31 +9,66 @@ from entrypoint.octopus import commandline, runner
 from entrypoint.structured import Logger
 
 
-SECONDS = 120.0
-RETRY_SECONDS = 2.0
+SECONDS = 60.0  # for one command, which waits for nothing but SQL Server
+LEAST_SECONDS = 10.0  # whatever the deadline says: .NET takes seconds to start
+END_SECONDS = 5.0  # between TERM and KILL: it writes one row
+RETRY_SECONDS = (2.0, 30.0)  # before the flag is set again: after the first failure, and at most
 
 
-def command(environ: Mapping[str, str], log: Logger, *options: str, seconds: float = SECONDS) -> None:
-    """Run `Octopus.Server node` with `options`. Raise CommandError if it fails."""
-    line = commandline.server(environ, "node", *options)
-    runner.run(environ, line, "node", log, seconds=seconds)
+class Command:
+    """`Octopus.Server node`; `tick` is called now and then while it runs."""
+
+    def __init__(self, environ: Mapping[str, str], log: Logger, tick: Callable[[], None]) -> None:
+        self._environ = environ
+        self._log = log
+        self._tick = tick
+
+    def run(self, *options: str, seconds: float = SECONDS) -> None:
+        """Run it with `options`, for `seconds` + END_SECONDS at most. Raise CommandError if it fails."""
+        line = commandline.server(self._environ, "node", *options)
+        runner.run(self._environ, line, "node", self._log, seconds=seconds, tick=self._tick, end_seconds=END_SECONDS)
 
 
-def switch(environ: Mapping[str, str], log: Logger, *, on: bool, deadline: float) -> None:
-    """Drain or undrain the node, and try again until `deadline` (monotonic) while that fails.
+class Switch:
+    """Sets the flag (`on`) or takes it away, and tries again while that fails: SQL Server may be away for a while.
 
-    SQL Server may be away for a while. Raise NodeError (21) with the last failure at the deadline.
+    `is_set` is whether the flag is as wanted: a command said so, or the node showed it. `error` is the last failure.
     """
-    while True:
+
+    def __init__(self, environ: Mapping[str, str], log: Logger, tick: Callable[[], None], *, on: bool) -> None:
+        self._command = Command(environ, log, tick)
+        self._log = log
+        self._on = on
+        self._pause, self._next = RETRY_SECONDS[0], 0.0
+        self.is_set = False
+        self.error: NodeError | None = None
+
+    def try_again(self, seconds: float) -> None:
+        """Run the command if that is due; it has `seconds`, but not less than .NET needs."""
+        if self.is_set or time.monotonic() < self._next:
+            return
+        limit = max(min(seconds, SECONDS), LEAST_SECONDS)
         try:
-            # not cut short by the deadline, which is the tasks': .NET takes seconds to start
-            return command(environ, log, f"--drain={str(on).lower()}")
+            self._command.run(f"--drain={str(self._on).lower()}", seconds=limit)
+            self.is_set = True
         except runner.CommandError as error:
-            if time.monotonic() + RETRY_SECONDS >= deadline:
-                verb = "drained" if on else "undrained"
-                raise NodeError(
-                    ExitCode.NODE_UNREACHABLE,
-                    f"The node can't be {verb}: {error} Look whether SQL Server answers (`octo-node check`).",
-                ) from error
-            log.warning(f"{error.args[0].splitlines()[0]} It is tried again.")
-            time.sleep(RETRY_SECONDS)
+            self.error = error
+            self._log.warning(f"{error.args[0].splitlines()[0]} It is tried again.")
+            self._next = time.monotonic() + self._pause
+            self._pause = min(self._pause * 2, RETRY_SECONDS[1])
+
+    def seen(self, draining: bool | None) -> None:  # noqa: FBT001 - what was seen, which may be nothing
+        """Take note of what the node shows: a command that failed may have set the flag all the same."""
+        if draining is self._on and not self.is_set:
+            self.is_set = True
+            if self.error is not None:
+                self._log.info("The node shows that the flag is set, though the command failed.")
+
+    def failure(self) -> NodeError:
+        """Return what to raise if it stays as it is."""
+        verb = "drained" if self._on else "undrained"
+        said = f" {self.error}" if self.error is not None else ""
+        return NodeError(
+            ExitCode.NODE_UNREACHABLE,
+            f"The node can't be {verb}:{said} Look whether SQL Server answers (`octo-node check`).",
+        )

@@ -1,52 +1,86 @@
-"""Drain and undrain on one node exclude each other, and what was asked last is known to settle."""
+"""Drain and undrain on one node exclude each other, and what was asked last is known to settle.
+
+Both are helps: a drain goes on without them where the run folder can't be used.
+"""
 
 import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from entrypoint import statefile
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
+from entrypoint.structured import Logger
 
 
 POLL_SECONDS = 0.2
+DRAIN_SECONDS = 30.0  # that a drain waits for an undrain to end
 
 
 @contextmanager
-def exclusive(environ: Mapping[str, str], seconds: float, say: Callable[[str], object]) -> Iterator[None]:
-    """Hold the node's drain lock. Raise NodeError (21) if another process still has it after `seconds`."""
-    folder = statefile.find_folder(environ)
-    if folder is None:
+def draining(environ: Mapping[str, str], seconds: float, log: Logger) -> Iterator[None]:
+    """Keep undrains out, but not other drains, whose waits are their own. After `seconds` go on without."""
+    with _lock(environ, log) as lock:
+        if lock is not None and not _acquire(lock, fcntl.LOCK_SH, min(seconds, DRAIN_SECONDS), log):
+            log.warning("An undrain is still under way on this node, and isn't waited for any longer.")
         yield
-        return
-    lock = os.open(f"{folder}/drain.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        _acquire(lock, time.monotonic() + seconds, say)
-        yield
-    finally:
-        os.close(lock)
 
 
-def _acquire(lock: int, deadline: float, say: Callable[[str], object]) -> None:
-    told = False
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno != errno.EWOULDBLOCK:
-                raise
-        else:
-            return
-        if time.monotonic() >= deadline:
+@contextmanager
+def undraining(environ: Mapping[str, str], seconds: float, log: Logger) -> Iterator[None]:
+    """Keep drains and other undrains out. Raise NodeError (21) if one is still under way after `seconds`."""
+    with _lock(environ, log) as lock:
+        if lock is not None and not _acquire(lock, fcntl.LOCK_EX, seconds, log):
             raise NodeError(
                 ExitCode.NODE_UNREACHABLE,
                 "Another drain or undrain is still under way on this node: wait for it, or end it.",
             )
+        yield
+
+
+@contextmanager
+def _lock(environ: Mapping[str, str], log: Logger) -> Iterator[int | None]:
+    """Give the file of the node's drain lock; None, with a warning, where there can't be one."""
+    folder = statefile.find_folder(environ)
+    lock = None
+    if folder is None:
+        _warn(log, "there is no state of octo-node's process 1")
+    else:
+        try:
+            lock = statefile.open_lock(folder, statefile.DRAIN)
+        except OSError as error:
+            _warn(log, f"{folder}: {error.strerror}")
+    try:
+        yield lock
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _warn(log: Logger, reason: str) -> None:
+    log.warning("Another drain or undrain on this node wouldn't be noticed.", reason=reason)
+
+
+def _acquire(lock: int, kind: int, seconds: float, log: Logger) -> bool:
+    """Return whether the lock was had within `seconds`."""
+    deadline = time.monotonic() + seconds
+    told = False
+    while True:
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno != errno.EWOULDBLOCK:
+                _warn(log, str(error.strerror))
+                return True
+        else:
+            return True
+        if time.monotonic() >= deadline:
+            return False
         if not told:
-            say("Another drain or undrain is under way on this node: waiting for it.")
+            log.info("Another drain or undrain is under way on this node: waiting for it.")
             told = True
         time.sleep(POLL_SECONDS)
 
@@ -56,15 +90,23 @@ def is_drained_on_purpose(environ: Mapping[str, str]) -> bool:
     return statefile.read(statefile.find_folder(environ), statefile.DRAIN) is not None
 
 
-def want_drained(environ: Mapping[str, str]) -> None:
+def want_drained(environ: Mapping[str, str], log: Logger) -> None:
     """Note that the node is to be drained, before the server is told."""
     folder = statefile.find_folder(environ)
-    if folder is not None:
+    if folder is None:
+        return
+    try:
         statefile.write(folder, statefile.DRAIN, {"wanted": "drained"})
+    except OSError as error:
+        log.warning("It can't be noted that the node is to be drained.", folder=folder, reason=error.strerror)
 
 
-def want_undrained(environ: Mapping[str, str]) -> None:
+def want_undrained(environ: Mapping[str, str], log: Logger) -> None:
     """Forget that the node was to be drained."""
     folder = statefile.find_folder(environ)
-    if folder is not None:
+    if folder is None:
+        return
+    try:
         statefile.remove(folder, statefile.DRAIN)
+    except OSError as error:
+        log.warning("The note that the node is drained can't be removed.", folder=folder, reason=error.strerror)

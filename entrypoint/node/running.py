@@ -1,19 +1,29 @@
-"""How many tasks run on this node: asked of whoever can tell."""
+"""How many tasks run on this node, and whether it takes new ones: asked of whoever can tell."""
 
-from typing import Protocol
+import time
+from dataclasses import dataclass
 
 import pyodbc
 
+from entrypoint.errors import NodeError
 from entrypoint.octopus import reading, tables
-from entrypoint.octopus.api import Api, ApiError, RefusedError
+from entrypoint.octopus.api import DRAINING, SECONDS, Api, ApiError, RefusedError
 from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
-from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
+from entrypoint.sqlserver.patience import Patience
 from entrypoint.sqlserver.verdicts import Kind
 from entrypoint.structured import Logger
 
+from .ping import Ping, Throttle
 
-LOGIN_SECONDS = 5
+
+ANSWER_SECONDS = 5  # that SQL Server has for an answer
+LOGIN_SECONDS = (5.0, 15.0)  # for a login: at first, and at most; what slow servers need is found by `Patience`
+RELOGIN_SECONDS = 10.0  # after a login that was refused: again and again locks accounts
+SERVER_ERRORS = 500  # and above: a server that isn't well
+GOOD = range(200, 300)
+FLAG_SECONDS = 30.0  # after which a server has seen the flag in its row: it looks at the queue every 20
 
 
 class UnknownError(Exception):
@@ -24,89 +34,199 @@ class NeverError(UnknownError):
     """Asking again won't help."""
 
 
-class Counter(Protocol):
-    """Somebody who can tell which tasks run."""
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Whether the node takes no new tasks (`draining`; None: nobody could tell), by its ping or else its row.
+
+    `status` is what the ping answered, 0 for nothing, and `words` say it for people.
+    """
+
+    draining: bool | None
+    status: int
+    words: str
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether the server answers, and takes tasks."""
+        return self.draining is False and self.status < SERVER_ERRORS
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen of a node just now.
+
+    Attributes: `tasks` that run, None if nobody could tell; `flagged`, whether it is to take no new ones, and
+    `draining`, whether it has seen that; `server_answers` and `database_answers`, whether the server and SQL Server
+    gave any answer at all; `trouble`, in words, empty if all is well.
+    """
+
+    tasks: list[Task] | None
+    flagged: bool | None
+    draining: bool
+    server_answers: bool
+    database_answers: bool
+    trouble: str
+
+
+class Database:
+    """The node's row and the task table, read in the database."""
+
+    def __init__(self, settings: Settings, seconds: int = ANSWER_SECONDS) -> None:
+        self._settings = settings
+        self._seconds = seconds
+        self._patience = Patience(settings.db_connection_string, min(seconds, LOGIN_SECONDS[0]))
+        self._connection: Connection | None = None
+        self._not_before = 0.0
+        self.answers = False  # whether the last question was answered
 
     def tasks(self) -> list[Task]:
-        """Return the running tasks. Raise UnknownError if that can't be told just now."""
-
-    def cancel(self, tasks: list[Task]) -> bool:
-        """Cancel `tasks`; return False if this counter can't cancel."""
-
-
-class ByApi:
-    """The HTTP API, with a key."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._api = Api(settings, key=settings.api_key)
-        self._node = settings.octopus_server_node_name
-
-    def tasks(self) -> list[Task]:
-        """Return the running tasks. Raise UnknownError if the API doesn't answer."""
+        """Return the running tasks. Raise UnknownError if the database doesn't answer, or doesn't tell."""
         try:
-            return self._api.running_tasks(self._node)
-        except RefusedError as error:
-            raise NeverError(str(error)) from error
-        except ApiError as error:
-            raise UnknownError(str(error)) from error
+            return tables.running_tasks(self._connected(), self._settings.octopus_server_node_name)
+        except reading.UnknownError as error:
+            raise NeverError("the database has no task table that this login can read") from error
+        except pyodbc.Error as error:
+            raise self._lost(error) from error
 
-    def cancel(self, tasks: list[Task]) -> bool:
-        """Cancel `tasks`. Raise UnknownError if the API doesn't answer."""
+    def is_draining(self) -> bool | None:
+        """Return whether the node's row has the flag; None if it doesn't tell. Raise UnknownError."""
+        try:
+            return tables.is_draining(self._connected(), self._settings.octopus_server_node_name)
+        except pyodbc.Error as error:
+            raise self._lost(error) from error
+
+    def _connected(self) -> Connection:
+        self.answers = False
+        if self._connection is None:
+            if time.monotonic() < self._not_before:
+                raise UnknownError("SQL Server refused the login, and is left alone for a while")
+            self._connection = self._connect()
+        self.answers = True
+        return self._connection
+
+    def _connect(self) -> Connection:
+        string = self._settings.db_connection_string
+        try:
+            login = self._patience.seconds(LOGIN_SECONDS[1])
+            return connect(string, login_timeout=login, query_timeout=self._seconds)
+        except NodeError as error:
+            raise NeverError(str(error)) from error
+        except ConnectError as error:
+            self._patience.failed(error)
+            kind = error.verdict.kind
+            if kind is Kind.NEVER or (kind is Kind.LOGIN_FAILED and not error.verdict.unsure):
+                self.answers = True
+                raise NeverError(str(error)) from error
+            # a database that another replica is about to open is refused, too
+            if kind is not Kind.NOT_YET:
+                self._not_before = time.monotonic() + RELOGIN_SECONDS
+            raise UnknownError(f"SQL Server doesn't answer: {error}") from error
+
+    def _lost(self, error: pyodbc.Error) -> UnknownError:
+        self._connection = None
+        self.answers = False
+        said = describe(error, self._settings.db_connection_string.password)
+        return UnknownError(f"SQL Server doesn't answer: {said}")
+
+
+class Watch:
+    """Looks at a node: its ping address, the API if there is a key, the database."""
+
+    def __init__(self, settings: Settings, log: Logger, *, seconds: float = SECONDS) -> None:
+        self._node = settings.octopus_server_node_name
+        self._log = log
+        self._throttle = Throttle()
+        self._ping = Ping(Api(settings, seconds=seconds), self._throttle)
+        self._api = Api(settings, key=settings.api_key, seconds=seconds) if settings.api_key else None
+        self._database: Database | None = Database(settings, max(int(seconds), 1))
+        self._flagged_since: float | None = None
+
+    def flag(self) -> Flag:
+        """Return whether the node takes no new tasks: asked of its ping address, or of its row if that won't tell."""
+        said = self._ping.ask()
+        draining = said.draining
+        if draining is None and said.status and self._database is not None:
+            try:
+                draining = self._database.is_draining()
+            except UnknownError:
+                pass
+        return Flag(draining, said.status, said.words)
+
+    def look(self) -> Look:
+        """Return what can be seen of the node now. Raise NeverError if nobody can ever count its tasks."""
+        if self._database is not None:
+            self._database.answers = False
+        flag = self.flag()
+        by_ping = flag.status in {DRAINING, *GOOD}
+        troubles = [] if by_ping else [flag.words]
+        tasks: list[Task] | None = None
+        try:
+            tasks = self.tasks(is_mute=not flag.status)
+        except NeverError:
+            raise
+        except UnknownError as error:
+            troubles.append(str(error))
+        answers = self._database is not None and self._database.answers
+        return Look(
+            tasks, flag.draining, self._has_seen(flag, by_ping), bool(flag.status), answers, "; ".join(troubles)
+        )
+
+    def _has_seen(self, flag: Flag, by_ping: bool) -> bool:  # noqa: FBT001 - private
+        """Return whether the server knows the flag: it shows it, or its row has had it for long."""
+        if not flag.draining:
+            self._flagged_since = None
+            return False
+        now = time.monotonic()
+        self._flagged_since = self._flagged_since or now
+        return by_ping or now - self._flagged_since >= FLAG_SECONDS
+
+    def cancel(self, tasks: list[Task], deadline: float) -> bool:
+        """Cancel `tasks` by the API until `deadline` (monotonic); return False if there is none that may.
+
+        Raise UnknownError if it doesn't answer.
+        """
+        if self._api is None:
+            return False
         try:
             for task in tasks:
+                if time.monotonic() >= deadline:
+                    raise UnknownError("cancelling took too long")
                 self._api.cancel(task)
         except ApiError as error:
             raise UnknownError(str(error)) from error
         return True
 
+    def tasks(self, *, is_mute: bool) -> list[Task]:
+        """Return the running tasks by whoever can tell, the API first; a server that is mute isn't asked again.
 
-class BySql:
-    """The task table, read in the database."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._connection: pyodbc.Connection | None = None
-
-    def tasks(self) -> list[Task]:
-        """Return the running tasks. Raise UnknownError if the database doesn't answer, or doesn't tell."""
-        try:
-            if self._connection is None:
-                self._connection = connect(
-                    self._settings.db_connection_string, login_timeout=LOGIN_SECONDS, query_timeout=LOGIN_SECONDS
-                )
-            return tables.running_tasks(self._connection, self._settings.octopus_server_node_name)
-        except reading.UnknownError as error:
-            raise NeverError("the database has no task table that this login can read") from error
-        except ConnectError as error:
-            # a refused login isn't tried again and again: that locks accounts
-            kind = UnknownError if error.verdict.kind is Kind.NOT_YET else NeverError
-            raise kind(str(error)) from error
-        except pyodbc.Error as error:
-            self._connection = None
-            raise UnknownError(describe(error, self._settings.db_connection_string.password)) from error
-
-    def cancel(self, tasks: list[Task]) -> bool:  # noqa: ARG002 - Counter's signature
-        """Return False: nothing is ever written to Octopus's tables."""
-        return False
-
-
-class Counters:
-    """Everybody who may be able to tell, the best first: the API, if there is a key, then the database."""
-
-    def __init__(self, settings: Settings, log: Logger) -> None:
-        self._left: list[Counter] = [*([ByApi(settings)] if settings.api_key else []), BySql(settings)]
-        self._log = log
-
-    def tasks(self) -> list[Task]:
-        """Return the running tasks. Raise UnknownError if nobody can tell just now, NeverError if nobody ever will."""
-        while self._left:
+        Raise UnknownError if nobody can tell now, NeverError if nobody ever will.
+        """
+        reasons: list[str] = []
+        if self._api is not None and not is_mute and not self._throttle.is_closed:
             try:
-                return self._left[0].tasks()
+                return self._tasks_by_api(self._api)
+            except UnknownError as error:
+                reasons.append(str(error))
+        if self._database is not None:
+            try:
+                return self._database.tasks()
             except NeverError as error:
-                self._log.info("The running tasks are counted in another way.", reason=str(error))
-                del self._left[0]
-        raise NeverError("neither the API nor the database tells which tasks run")
+                self._log.info("The running tasks can't be counted in the database.", reason=str(error))
+                self._database = None
+            except UnknownError as error:
+                reasons.append(str(error))
+        if self._api is None and self._database is None:
+            raise NeverError("neither the API nor the database tells which tasks run")
+        raise UnknownError("; ".join(reasons) or "the tasks can't be counted now")
 
-    def cancel(self, tasks: list[Task]) -> bool:
-        """Cancel `tasks`; return False if whoever counts them can't. Raise UnknownError if it doesn't answer."""
-        return bool(self._left) and self._left[0].cancel(tasks)
+    def _tasks_by_api(self, api: Api) -> list[Task]:
+        try:
+            return api.running_tasks(self._node)
+        except RefusedError as error:
+            self._api = None
+            self._log.info("The running tasks are counted in another way.", reason=str(error))
+            raise UnknownError(str(error)) from error
+        except ApiError as error:
+            if error.pause:
+                self._throttle.close(error.pause)
+            raise UnknownError(str(error)) from error

@@ -1,33 +1,81 @@
-"""The running server, as the tools of a node see it."""
+"""The running server, as the tools of a node see it: in /proc, whatever became of the state files."""
 
+import itertools
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import psutil
 
-from entrypoint import statefile, variables
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint import paths, statefile
 
 
-def is_running(environ: Mapping[str, str]) -> bool:
-    """Return whether process 1 has started Octopus.Server and that process still lives."""
-    server = (statefile.read(statefile.find_folder(environ), statefile.NODE) or {}).get("server")
-    return isinstance(server, dict) and statefile.is_live(server)
+SUPERVISOR = "octo-node"  # what process 1 of a node is called in /proc: see `init/signals.py`
 
 
-def refuse_if_hidden(environ: Mapping[str, str]) -> None:
-    """Raise NodeError (21) if a server runs here, but not the state that would tell us of it."""
-    if statefile.read(statefile.find_folder(environ), statefile.NODE) is not None:
-        return
-    if any(_is_server(process) for process in psutil.process_iter(["cmdline"])):
-        folder = variables.value_or_default("OCTO_NODE_RUN_DIR", environ)
-        raise NodeError(
-            ExitCode.NODE_UNREACHABLE,
-            f"Octopus.Server runs here, but there is no state of it in {folder}: run this as the user of octo-node's "
-            "process 1, with the same OCTO_NODE_RUN_DIR.",
-        )
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process: its pid, when it was started (clock ticks since boot), and its parent's pid."""
+
+    pid: int
+    start: int
+    parent: int
+
+    @property
+    def lives(self) -> bool:
+        """Whether it still runs."""
+        return statefile.start_time(self.pid) == self.start
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether somebody stopped it with a signal, or traces it."""
+        fields = statefile.stat_fields(self.pid)
+        return fields is not None and fields[0] in {"T", "t"}
 
 
-def _is_server(process: psutil.Process) -> bool:
-    words = process.info["cmdline"] or []
-    return "run" in words and any(word.endswith(("/Octopus.Server", "/Octopus.Server.dll")) for word in words)
+def find(environ: Mapping[str, str]) -> Process | None:
+    """Return the Octopus.Server that octo-node started here, or None if it doesn't run.
+
+    It is the child of a process with octo-node's name that runs our server's file. The state file only helps where
+    /proc hides the processes of others.
+    """
+    words = paths.server_command(environ) or ["Octopus.Server"]
+    for process in psutil.process_iter():
+        found = _as_server(process, words[-1])
+        if found is not None:
+            return found
+    state = statefile.read(statefile.find_folder(environ), statefile.NODE) or {}
+    server = state.get("server")
+    if isinstance(server, dict) and statefile.is_live(server):
+        return _process(server["pid"])
+    return None
+
+
+def _as_server(process: psutil.Process, file: str) -> Process | None:
+    """Return `process` if it is a server, executed from `file`."""
+    try:
+        words = process.cmdline()
+        if not any(pair == (file, "run") for pair in itertools.pairwise(words)):
+            return None
+        if psutil.Process(process.ppid()).name() != SUPERVISOR:
+            return None
+    except psutil.Error:
+        return None
+    return _process(process.pid)
+
+
+def _process(pid: int) -> Process | None:
+    fields = statefile.stat_fields(pid)
+    start = statefile.start_time(pid)
+    return None if fields is None or start is None else Process(pid, start, int(fields[1]))
+
+
+def supervisor(environ: Mapping[str, str]) -> int | None:
+    """Return the pid of octo-node's `run`, as the state file tells; None if it tells of none that lives."""
+    state = statefile.read(statefile.find_folder(environ), statefile.NODE)
+    if state is None or not statefile.is_live(state):
+        return None
+    try:
+        pid = int(str(state["pid"]))
+        return pid if psutil.Process(pid).name() == SUPERVISOR else None
+    except psutil.Error:
+        return None

@@ -10,17 +10,19 @@ from entrypoint import paths, settings, statefile, termination
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import tables, version
-from entrypoint.octopus.api import DRAINING, Api, ApiError
 from entrypoint.octopus.memory import Memory
 from entrypoint.settings import Settings
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.structured import Logger
 
 from . import drainage, intent
+from .running import Watch
+from .telling import Teller
 
 
 ASK_SECONDS = 0.25
-LOGIN_SECONDS = 5
+ANSWER_SECONDS = 5
+LOGIN_SECONDS = 20  # at most: nothing is said meanwhile, and the server just had its own login
 UNDRAIN_PAUSE = (1.0, 30.0)  # seconds before undrain is tried again: the first time, and at most
 
 
@@ -31,13 +33,10 @@ def settle(environ: Mapping[str, str], log: Logger) -> None:
     """
     options = settings.parse(environ)
     _check_version(environ, options, log)
-    api = Api(options)
+    watch, teller = Watch(options, log), Teller(log)
     pause, next_try = UNDRAIN_PAUSE[0], 0.0
-    while True:
-        status = _ping(api)
-        if 200 <= status < 300:
-            break
-        if status == DRAINING:
+    while not (flag := watch.flag()).takes_tasks:
+        if flag.draining:
             if not _is_ours_to_undrain(environ, options):
                 log.info("The node answers, and stays drained.")
                 break
@@ -45,20 +44,20 @@ def settle(environ: Mapping[str, str], log: Logger) -> None:
                 _undrain(environ, log)
                 next_try = time.monotonic() + pause
                 pause = min(pause * 2, UNDRAIN_PAUSE[1])
+        else:
+            teller.tell(flag.status, f"The node doesn't answer as it should yet: {flag.words}.")
         time.sleep(ASK_SECONDS)
     _check_version(environ, options, log)  # Octopus notes its version when its server runs: maybe only now
-    Memory(environ).note_files()
-    termination.write(environ, "")  # what a settle before us may have left there
-    _tell(environ, options, log)
+    _finish(environ, options, log)
 
 
 def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
     executable = (paths.server_command(environ) or [""])[-1]
     own = version.known(Memory(environ), executable)
     try:
-        with connect(
-            options.db_connection_string, login_timeout=LOGIN_SECONDS, query_timeout=LOGIN_SECONDS
-        ) as connection:
+        string = options.db_connection_string
+        login = min(string.connect_timeout or LOGIN_SECONDS, LOGIN_SECONDS)
+        with connect(string, login_timeout=login, query_timeout=ANSWER_SECONDS) as connection:
             newest = tables.newest_version(connection)
     except (ConnectError, pyodbc.Error) as error:
         log.warning(
@@ -66,20 +65,12 @@ def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -
             reason=describe(error, options.db_connection_string.password),
         )
         return
-    if own is not None and newest is not None and newest > own:
+    if own is not None and version.is_too_new(newest, own):
         raise NodeError(
             ExitCode.NEWER_DATABASE,
             f"Another node brought the database to version {newest} while this one, {own}, was starting: "
             f"start version {newest} or later.",
         )
-
-
-def _ping(api: Api) -> int:
-    """Return the status of the ping address, 0 if there is no answer yet."""
-    try:
-        return api.ping()
-    except ApiError:
-        return 0
 
 
 def _is_ours_to_undrain(environ: Mapping[str, str], options: Settings) -> bool:
@@ -88,15 +79,18 @@ def _is_ours_to_undrain(environ: Mapping[str, str], options: Settings) -> bool:
 
 def _undrain(environ: Mapping[str, str], log: Logger) -> None:
     log.info("The node is drained: it is undrained.")
+    teller = Teller(log)
     try:
-        with intent.exclusive(environ, 0.0, log.info):
-            drainage.command(environ, log, "--drain=false")
+        with intent.undraining(environ, 0.0, log):
+            command = drainage.Command(environ, log, lambda: teller.tell("", "The command hasn't ended yet."))
+            command.run("--drain=false")
     except NodeError as error:
         log.warning(str(error))
 
 
-def _tell(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
-    """Log how long the boot took, and keep it for `status`."""
+def _finish(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
+    """Log how long the boot took, and keep what others want to know: none of that is worth another settle."""
+    termination.write(environ, "")  # what a settle before us may have left there
     folder = statefile.find_folder(environ)
     node, prepare = (statefile.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
     seconds = timeline(node, prepare)
@@ -104,8 +98,12 @@ def _tell(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
     parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
     text = f"node {options.octopus_server_node_name} is up after {whole:.1f} s: {parts}"
     log.info(text)
-    if folder is not None:
-        statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
+    try:
+        Memory(environ).note_files()
+        if folder is not None:
+            statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
+    except (OSError, NodeError) as error:
+        log.warning("What is kept of this start can't be written.", reason=str(error))
 
 
 def timeline(node: Mapping[str, object], prepare: Mapping[str, object]) -> dict[str, float]:

@@ -1,25 +1,66 @@
-"""Status: what the state files say of this node."""
+"""Status: what the state files say of this node, and what the node itself says when it is asked."""
 
 import json
-import os
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
-from entrypoint import statefile, whereabouts
+from entrypoint import oom, settings, statefile, whereabouts
+from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus.tables import Task
+from entrypoint.phases import Phase
+from entrypoint.structured import Logger
+
+from . import intent, server
+from .running import Flag, UnknownError, Watch
+from .telling import names, number
 
 
-def status(environ: Mapping[str, str] = os.environ, *, as_json: bool) -> ExitCode:
+ASK_SECONDS = 0.5  # for an answer of the server; SQL Server has a second to take the login: 2 s in all
+UNDRAIN = "`octo-node undrain` has it take tasks again"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the running server said: its ping, and, if it takes no new tasks, those that run (None: unknown)."""
+
+    ping: int
+    words: str
+    draining: bool | None
+    tasks: list[Task] | None
+
+
+def status(environ: Mapping[str, str], log: Logger, *, as_json: bool) -> ExitCode:
     """Print where the node is; return DONE, or PROBE_NO if no node lives here."""
     folder = statefile.find_folder(environ)
-    names = (statefile.NODE, statefile.PREPARE, statefile.SETTLE, statefile.DRAIN)
-    states = {name: state for name in names if (state := statefile.read(folder, name)) is not None}
+    kinds = (statefile.NODE, statefile.PREPARE, statefile.SETTLE, statefile.DRAIN)
+    states = {name: state for name in kinds if (state := statefile.read(folder, name)) is not None}
     node = states.get(statefile.NODE)
     lives = node is not None and statefile.is_live(node)
+    process = server.find(environ)
+    asked = None if process is None or process.is_suspended else _ask(environ, log)
     if as_json:
-        print(json.dumps({"live": lives, **states}, indent=2))
+        print(json.dumps({"live": lives, **states, "asked": asked and asdict(asked)}, indent=2))
     else:
-        print("\n".join(_lines(environ, states)))
+        print("\n".join([*_lines(environ, states), *_server_lines(environ, states, process, asked)]))
     return ExitCode.DONE if lives else ExitCode.PROBE_NO
+
+
+def _ask(environ: Mapping[str, str], log: Logger) -> Asked | None:
+    """Ask the server, and whoever can count its tasks; None if the settings don't tell where they are."""
+    try:
+        watch = Watch(settings.parse(environ), log, seconds=ASK_SECONDS)
+    except NodeError as error:
+        log.warning("The server can't be asked.", reason=error.sentences[0])
+        return None
+    flag: Flag = watch.flag()
+    tasks = None
+    if flag.draining:
+        try:
+            tasks = watch.tasks(is_mute=False)
+        except UnknownError as error:
+            log.info("The running tasks can't be counted.", reason=str(error))
+    return Asked(flag.status, flag.words, flag.draining, tasks)
 
 
 def _lines(environ: Mapping[str, str], states: Mapping[str, Mapping[str, object]]) -> list[str]:
@@ -28,9 +69,41 @@ def _lines(environ: Mapping[str, str], states: Mapping[str, Mapping[str, object]
     if isinstance(dockerd, dict):
         process = f"process {dockerd['pid']}, " if "pid" in dockerd else ""
         lines.append(f"dockerd is {dockerd['state']}: {process}restarts: {dockerd['restarts']}")
+    killed = oom.killed_since(environ, states.get(statefile.NODE, {}))
+    if killed:
+        lines.append(oom.sentence(killed))
     timeline = states.get(statefile.SETTLE, {}).get("timeline")
     if timeline:
         lines.append(str(timeline))
-    if statefile.DRAIN in states:
-        lines.append("it is drained on purpose: `octo-node undrain` has it take tasks again")
     return lines
+
+
+def _server_lines(
+    environ: Mapping[str, str],
+    states: Mapping[str, Mapping[str, object]],
+    process: server.Process | None,
+    asked: Asked | None,
+) -> list[str]:
+    if process is None:
+        is_up = states.get(statefile.NODE, {}).get("phase") == Phase.UP
+        return ["Octopus.Server doesn't run"] if is_up else []
+    if process.is_suspended:
+        return ["Octopus.Server is suspended by a signal: CONT has it go on"]
+    if asked is not None and asked.draining:
+        return [_drained(environ, asked.tasks)]
+    lines = ["a drain was asked for, and isn't in force"] if intent.is_drained_on_purpose(environ) else []
+    if asked is not None and not 200 <= asked.ping <= 299:
+        way = "answers, but not as it should" if asked.ping else "runs, but doesn't answer"
+        lines.insert(0, f"Octopus.Server {way}: {asked.words}")
+    return lines
+
+
+def _drained(environ: Mapping[str, str], tasks: list[Task] | None) -> str:
+    if tasks is None:
+        return f"it takes no new tasks; whether some run can't be told now: {UNDRAIN}"
+    if tasks:
+        runs = "runs" if len(tasks) == 1 else "run"
+        return f"it is draining: {number(tasks)} still {runs}: {names(tasks)}"
+    if intent.is_drained_on_purpose(environ):
+        return f"it is drained on purpose: {UNDRAIN}"
+    return f"it is drained, though not by octo-node: in the portal, or before this start: {UNDRAIN}"

@@ -1,25 +1,36 @@
 """Octopus.Server's HTTP API, as far as a node asks its own server."""
 
+import json
+import time
+import urllib.parse
 from collections.abc import Mapping
 from typing import cast
 
-import requests
-import urllib3
-
 from entrypoint.settings import Settings
 
+from . import http
+from .http import Answer, NoAnswerError
 from .tables import Task
 
 
 PING = "/api/octopusservernodes/ping"
 DRAINING = 418
+BUSY = 429  # rate limits are on by default for instances made with 2026.3 or later (OctopusDeploy issue 10155)
 PAGE = 100
+PAGES = 20  # more is no list of what runs on one node
 SECONDS = 5.0  # for an answer
 _Json = dict[str, object]
 
 
 class ApiError(Exception):
-    """The API gave no answer, or not the one that was asked for; the message says which, and holds no key."""
+    """The API doesn't tell just now; the message says what it answered, and holds no key.
+
+    `pause` is how many seconds it is to be left alone.
+    """
+
+    def __init__(self, text: str, *, pause: float = 0.0) -> None:
+        super().__init__(text)
+        self.pause = pause
 
 
 class RefusedError(ApiError):
@@ -27,85 +38,120 @@ class RefusedError(ApiError):
 
 
 class Api:
-    """The API of the node's own server; `key` is an API key, None where only anonymous questions are asked."""
+    """The API of the node's own server; `key` is an API key, None where only anonymous questions are asked.
 
-    def __init__(self, settings: Settings, *, key: str | None = None) -> None:
-        port = settings.https_port if settings.https_only else settings.octo_node_web_port
-        self.url = f"{'https' if settings.https_only else 'http'}://localhost:{port}"
-        self._session = requests.Session()
-        self._session.trust_env = False  # a proxy has no business between us and our own server
-        self._session.verify = False  # the certificate is for the public name, and we ask localhost
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        if key is not None:
-            self._session.headers["X-Octopus-ApiKey"] = key
+    Each answer has `seconds`, all of a list together has as many.
+    """
 
-    def ping(self) -> int:
-        """Return the status of the ping address: 200, or 418 for a node that is drained. Raise ApiError."""
-        return self._request("GET", PING).status_code
+    def __init__(self, settings: Settings, *, key: str | None = None, seconds: float = SECONDS) -> None:
+        self._scheme = http.ENCRYPTED if settings.https_only else http.PLAIN
+        self._port = settings.https_port if settings.https_only else settings.octo_node_web_port
+        self._headers = {} if key is None else {"X-Octopus-ApiKey": key}
+        self._seconds = seconds
+        self._node_ids: dict[str, str] = {}
+
+    @property
+    def url(self) -> str:
+        """Where the server is asked."""
+        return f"{self._scheme}://{http.HOST}:{self._port}"
+
+    def ping(self) -> Answer:
+        """Return the answer of the ping address: 200, or 418 for a node that is drained.
+
+        Raise ApiError if nothing answers.
+        """
+        return self._ask("GET", PING, self._seconds, with_body=False)
 
     def running_tasks(self, node: str) -> list[Task]:
-        """Return the tasks that the node named `node` works on, but those that wait for a person. Raise ApiError."""
+        """Return the tasks that the node named `node` works on. Raise ApiError.
+
+        HasPendingInterruptions doesn't matter: see `tables.running_tasks`.
+        """
+        deadline = time.monotonic() + self._seconds
         query = {
-            "node": self._node_id(node),
+            "node": self._node_id(node, deadline),
             "states": "Executing,Cancelling",
             "spaces": "all",
             "includeSystem": "true",
         }
         return [
-            Task(id=str(item["Id"]), description=str(item.get("Description", "")), state=str(item.get("State", "")))
-            for item in self._items("/api/tasks", query)
-            if not item.get("HasPendingInterruptions")
+            Task(id=_text(item, "Id"), description=_text(item, "Description"), state=_text(item, "State"))
+            for item in self._items("/api/tasks", query, deadline)
         ]
 
     def cancel(self, task: Task) -> None:
         """Cancel a task. Raise ApiError."""
-        self._request("POST", f"/api/tasks/{task.id}/cancel", good=True)
+        path = f"/api/tasks/{urllib.parse.quote(task.id, safe='')}/cancel"
+        _check(path, self._ask("POST", path, self._seconds))
 
-    def _node_id(self, name: str) -> str:
-        for item in self._items("/api/octopusservernodes", {}):
-            if str(item.get("Name", "")).lower() == name.lower():
-                return str(item["Id"])
-        raise RefusedError(f"the API knows no node named {name}")
+    def _node_id(self, name: str, deadline: float) -> str:
+        if name not in self._node_ids:
+            found = self._items("/api/octopusservernodes", {}, deadline)
+            ids = [_text(item, "Id") for item in found if _text(item, "Name").lower() == name.lower()]
+            if not ids:
+                raise RefusedError(f"the API knows no node named {name}")
+            self._node_ids[name] = ids[0]
+        return self._node_ids[name]
 
-    def _items(self, path: str, query: Mapping[str, str]) -> list[_Json]:
+    def _items(self, path: str, query: Mapping[str, str], deadline: float) -> list[_Json]:
         """Return all items of a collection, page by page."""
         items: list[_Json] = []
-        while True:
-            page = {**query, "skip": str(len(items)), "take": str(PAGE)}
-            document = self._json(self._request("GET", path, page, good=True))
-            found = cast("list[_Json]", document.get("Items", []))
-            items += found
+        for _ in range(PAGES):
+            page = urllib.parse.urlencode({**query, "skip": len(items), "take": PAGE})
+            answer = self._ask("GET", f"{path}?{page}", max(deadline - time.monotonic(), 0))
+            _check(path, answer)
+            document = _document(path, answer.body)
+            found = document.get("Items")
+            if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+                raise ApiError(f"{path} answered with something that isn't a list")
+            items += cast("list[_Json]", found)
             total = document.get("TotalResults")
             if not found or not isinstance(total, int) or len(items) >= total:
                 return items
+        raise ApiError(f"{path} answered with a list that has no end")
 
-    def _json(self, answer: requests.Response) -> _Json:
+    def _ask(self, method: str, target: str, seconds: float, *, with_body: bool = True) -> Answer:
         try:
-            return cast("_Json", answer.json())
-        except ValueError as error:
-            raise ApiError(f"{answer.request.path_url} answered with something that isn't JSON") from error
-
-    def _request(
-        self, method: str, path: str, query: Mapping[str, str] | None = None, *, good: bool = False
-    ) -> requests.Response:
-        """Return the answer; with `good` one that isn't 2xx is an ApiError as well."""
-        try:
-            answer = self._session.request(
-                method, self.url + path, params=query, timeout=SECONDS, allow_redirects=False
+            return http.ask(
+                self._scheme,
+                self._port,
+                method,
+                target,
+                headers=self._headers,
+                seconds=seconds,
+                with_body=with_body,
             )
-        except requests.RequestException as error:
-            raise ApiError(f"{self.url}{path} doesn't answer: {_reason(error)}") from error
-        if good and not 200 <= answer.status_code <= 299:
-            kind = RefusedError if answer.status_code in {401, 403, 404} else ApiError
-            raise kind(f"{path} answered {answer.status_code} {answer.reason}")
-        return answer
+        except NoAnswerError as error:
+            path = target.partition("?")[0]
+            raise ApiError(f"{self.url}{path} doesn't answer: {error}") from error
 
 
-def _reason(error: Exception) -> str:
-    """Return the root of a requests error in words, without the object addresses that its text is full of."""
-    if isinstance(error, requests.Timeout):
-        return f"no answer within {SECONDS:g} s"
-    cause: BaseException = error
-    while cause.__context__ is not None:
-        cause = cause.__context__
-    return getattr(cause, "strerror", None) or type(cause).__name__
+def is_refusal(status: int) -> bool:
+    """Return whether an answer says that we aren't the one to ask: a login page or https, no right, no such path."""
+    return 300 <= status <= 399 or status in {401, 403, 404}
+
+
+def _check(path: str, answer: Answer) -> None:
+    """Raise ApiError, with what the answer means, unless it is a 2xx."""
+    if 200 <= answer.status <= 299:
+        return
+    text = f"{path} answered {answer.status} {answer.reason}"
+    if is_refusal(answer.status):
+        raise RefusedError(text)
+    busy = http.PAUSE_SECONDS[0] if answer.status == BUSY else 0.0
+    raise ApiError(text, pause=answer.pause or busy)
+
+
+def _document(path: str, body: bytes) -> _Json:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(f"{path} answered with something that isn't JSON") from error
+    if not isinstance(document, dict):
+        raise ApiError(f"{path} answered with something that isn't a JSON object")
+    return document
+
+
+def _text(item: _Json, name: str) -> str:
+    """Return a text of a JSON object, empty if it isn't there; what is printed of it is at most a line."""
+    return str(item.get(name) or "")[:1000]

@@ -8,6 +8,7 @@ from .notes import Notes
 
 
 _FORM = re.compile(r"v?(\d+(?:\.\d+){1,3})(?:-([0-9A-Za-z.-]+))?(?:\+\S*)?")
+_LONGEST = 100  # characters; Python refuses to make a number of thousands of digits
 
 
 @functools.total_ordering
@@ -18,6 +19,11 @@ class Version:
         self.text = text
         # without a label comes after any label of the same number (SemVer 2, section 11)
         self._key = (numbers, not label, label)
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The year and the number: builds of one release are safe both ways (documentation, `upgrading`)."""
+        return self._key[0][:2]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Version) and self._key == other._key
@@ -32,10 +38,10 @@ class Version:
         return self.text
 
 
-def parse(text: str | None) -> Version | None:
-    """Return the version that `text` says; None if it is none."""
-    match = _FORM.fullmatch((text or "").strip())
-    if match is None:
+def parse(text: object) -> Version | None:
+    """Return the version that `text` says; None if it is none, or no text: a database's column may hold anything."""
+    match = _FORM.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None or len(match[0]) > _LONGEST:
         return None
     numbers = tuple(map(int, match[1].split(".")))
     label = tuple(
@@ -51,6 +57,15 @@ def find(text: str) -> Version | None:
     """
     words = re.findall(r"(?<![\w.])\d+(?:\.\d+){2,3}(?:-[0-9A-Za-z.-]*[0-9A-Za-z])?", text)
     return parse(next((word for word in words if word.startswith("20")), words[0] if words else None))
+
+
+def is_too_new(found: Version | None, own: Version) -> bool:
+    """Return whether a database that `found` ran on is none for this server: it is of a newer release than `own`.
+
+    Another build of the same release may go back; whether its schema is another, the server itself looks at
+    (OctopusDeploy issue 7790: it compares upgrade scripts, not versions).
+    """
+    return found is not None and found.release > own.release
 
 
 def known(notes: Notes, executable: str) -> Version | None:

@@ -14,7 +14,7 @@ from entrypoint.octopus.runner import CommandError
 from entrypoint.sqlserver.connect import ConnectError
 from entrypoint.sqlserver.wait import Ready
 
-from . import importing, others, refusals, situation
+from . import earlier, importing, notices, others, refusals
 from .context import Context
 from .execution import Execution
 from .guard import EXCLUSIVE, SHARED, Guard
@@ -40,9 +40,11 @@ class Attempt:
             if found.needs_schema:
                 found = self._agree_on_schema(found)
             self._configure(found)
+            earlier.end(self.context)
+            notices.say(self.context)
             self.word.let_hear()
         except (ConnectError, pyodbc.Error) as error:
-            raise self.view.lost(error) from error
+            raise self.view.failed(error) from error
         finally:
             self.word.close()
 
@@ -101,6 +103,7 @@ class Attempt:
         """Return the situation, under the lock, after the schema was made or upgraded, unless it mustn't be now."""
         done = dataclasses.replace(found, is_new=False, is_older=False)
         if found.is_older and self.word.given:
+            self.view.note_history()
             return done
         if found.is_new or (found.is_older and self.view.others_alive() == ([], 0.0)):
             try:
@@ -109,15 +112,18 @@ class Attempt:
                 others.check_refusal(error, self.context)
             else:
                 self.word.give()
+                self.view.note_history()
                 return done
         return found
 
     def _make_schema(self, found: Situation) -> None:
+        if found.is_new:
+            earlier.begin(self.context)
         if not found.is_finished:
             importing.expect(self.context)
-        if found.is_new:
-            self.context.memory.put("making", situation.place(self.context))
         self.execution.run(command for command in self.execution.commands(found) if command.verb != "node")
+        if found.is_new:
+            self.execution.try_free_licence()
         self.execution.import_if_due()
 
     def _configure(self, found: Situation) -> None:

@@ -7,6 +7,7 @@ from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.version import Version
 from entrypoint.settings import Settings
 from entrypoint.sqlserver import wait
+from entrypoint.sqlserver.address import DEFAULT_PORT
 from entrypoint.sqlserver.wait import Ready
 from entrypoint.structured import Logger
 
@@ -40,4 +41,7 @@ def wait_for_sql(settings: Settings, progress: Progress, log: Logger) -> Ready:
         progress.doing(f"waiting for SQL Server {where.address} ({reason})", since)
 
     with progress.step("sql"):
-        return wait.wait_until_ready(where, settings.octo_node_sql_wait, log, publish)
+        ready = wait.wait_until_ready(where, settings.octo_node_sql_wait, log, publish)
+        found = ready.connection_string
+        progress.found(found.host, found.port or DEFAULT_PORT, strict=found.encrypt == "strict")
+    return ready

@@ -7,7 +7,7 @@ from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline, version
 from entrypoint.octopus.runner import CommandError
 
-from . import importing, instance, plan, situation
+from . import importing, instance, licence, notices, plan, situation
 from .context import Context
 from .plan import Command, Situation
 from .view import View
@@ -44,6 +44,7 @@ class Execution:
             if command.remembered is None:
                 continue
             memory.remember(command.verb, memory.digest(command.verb, command.remembered), self.view.identity())
+            notices.note(memory, command.verb, applied=planned.run)
             if command.verb == "database":
                 version.remember_schema(memory, self.context.version)
 
@@ -105,6 +106,10 @@ class Execution:
                 self._tick()  # if SQL Server was lost, that is the cause
                 self.view.touch()
                 raise
+
+    def try_free_licence(self) -> None:
+        """Try to get a free licence for a new database, if none is given."""
+        licence.try_free(self.context, self._tick)
 
     def import_if_due(self) -> None:
         """Run the import that was noted, if any."""

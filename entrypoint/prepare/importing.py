@@ -14,13 +14,22 @@ from .context import Context
 SECONDS = 7200.0
 DEFAULT_PASSWORD = "blank"  # noqa: S105 - what the official image passes when IMPORT_PASSWORD isn't set
 _NOTE = "import"
-_DUE = "due"
+_DUE, _DONE = "due", "done"
 
 
 def expect(context: Context) -> None:
     """Note that the new database gets an import, so that a start cut off in between makes up for it."""
-    if Path(paths.import_folder(context.environ), "metadata.json").is_file():
+    if _is_there(context):
         context.memory.put(_NOTE, _DUE)
+
+
+def is_ignored(context: Context) -> bool:
+    """Return whether there is an export that this container neither imported nor will."""
+    return _is_there(context) and context.memory.get(_NOTE) not in {_DUE, _DONE}
+
+
+def _is_there(context: Context) -> bool:
+    return Path(paths.import_folder(context.environ), "metadata.json").is_file()
 
 
 def run_if_due(context: Context, tick: Callable[[], None]) -> None:
@@ -42,4 +51,4 @@ def run_if_due(context: Context, tick: Callable[[], None]) -> None:
     context.progress.doing("importing what is in /import")
     with context.progress.step("import"):
         runner.run(environ, command, "Octopus.Migrator import", context.log, seconds=SECONDS, tick=tick)
-    context.memory.put(_NOTE, None)
+    context.memory.put(_NOTE, _DONE)

@@ -6,7 +6,7 @@ from pathlib import Path
 from entrypoint import kinds, paths, variables
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus import commandline, runner, version
+from entrypoint.octopus import commandline, printed, refused, runner, version
 from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.version import Version
 from entrypoint.structured import Logger
@@ -15,8 +15,8 @@ from entrypoint.structured import Logger
 ASK_SECONDS = 120.0
 
 
-def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger) -> Version:
-    """Return the version of this server; it is asked only once for each executable."""
+def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger, *, remember: bool = True) -> Version:
+    """Return the version of this server; if it is to `remember` it, it is asked only once for each executable."""
     executable = (paths.server_command(environ) or ["Octopus.Server"])[-1]
     known = version.known(memory, executable)
     if known is not None:
@@ -24,8 +24,11 @@ def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger) -
     told = runner.run(environ, commandline.server(environ, "version"), "version", log, seconds=ASK_SECONDS)
     found = version.find(told)
     if found is None:
-        raise NodeError(ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {told}")
-    version.remember(memory, executable, found)
+        raise NodeError(
+            ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {printed.summary(told)}"
+        )
+    if remember:
+        version.remember(memory, executable, found)
     return found
 
 
@@ -58,6 +61,12 @@ def _is_key(word: str) -> bool:
 def configure(
     environ: Mapping[str, str], verb: str, options: Sequence[str], log: Logger, tick: Callable[[], None]
 ) -> None:
-    """Run one configure command, `tick` called meanwhile. Raise CommandError (16) if it fails."""
+    """Run one configure command, `tick` called meanwhile.
+
+    Raise CommandError (16) if it fails, NodeError (14) if the server refuses the database's schema.
+    """
     command = commandline.server(environ, verb, *options)
-    runner.run(environ, command, verb, log, seconds=commandline.SECONDS[verb], tick=tick)
+    try:
+        runner.run(environ, command, verb, log, seconds=commandline.SECONDS[verb], tick=tick)
+    except runner.CommandError as error:
+        raise refused.explain(error, verb) from error

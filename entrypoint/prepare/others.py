@@ -1,4 +1,7 @@
-"""The other nodes: while one of another version is alive, the schema is left alone."""
+"""The other nodes: while one of another version is alive, the schema is left alone.
+
+The node table doesn't tell who runs which version; what each node noted last does (`octopus/history.py`).
+"""
 
 import re
 import time
@@ -6,7 +9,9 @@ from collections.abc import Callable, Iterator
 
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus.history import History
 from entrypoint.octopus.runner import CommandError
+from entrypoint.octopus.version import Version
 
 from .context import Context
 from .plan import Situation
@@ -14,10 +19,51 @@ from .plan import Situation
 
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 30.0
+UNSURE_SHARE = 1 / 60  # of the whole wait, for nodes that may run this very build: 30 s
+SURE_SECONDS = 6.0  # a node of our own version may be alive before the database tells the version: a first start
 PAUSE_SECONDS = (2.0, 30.0)  # before a refused upgrade is tried again: the first time, and at most
 # what the server says of other nodes isn't published word for word (OctopusDeploy issue 8241)
 _NODES = re.compile(r"\b(nodes?|servers)\b", re.IGNORECASE)
 _ALIVE = re.compile(r"\b(running|alive|online|active|in use|stop(ped)?|shut(ting)? ?down|other)\b", re.IGNORECASE)
+
+
+class Builds:
+    """Tells which of the nodes that are alive count as of another version than `own`."""
+
+    def __init__(self, own: Version, patience: float, say: Callable[[str], object]) -> None:
+        self._own = own
+        self._patience = patience
+        self._say = say
+        self._since: float | None = None
+        self._told = False
+
+    def of_another(self, alive: list[str], noted: History) -> list[str]:
+        """Return those of `alive` that count.
+
+        On an older database, or one of an unknown version, all do. On one that another build of this release used
+        last, those that noted this version last don't. Who noted another build after this one, or nothing at all,
+        counts for `patience` seconds only: it may run this build all the same (see `history`), a wait for it would
+        have no end, and the makers call builds of one release safe beside each other.
+        """
+        own = self._own
+        if noted.highest is None or noted.highest < own:
+            return alive
+        left = [name for name in alive if noted.last_of(name) != own]
+        sure = [name for name in left if noted.last_of(name) is not None and not noted.has_run(name, own)]
+        if left == sure:
+            return sure
+        now = time.monotonic()
+        self._since = self._since or now
+        if now - self._since < self._patience:
+            return left
+        if not self._told:
+            self._told = True
+            names = ", ".join(name for name in left if name not in sure)
+            self._say(
+                f"The database doesn't tell whether {names} run this build, {own}, or another one of its release: this "
+                "node goes on beside them, because builds of one release are made to be safe both ways."
+            )
+        return sure
 
 
 def wait(
@@ -35,21 +81,23 @@ def wait(
         now = time.monotonic()
         if not names and unsure <= 0:
             break
+        found = look()  # who is alive may have told its version meanwhile: then there is nobody to be stopped
+        if not found.is_older:
+            break
         if names and now >= context.deadline:
             raise _too_late(names, context, now - begun)
-        if names and (names != told or now - when >= TELL_SECONDS):
+        if names and now - begun >= SURE_SECONDS and (names != told or now - when >= TELL_SECONDS):
             told, when = names, now
             _tell(context, names, begun)
         time.sleep(LOOK_SECONDS)
-        found = look()
     return found
 
 
 def _tell(context: Context, names: list[str], begun: float) -> None:
     context.progress.doing(f"waiting for nodes of another version to stop: {', '.join(names)}", begun)
     context.log.warning(
-        f"The schema is older than this server, {context.version}, and other nodes still run on it: "
-        f"{', '.join(names)}. Stop them, and this node upgrades it.",
+        f"The database isn't of this server's version, {context.version}, and other nodes still run on it: "
+        f"{', '.join(names)}. Stop them, and this node goes on.",
         seconds=round(time.monotonic() - begun),
     )
 

@@ -13,11 +13,16 @@ class Progress:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._folder = statefile.find_folder(environ) if environ else None
         self._steps: dict[str, float] = {}
+        self._place: dict[str, object] = {}
+
+    def found(self, host: str, port: int, *, strict: bool) -> None:
+        """Publish where SQL Server is: a liveness probe asks whether it answers. `strict`: by TDS 8."""
+        self._place = {"host": host, "port": port, "strict": strict}
 
     def doing(self, text: str, since: float | None = None) -> None:
         """Publish what is being done, since `since` on the monotonic clock (None: now)."""
         if self._folder is not None:
-            state = {"doing": text, "since": since or time.monotonic(), "steps": self._steps}
+            state = {"doing": text, "since": since or time.monotonic(), "steps": self._steps} | self._place
             try:
                 statefile.write(self._folder, statefile.PREPARE, state)
             except OSError:

@@ -2,22 +2,23 @@
 
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus import version
 from entrypoint.octopus.tables import Installed
 
-from . import situation
+from . import earlier
 from .context import Context
 
 
 def check(installed: Installed, context: Context) -> None:
-    """Raise NodeError if the database is another application's (11), or of a newer version than this server (14)."""
+    """Raise NodeError if the database is another application's (11), or of a newer release than this server (14)."""
     where, own = context.settings.db_connection_string, context.version
-    if installed.is_foreign and context.memory.get("making") != situation.place(context):
+    if installed.is_foreign and not earlier.is_being_made(context):
         raise NodeError(
             ExitCode.SETTINGS,
             f"The database {where.database} on {where.address} has tables, but not Octopus's: it is another "
             "application's. Name an empty or a new database in DB_CONNECTION_STRING. Nothing was changed.",
         )
-    if installed.newest is not None and installed.newest > own:
+    if version.is_too_new(installed.newest, own):
         raise NodeError(
             ExitCode.NEWER_DATABASE,
             f"The database {where.database} on {where.address} is of version {installed.newest}, newer than this "

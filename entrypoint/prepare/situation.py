@@ -3,11 +3,11 @@
 import dataclasses
 import datetime
 
-import pyodbc
-
-from entrypoint.octopus import tables, version
+from entrypoint.octopus import history, tables, version
 from entrypoint.octopus.commandline import Inputs
+from entrypoint.octopus.history import History
 from entrypoint.octopus.tables import Installed
+from entrypoint.sqlserver.connect import Connection
 from entrypoint.sqlserver.connection_string import ConnectionString
 
 from . import instance, masterkey
@@ -15,6 +15,7 @@ from .context import Context
 from .plan import Situation
 
 
+_MARK = "history"  # in the memory
 # the official image's, for a new database that nobody set an administrator for
 DEFAULT_PASSWORD = "Passw0rd123"  # noqa: S105 - it is public
 
@@ -32,17 +33,19 @@ def place(context: Context) -> dict[str, str]:
     return {"server": where.address, "name": where.database}
 
 
-def find(connection: pyodbc.Connection | None, installed: Installed, context: Context) -> Situation:
+def find(connection: Connection | None, installed: Installed, context: Context) -> Situation:
     """Return the situation in which this server finds the database."""
     has_users = has_admin = None
+    noted = History()
     if connection is not None and installed.has_schema:
         has_users = tables.has_any_user(connection)
         has_admin = tables.has_user(connection, context.settings.admin_username)
+        noted = history.read(connection)
     believed = context.memory.believe(identity(installed.created, context.settings.db_connection_string))
     return Situation(
         is_new=not installed.has_schema,
         is_finished=installed.has_schema and has_users is not False,
-        is_older=installed.has_schema and _is_older(installed, context, believed=believed),
+        is_older=installed.has_schema and _is_anothers(noted, context, believed=believed),
         has_admin=bool(has_admin),
         believed=believed,
         everything=context.settings.octo_node_apply == "all",
@@ -50,11 +53,24 @@ def find(connection: pyodbc.Connection | None, installed: Installed, context: Co
     )
 
 
-def _is_older(installed: Installed, context: Context, *, believed: bool) -> bool:
-    if installed.newest is None:
-        # a version that isn't told counts as older, unless this server brought the schema up from here
-        return not (believed and version.is_of_schema(context.memory, context.version))
-    return installed.newest < context.version
+def _is_anothers(noted: History, context: Context, *, believed: bool) -> bool:
+    """Return whether this server isn't the one that used the database last: it is older, or of another build.
+
+    Of the builds of one release the highest stays noted for ever, once it has run; what was noted last tells who
+    runs now. This server's own word that the database is its counts until something else is noted.
+    """
+    own, mine = context.version, believed and version.is_of_schema(context.memory, context.version)
+    if noted.highest is None:
+        return not mine
+    if noted.highest < own:
+        return True
+    return noted.last != own and not (mine and context.memory.get(_MARK) == noted.mark)
+
+
+def note_history(connection: pyodbc.Connection | None, context: Context) -> None:
+    """Note what was noted last as this server takes the database over: it may never note itself (see `history`)."""
+    if connection is not None:
+        context.memory.put(_MARK, history.read(connection).mark)
 
 
 def master_key(context: Context, found: Situation) -> str | None:
@@ -104,4 +120,14 @@ def warn_of_default(context: Context) -> None:
         context.log.warning(
             f"No administrator is set, so the new database gets {context.settings.admin_username} with the password "
             "of the official image's documentation: change it at once, and set ADMIN_PASSWORD next time."
+        )
+
+
+def warn_of_going_back(installed: Installed, context: Context) -> None:
+    """Say so if a newer build of this server's release has run on the database."""
+    if installed.newest is not None and installed.newest > context.version:
+        context.log.warning(
+            f"Version {installed.newest} has run on this database, a newer build of the same release as this server, "
+            f"{context.version}. Going back within a release is allowed; if the newer build changed the schema, the "
+            "server itself refuses it."
         )

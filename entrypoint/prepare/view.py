@@ -4,12 +4,13 @@ import dataclasses
 
 import pyodbc
 
-from entrypoint.octopus import nodes, tables
+from entrypoint.errors import NodeError
+from entrypoint.octopus import history, nodes, tables
 from entrypoint.octopus.tables import EMPTY, Installed
-from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.connect import ConnectError, connect
 from entrypoint.sqlserver.wait import Ready
 
-from . import situation
+from . import guard, others, situation
 from .context import Context, wait_for_sql
 from .guard import LostError
 from .plan import Situation
@@ -30,6 +31,9 @@ class View:
         self.context = context
         self.ready = ready
         self._watch = nodes.Watch()
+        patience = context.settings.octo_node_upgrade_wait * others.UNSURE_SHARE
+        self._builds = others.Builds(context.version, patience, context.log.warning)
+        self._told = False
         self._believed: bool | None = None  # whether the memory was, at the first look
 
     def installed(self) -> Installed:
@@ -44,15 +48,19 @@ class View:
         found = situation.find(self.ready.connection, installed, self.context)
         if self._believed is None:
             self._believed = found.believed
+        if (found.is_older or not found.believed) and not self._told:
+            self._told = True
+            situation.warn_of_going_back(installed, self.context)
         # what this attempt itself remembers meanwhile doesn't make the memory an old one
         return dataclasses.replace(found, believed=self._believed)
 
     def others_alive(self) -> tuple[list[str], float]:
-        """Return who else is alive, and how many seconds it takes to be sure of the rest."""
-        if self.ready.connection is None:
+        """Return who of another version is alive, and how many seconds it takes to be sure of the rest."""
+        connection = self.ready.connection
+        if connection is None:
             return [], 0.0
-        name = self.context.settings.octopus_server_node_name
-        return self._watch.alive(nodes.others(self.ready.connection, name))
+        alive, unsure = self._watch.alive(nodes.others(connection, self.context.settings.octopus_server_node_name))
+        return (self._builds.of_another(alive, history.read(connection)) if alive else []), unsure
 
     def identity(self) -> dict[str, str] | None:
         """Return what tells the database from any other; None while there is none."""
@@ -66,14 +74,17 @@ class View:
             self.ready = dataclasses.replace(self.ready, connection=connection)
         return self.installed()
 
+    def note_history(self) -> None:
+        """Note what the database tells as this server takes it over, so that its restart needn't agree with others."""
+        situation.note_history(self.ready.connection, self.context)
+
     def touch(self) -> None:
         """Raise pyodbc.Error if SQL Server is lost."""
         if self.ready.connection is not None:
             self.ready.connection.execute("SELECT 1")
 
-    def lost(self, error: ConnectError | pyodbc.Error) -> LostError:
-        """Return what it means that a question failed with `error`."""
-        reason = describe(error, self.context.settings.db_connection_string.password)
+    def failed(self, error: ConnectError | pyodbc.Error) -> NodeError:
+        """Return what it means that a question failed with `error`: a LostError if it can be asked again."""
         if is_locked(error):
-            reason = "its tables are locked, probably by another node that upgrades the schema"
-        return LostError(reason)
+            return LostError("its tables are locked, probably by another node that upgrades the schema")
+        return guard.failed(error, self.context.settings.db_connection_string.password)

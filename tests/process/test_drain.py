@@ -1,20 +1,18 @@
 """Drain and undrain of a node with real tasks."""
 
 import functools
-import json
 import os
 import signal
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from node import DATABASE, Node
 from processes import NAMESPACE, OCTO_NODE, ROOT, enter, wait_until
 from standin.sqlserver.testing import SqlServer
+from tasks import ask, state, task
 
 
 @pytest.fixture
@@ -30,31 +28,6 @@ def node(tmp_path: Path, sql: SqlServer) -> Iterator[Node]:
     with Node(tmp_path, sql, STANDIN_OCTOPUS_POLL="0.2") as found:
         found.start().wait_phase("up")
         yield found
-
-
-def ask(node: Node, path: str, body: object = None) -> dict[str, Any]:
-    """Return the API's answer to a question, or to what is posted."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{node.port}{path}",
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"X-Octopus-ApiKey": "API-SECRETOFTHETEST", "Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
-        found: dict[str, Any] = json.load(answer)
-    return found
-
-
-def task(node: Node, seconds: float, **more: object) -> str:
-    """Queue a task, wait until it runs, return its id."""
-    body = {"Name": "Deploy", "Description": "Deploy web 1.4 to Production", "Arguments": {"Seconds": seconds, **more}}
-    found = str(ask(node, "/api/tasks", body)["Id"])
-    wait_until(lambda: state(node, found) == "Executing", what="the task runs")
-    return found
-
-
-def state(node: Node, task_id: str) -> str:
-    """Return the state of a task."""
-    return str(ask(node, f"/api/tasks/{task_id}")["State"])
 
 
 def beside(node: Node, way: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -131,16 +104,26 @@ def test_sticks_in_cancelling(node: Node) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_paused_task(node: Node, way: str) -> None:
-    """A task that waits for a person is neither waited for nor cancelled."""
-    paused = str(
-        ask(node, "/api/tasks", {"Name": "Deploy", "Description": "x", "Arguments": {"Interruption": True}})["Id"]
-    )
-    wait_until(lambda: ask(node, f"/api/tasks/{paused}")["HasPendingInterruptions"], what="the task waits")
-    done = beside(node, way, "drain", "--wait", "20")
+def test_a_task_with_an_interruption_runs(node: Node, way: str) -> None:
+    """A task that executes while an interruption is pending works on: it is waited for, and cancelled."""
+    running = task(node, 60, Interruption="child-step")
+    assert ask(node, f"/api/tasks/{running}")["HasPendingInterruptions"]
+    done = beside(node, way, "drain", "--wait", "1", "--cancel-tasks", "--cancel-wait", "20")
 
     assert done.returncode == 0, done.stderr
-    assert state(node, paused) == "Executing"
+    assert f"1 task was still running: {running} " in done.stderr
+    assert state(node, running) == "Canceled"
+
+
+def test_a_task_that_waits_for_a_person(node: Node) -> None:
+    """A task that only waits for a person is queued: it is neither waited for nor cancelled."""
+    body = {"Name": "Deploy", "Description": "x", "Arguments": {"Interruption": "manual"}}
+    waiting = str(ask(node, "/api/tasks", body)["Id"])
+    wait_until(lambda: ask(node, f"/api/tasks/{waiting}")["HasPendingInterruptions"], what="the task waits")
+    done = node.verb("drain", "--wait", "20")
+
+    assert done.returncode == 0, done.stderr
+    assert state(node, waiting) == "Queued"
 
 
 def test_nobody_can_count(node: Node, sql: SqlServer) -> None:
@@ -162,7 +145,7 @@ def test_twice(node: Node) -> None:
 
 
 def test_two_at_once(node: Node) -> None:
-    """A second drain waits for the first, and both end well."""
+    """Two drains don't wait for each other, only for the task, and both end well."""
     task(node, 3)
     command = [*enter(node.pid), *OCTO_NODE, "drain", "--wait", "60"]
     start = functools.partial(subprocess.Popen, command, env=node.environment, cwd=ROOT, stderr=subprocess.PIPE)
@@ -170,7 +153,7 @@ def test_two_at_once(node: Node) -> None:
         told = [str(process.communicate(timeout=60)[1]) for process in (one, other)]
 
     assert [one.returncode, other.returncode] == [0, 0], told
-    assert sum("under way" in text for text in told) == 1
+    assert all("1 task running" in text for text in told)
 
 
 def test_before_the_server_was_started(tmp_path: Path, sql: SqlServer) -> None:
@@ -214,12 +197,14 @@ def test_sql_server_away(node: Node, sql: SqlServer) -> None:
 
 
 def test_no_answer(node: Node) -> None:
-    """A server that runs but hasn't answered for 30 s can't be drained (21)."""
+    """A server that answers nothing for 30 s while SQL Server does is given up (21), and what it ran is told."""
+    running = task(node, 120)
     node.control(hang_http=True)
     done = node.verb("drain", "--wait", "90", seconds=120)
 
     assert done.returncode == 21
-    assert "couldn't be counted for" in done.stderr
+    assert "has answered nothing for 3" in done.stderr
+    assert f"By the database, 1 task was still running: {running} " in done.stderr
 
 
 def start_drain(node: Node, **environ: str) -> subprocess.Popen[str]:

@@ -93,7 +93,7 @@ def test_which_answers_are_a_yes(status: int, alive: int, ready: int) -> None:
 def test_what_is_no_answer(behaviour: str, sentence: str) -> None:
     """Garbage, a closed connection and an answer that never ends are a no, and the line says which."""
     with serve(behaviour) as server:
-        code, line = ask("liveness", "--timeout", "0.5", OCTO_NODE_WEB_PORT=str(server.port))
+        code, line = ask("startup", "--timeout", "0.5", OCTO_NODE_WEB_PORT=str(server.port))
         assert code == 1
         assert line.startswith(sentence)
 

@@ -25,19 +25,26 @@ def keep_in(home: Path) -> None:
 
 
 class _Open:
-    """A stream whose last end of line is kept back until more follows."""
+    """A stream whose last end of line is kept back until more follows, on it or on another."""
+
+    kept: TextIO | None = None  # whose end of line is kept back
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._kept = ""
 
     def write(self, text: str) -> int:
         """Write all but an end of line at the end."""
         if text:
-            whole = self._kept + text
-            self._kept = "\n" if whole.endswith("\n") else ""
-            self._stream.write(whole.removesuffix("\n"))
+            self._end_line()
+            self._stream.write(text.removesuffix("\n"))
+            _Open.kept = self._stream if text.endswith("\n") else None
         return len(text)
+
+    @staticmethod
+    def _end_line() -> None:
+        if _Open.kept is not None:
+            _Open.kept.write("\n")
+            _Open.kept.flush()
 
     def flush(self) -> None:
         """Hand on what isn't kept back."""

@@ -17,7 +17,8 @@ from .sql import Database
 LIVE_NODES_ARE_CHECKED_SINCE = "2023.2.9755"
 _REFUSALS = {
     "running": "There are other Octopus Server nodes running: {}. All nodes must be stopped before the upgrade.",
-    "online": "Octopus Server can't be upgraded while it is online elsewhere. Shut these down first: {}",
+    # the words of the release note of Issues 8241
+    "note": "All nodes must be shut down before upgrading Octopus: {}",
 }
 _LOCK = (
     "SET NOCOUNT ON; DECLARE @result int; EXEC @result = sp_getapplock @Resource = 'OctopusDatabaseUpgrade', "

@@ -132,7 +132,7 @@ def record_installation(connection: pyodbc.Connection, name: str) -> None:
     if (how == "once" and identity in noted) or (how == "changed" and noted[:1] == [identity]):
         return
     kind = schema.version_column(connection)
-    written = {"null": "NULL", "binary": f"0x{version.encode().hex()}"}.get(kind, f"'{version}'")
+    written = {"empty": "NULL", "binary": f"0x{version.encode().hex()}"}.get(kind, f"'{version}'")
     connection.execute(
         "INSERT INTO OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "  # noqa: S608
         f"VALUES (?, ?, {written}, SYSDATETIMEOFFSET(), '{{}}')",

@@ -33,7 +33,7 @@ _USER = (
     "IsService bit NOT NULL, IsActive bit NOT NULL, JSON nvarchar(max) NULL"
 )
 _HISTORY = _KEYS + "Node nvarchar(200) NULL, Version {version} NULL, Installed datetimeoffset NOT NULL, "
-_VERSION_TYPES = {"text": "nvarchar(200)", "null": "nvarchar(200)", "max": "nvarchar(max)", "binary": "varbinary(200)"}
+_VERSION_TYPES = {"text": "nvarchar(200)", "empty": "nvarchar(200)", "max": "nvarchar(max)", "binary": "varbinary(200)"}
 _NODE = (
     _KEYS + "Name nvarchar(200) NOT NULL, {seen}Rank nvarchar(50) NULL, "
     "MaxConcurrentTasks int NOT NULL DEFAULT 5, IsInMaintenanceMode bit NOT NULL DEFAULT 0, "
@@ -151,8 +151,8 @@ def version_column(connection: pyodbc.Connection) -> str:
         "SELECT t.name FROM sys.columns c INNER JOIN sys.types t ON t.user_type_id = c.user_type_id "
         "WHERE c.object_id = OBJECT_ID('OctopusServerInstallationHistory') AND c.name = 'Version'"
     )
-    if switches.value("version_column") == "null":
-        return "null"
+    if switches.value("version_column") == "empty":
+        return "empty"
     return "binary" if sql.text(connection, statement) == "varbinary" else "text"
 
 

@@ -102,9 +102,9 @@ _ALL = (
     _switch("unterminated", (False, True), "the last line that a command prints has no end of line"),
     _switch(
         "refusal",
-        ("running", "online"),
+        ("running", "note"),
         "the words of the refusal because other nodes run",
-        "Issues 8241 (that it is refused); the words aren't published",
+        "Issues 8241 (that it is refused, and the release note); the words aren't published",
     ),
     _switch(
         "create_exit",
@@ -135,7 +135,7 @@ _ALL = (
     ),
     _switch(
         "version_column",
-        ("text", "null", "max", "binary"),
+        ("text", "empty", "max", "binary"),
         "for a new database: Version in OctopusServerInstallationHistory: text, always NULL, nvarchar(max), bytes",
         "Issues 5679 (NULL)",
     ),

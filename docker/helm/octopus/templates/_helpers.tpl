@@ -106,7 +106,7 @@ app.kubernetes.io/component: mssql
 
 {{- /* What a node writes to as long as its pod lives. A container that is restarted finds its configuration there. */ -}}
 {{- define "octopus.scratch" -}}
-{{- $names := dict "/tmp" "tmp" "/etc/octopus" "registry" "/home/octopus" "home" "/cache" "cache" "/diagnostics" "diagnostics"
+{{- $names := dict "/tmp" "tmp" "/run/octo-node" "run" "/etc/octopus" "registry" "/home/octopus" "home" "/cache" "cache" "/diagnostics" "diagnostics"
   "/Octopus/Octopus/Logs" "program-logs" "/Octopus/.diagnostics" "program-diagnostics" -}}
 {{- $configuration := include "octopus.configurationDirectory" . -}}
 {{- $_ := set (unset $names (printf "%s/Logs" $configuration)) $configuration "configuration" -}}
@@ -128,16 +128,11 @@ resources:
     storage: {{ .values.size }}
 {{- end -}}
 
-{{- /* What a stop may take: the drain (where the server's command line cancels, it waits itself, before octo-node does),
-  the server, 25 s for what it and dockerd leave behind, and a margin. */ -}}
+{{- /* What a stop may take: the drain (its two waits, and the 30 s that it may last beyond them), the server, 25 s for what
+  it and dockerd leave behind, and a margin. */ -}}
 {{- define "octopus.gracePeriod" -}}
 {{- $octopus := .Values.octopus -}}
-{{- add $octopus.drain.wait $octopus.drain.cancelWait $octopus.drain.cancelWait $octopus.stopTimeout 25 35 -}}
-{{- end -}}
-
-{{- /* The same for a server that doesn't answer: a drain sets the flag, and gives up 30 s later. */ -}}
-{{- define "octopus.livenessGracePeriod" -}}
-{{- add 45 .Values.octopus.stopTimeout 25 -}}
+{{- add $octopus.drain.wait $octopus.drain.cancelWait 30 $octopus.stopTimeout 25 35 -}}
 {{- end -}}
 
 {{- /* How often a start is asked about: octo-node's own waits come first, with what it gives all configure commands together,

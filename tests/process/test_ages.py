@@ -1,0 +1,47 @@
+"""A node's life with each age of Octopus.Server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from scenario import Life
+from standin.octopus import about
+from standin.sqlserver.testing import SqlServer
+
+
+# each age's build, and an earlier one of the same release
+EARLIER = {
+    "2020.3.1": "2020.3.0",
+    "2022.4.8319": "2022.4.8221",
+    "2023.3.13026": "2023.3.12331",
+    "2025.3.14357": "2025.3.10568",
+    "2026.2.197": "2026.2.150",
+}
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> Iterator[SqlServer]:
+    """A SQL Server with no database but its own."""
+    with SqlServer.start(tmp_path / "sql", tls="off") as server:
+        yield server
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("version", about.AGES.values())
+def test_life(tmp_path: Path, sql: SqlServer, version: str) -> None:
+    """Boot, unchanged restart, new pod, drain, stop and upgrade, with a server that refuses what its age refused."""
+    with Life(tmp_path, sql, version) as found:
+        found.boot()
+        found.restart()
+        found.new_pod()
+        found.drain()
+        found.stop()
+        found.upgrade()
+
+
+@pytest.mark.parametrize("version", about.AGES.values())
+def test_going_back(tmp_path: Path, sql: SqlServer, version: str) -> None:
+    """A build may be replaced by an earlier one of its release: the upgrade scripts are the same (Issues 7790)."""
+    with Life(tmp_path, sql, version) as found:
+        found.boot()
+        found.go_back(EARLIER[version])

@@ -1,0 +1,253 @@
+"""Drains with something in the way: none is lost while time is left, none lasts beyond it, and each can be read."""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from node import DATABASE, Node
+from processes import OCTO_NODE, ROOT, enter, wait_until
+from standin.sqlserver.testing import SqlServer
+from tasks import ask, state, task
+
+from entrypoint.node.drain import GRACE_SECONDS
+
+
+SLACK = 15  # seconds: this machine may be busy
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> Iterator[SqlServer]:
+    """A SQL Server with no database but its own."""
+    with SqlServer.start(tmp_path / "sql", tls="off") as server:
+        yield server
+
+
+@pytest.fixture
+def node(tmp_path: Path, sql: SqlServer) -> Iterator[Node]:
+    """A node that is up."""
+    with Node(tmp_path, sql, STANDIN_OCTOPUS_POLL="0.2") as found:
+        found.start().wait_phase("up")
+        yield found
+
+
+def states(sql: SqlServer) -> list[str]:
+    """Return the states of all tasks."""
+    return [text for (text,) in sql.query(DATABASE, "SELECT State FROM ServerTask")]
+
+
+# --- what the server's command line and its API do
+
+
+def test_the_command_fails_though_the_flag_is_set(node: Node) -> None:
+    """A `node --drain=true` that exits with 1 because tasks run has set the flag: they are counted and cancelled."""
+    node.control(drain_exit="always")
+    running = task(node, 60)
+    done = node.verb("drain", "--wait", "3", "--cancel-tasks", "--cancel-wait", "20")
+
+    assert done.returncode == 0, done.stderr
+    assert "The node shows that the flag is set, though the command failed." in done.stderr
+    assert f"1 task was still running: {running} " in done.stderr
+    assert state(node, running) == "Canceled"
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"path": "all", "status": 302, "headers": {"Location": "/app#/users/sign-in"}}, "answered 302"),
+        ({"path": "all", "status": 429, "retry_after": 30}, "answered 429"),
+        ({"path": "all", "status": 500}, "answered 500"),
+        ({"path": "all", "body": "headers"}, "doesn't answer"),
+        ({"path": "api", "body": "endless"}, "still running"),
+        ({"path": "api", "body": "trickle"}, "still running"),
+    ],
+)
+def test_the_database_counts_where_the_api_does_not(node: Node, answers: dict[str, object], said: str) -> None:
+    """A task is counted, to the deadline and no longer, whatever the server answers, and the log has the code."""
+    running = task(node, 60)
+    node.control(answers=answers)
+    begun = time.monotonic()
+    done = node.verb("drain", "--wait", "2", seconds=120)
+
+    assert done.returncode == 20, done.stderr
+    assert f"1 task was still running: {running} Deploy web 1.4 to Production. The node stays draining." in done.stderr
+    assert said in done.stderr
+    assert time.monotonic() - begun < 2 + GRACE_SECONDS + SLACK
+
+
+def test_a_command_that_hangs_does_not_use_up_the_time(node: Node) -> None:
+    """With a `node` command that never ends, a drain ends within its wait and the grace, and says that it couldn't."""
+    node.control(hang=["node"], ignore_term_commands=True)
+    begun = time.monotonic()
+    done = node.verb("drain", "--wait", "3", seconds=120)
+
+    assert done.returncode == 21, done.stderr
+    assert "The node can't be drained" in done.stderr
+    assert time.monotonic() - begun < 3 + GRACE_SECONDS + SLACK
+
+
+def test_a_stalled_reader_does_not_hold_it_up(node: Node) -> None:
+    """A drain whose output nobody reads ends in its time."""
+    task(node, 60)
+    read, write = os.pipe()
+    os.write(write, bytes(fcntl.fcntl(write, fcntl.F_GETPIPE_SZ)))
+    command = [*enter(node.pid), *OCTO_NODE, "drain", "--wait", "2"]
+    with subprocess.Popen(command, env=node.environment, cwd=ROOT, stderr=write) as process:
+        try:
+            assert process.wait(2 + GRACE_SECONDS + SLACK) == 20
+        finally:
+            process.kill()
+            os.close(read)
+            os.close(write)
+
+
+def test_sql_server_comes_back(tmp_path: Path, sql: SqlServer) -> None:
+    """A stop whose drain finds SQL Server frozen for longer than half a minute waits for the task all the same."""
+    with Node(tmp_path, sql, OCTO_NODE_DRAIN_ON_STOP="90", STANDIN_OCTOPUS_POLL="0.2") as node:
+        node.start().wait_phase("up")
+        running = task(node, 45)
+        assert sql.process is not None
+        sql.process.send_signal(signal.SIGSTOP)
+        node.send()
+        begun = time.monotonic()
+        wait_until(lambda: time.monotonic() - begun > 38, 60)
+        assert "Octopus.Server ended" not in node.log
+        sql.process.send_signal(signal.SIGCONT)
+
+        assert node.wait(120) == 0, node.log
+        assert "1 task running, " in node.log
+        assert running in node.log
+        assert states(sql) == ["Success"]
+        assert node.termination == ""
+
+
+# --- the run folder is only for notes
+
+
+def test_the_run_folder_is_gone(node: Node) -> None:
+    """Without the state of process 1, and without a place for a lock, a drain waits for the task, with warnings."""
+    running = task(node, 3)
+    shutil.rmtree(node.run_dir)
+    done = node.verb("drain", "--wait", "60")
+
+    assert done.returncode == 0, done.stderr
+    assert f"left: {running} Deploy web" in done.stderr
+    assert "wouldn't be noticed" in done.stderr
+    assert "This isn't in the container's log" in done.stderr
+    assert state(node, running) == "Success"
+    assert node.verb("undrain").returncode == 0
+
+
+def test_the_run_folder_cannot_be_written(node: Node) -> None:
+    """Lock, intent and note that can't be written (here, a folder stands where each would be) harm no drain."""
+    running = task(node, 3)
+    for name in ("drain.lock", "drain.json", "lines", "cut-off"):
+        (node.run_dir / name / "in-the-way").mkdir(parents=True)
+    done = node.verb("drain", "--wait", "60")
+
+    assert done.returncode == 0, done.stderr
+    assert f"left: {running} Deploy web" in done.stderr
+    assert "It can't be noted that the node is to be drained." in done.stderr
+
+
+def test_settle_ends_whatever_cannot_be_written(tmp_path: Path, sql: SqlServer) -> None:
+    """A node that answers is up, though its timeline can't be kept."""
+    with Node(tmp_path, sql, STANDIN_OCTOPUS_READY_AFTER="2") as node:
+        node.start().wait_phase("starting")
+        (node.run_dir / "settle.json" / "in-the-way").mkdir(parents=True)
+        node.wait_phase("up")
+        assert "What is kept of this start can't be written." in node.log
+        assert "settle ended too early" not in node.log
+
+
+# --- what is said
+
+
+def test_a_hook_is_read_in_the_containers_log(node: Node) -> None:
+    """Each line of a drain beside the node is in its log; a stop after it names the tasks that it cuts off, twice."""
+    running = task(node, 60)
+    done = node.verb("drain", "--wait", "1")
+    assert done.returncode == 20
+    for line in done.stderr.splitlines():
+        assert line in node.wait_log(line)
+    assert node.log.count("At the deadline 1 task was still running") == 1
+
+    assert node.terminate() == 0
+    assert node.termination.startswith("The stop cuts off 1 task, which the node's drain saw running at ")
+    assert node.termination.endswith(f": {running} Deploy web 1.4 to Production.")
+    assert node.termination in node.log
+
+
+def test_a_drain_that_is_undone_is_forgotten(node: Node) -> None:
+    """After an undrain a stop cuts off nothing that anybody drained for."""
+    task(node, 60)
+    assert node.verb("drain", "--wait", "0").returncode == 20
+    assert node.verb("undrain").returncode == 0
+    assert node.terminate() == 0
+    assert node.termination == ""
+
+
+def test_a_stop_whose_drain_fails_is_no_stop_in_order(tmp_path: Path, sql: SqlServer) -> None:
+    """With tasks left at the end of OCTO_NODE_DRAIN_ON_STOP the container ends with 20, and names them."""
+    with Node(tmp_path, sql, OCTO_NODE_DRAIN_ON_STOP="1", STANDIN_OCTOPUS_POLL="0.2") as node:
+        node.start().wait_phase("up")
+        running = task(node, 60)
+        assert node.terminate() == 20, node.log
+        assert "The stop cuts off 1 task" in node.termination
+        assert running in node.termination
+        assert node.log.count("At the deadline 1 task was still running") == 1
+
+
+def status(node: Node) -> str:
+    """Return what `status` prints."""
+    return node.verb("status").stdout
+
+
+def test_status_says_what_is(node: Node) -> None:
+    """`status` asks: draining with its tasks, drained on purpose or in the portal, an error, a suspended server."""
+    assert "draining" not in status(node)
+    running = task(node, 60)
+    assert node.verb("drain", "--wait", "0").returncode == 20
+    assert f"it is draining: 1 task still runs: {running} Deploy web" in status(node)
+
+    ask(node, f"/api/tasks/{running}/cancel", {})
+    assert node.verb("drain", "--wait", "20").returncode == 0
+    assert "it is drained on purpose" in status(node)
+
+    assert node.verb("undrain").returncode == 0
+    own = ask(node, "/api/octopusservernodes")["Items"][0]
+    ask(node, f"/api/octopusservernodes/{own['Id']}", {**own, "IsInMaintenanceMode": True}, method="PUT")
+    assert "it is drained, though not by octo-node" in status(node)
+    assert node.verb("undrain").returncode == 0
+
+    node.control(answers={"path": "ping", "status": 500})
+    assert "Octopus.Server answers, but not as it should: the ping address answered 500" in status(node)
+    os.kill(node.server(), signal.SIGSTOP)
+    assert "Octopus.Server is suspended by a signal" in status(node)
+
+
+# --- settle
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"status": 303, "headers": {"Location": "https://localhost/"}}, ""),
+        ({"status": 429, "retry_after": 7}, ""),
+        ({"status": 503, "seconds": 2}, "answered 503"),
+        ({"body": "headers", "times": 1}, "doesn't answer"),
+    ],
+)
+def test_settle_is_content_with_a_node_that_is_alive(
+    tmp_path: Path, sql: SqlServer, answer: dict[str, object], said: str
+) -> None:
+    """A ping that redirects, or is limited, is a sign of life: the row tells the rest. What is no answer is told."""
+    with Node(tmp_path, sql) as node:
+        node.control(answers={"path": "ping", **answer})
+        node.start().wait_phase("up")
+        assert said in node.log
