@@ -11,11 +11,13 @@ import pytest
 from entrypoint import settings, variables
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus.version import Version
 from entrypoint.prepare import instance, masterkey
 from entrypoint.structured import logger
 
 
 SECRET = "hush-hush"
+VERSION = Version("2026.2", (2026, 2, 0, 0), ())
 GOOD = {"ACCEPT_EULA": "Y", "DB_CONNECTION_STRING": f"Server=db;Database=Octopus;User Id=sa;Password={SECRET}"}
 KEYS = {size: base64.b64encode(bytes(range(size))).decode() for size in (15, 16, 17, 24, 31, 32, 33, 64)}
 # prints the default name of a node where the host is called as the first argument says
@@ -55,7 +57,9 @@ def test_a_saved_master_key_may_have_either_size(tmp_path: Path, size: int) -> N
     (tmp_path / "masterKey").mkdir()
     (tmp_path / "masterKey" / "OctopusServer").write_text(f"{KEYS[size]}\n")
     environ = {"OCTO_NODE_ROOT": str(tmp_path)}
-    found = masterkey.find(environ, None, has_schema=True, ask_instance=lambda: None, log=logger("test", []))
+    found = masterkey.find(
+        environ, None, has_schema=True, ask_instance=lambda: None, version=VERSION, log=logger("test", [])
+    )
     assert found == KEYS[size]
 
 
@@ -77,7 +81,9 @@ def test_a_master_key_is_read_from_a_regular_file_only(tmp_path: Path, make: str
     getattr(os, make)(tmp_path / "masterKey" / "OctopusServer")
     environ = {"OCTO_NODE_ROOT": str(tmp_path)}
     with pytest.raises(NodeError, match=r"masterKey/OctopusServer, is a .*, not a regular file") as caught:
-        masterkey.find(environ, None, has_schema=False, ask_instance=lambda: None, log=logger("test", []))
+        masterkey.find(
+            environ, None, has_schema=False, ask_instance=lambda: None, version=VERSION, log=logger("test", [])
+        )
     assert caught.value.code == ExitCode.SETTINGS
 
 
