@@ -139,8 +139,7 @@ def _start_dockerd(_rest: "Sequence[str]") -> int:
 def _await_dockerd(_rest: "Sequence[str]") -> int:
     from .dockerd import launcher  # noqa: PLC0415 - imported only for its verb
 
-    launcher.wait(os.environ)
-    return ExitCode.DONE
+    return launcher.wait(os.environ)
 
 
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":

@@ -5,7 +5,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from . import limits, mask, prctl, settings, streams, structured, termination
+from . import handover, limits, mask, prctl, settings, streams, structured, termination
 from .errors import NodeError
 from .exitcodes import ExitCode
 from .structured import Logger, Tee
@@ -27,8 +27,13 @@ def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None 
     environ = settings.inherited()
     hidden = settings.secret_values(environ)
     logger = structured.logger(process, hidden, environ, tee=relay(environ) if relay is not None else None)
+
+    def hide(secret: str) -> None:
+        hidden.append(secret)
+        handover.learn(secret)
+
     try:
-        return work(environ, logger, hidden.append) or ExitCode.DONE
+        return work(environ, logger, hide) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = _told(error, process)
     for line in message.splitlines():  # a command's last lines are lines of the log, too

@@ -82,7 +82,7 @@ def _licence(name: str, text: str) -> str:
         raise ValueError(f"{name} is longer than {MAX_LICENCE} characters, which no licence is.")
     try:
         root = ElementTree.fromstring(base64.b64decode(text, validate=True))  # noqa: S314 - the operator's own file
-    except (binascii.Error, ValueError, ElementTree.ParseError) as error:
+    except (binascii.Error, ValueError, LookupError, ElementTree.ParseError) as error:  # an encoding nobody knows
         raise ValueError(sentence) from error
     if not re.search("licen[cs]e", root.tag, re.IGNORECASE):
         raise ValueError(f"{sentence} This is XML, but not a licence.")

@@ -25,6 +25,9 @@ def line(style: str, process: str, level: str, event: str, fields: "Mapping[str,
     now = time.time()
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
     entry: dict[str, object] = {"time": stamp, "level": level, "process": process, "event": event} | dict(fields or {})
+    for key, value in entry.items():
+        if isinstance(value, str) and len(value) > MAX_LINE:
+            entry[key] = value[:MAX_LINE] + _CUT  # a character is a byte at least: what follows has no room anyway
     text = _render(style, entry)
     while (excess := len(text) - MAX_LINE) > 0:
         longest = max(entry, key=lambda key: len(str(entry[key])))

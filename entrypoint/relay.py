@@ -9,7 +9,8 @@ Both are only believed if they are plain files of process 1's user, or of root.
 
 import os
 import signal
-import stat
+
+from . import plainfile
 
 
 TYPE_CHECKING = False
@@ -21,18 +22,14 @@ _LINES, _NOTE = "lines", "cut-off"
 _MAX = 1 << 20  # bytes of lines; then the file is begun anew
 _CHUNK = 1 << 16
 _MAX_NOTE = 4096
-_SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no symlink, and no pipe that is waited for
 
 
 def append(folder: str, line: bytes, supervisor: int) -> None:
     """Have process 1, whose pid is `supervisor`, print `line`. Raise OSError if that can't be."""
     path = f"{folder}/{_LINES}"
-    number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _SAFE, 0o600)
+    number = plainfile.open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
-        status = os.fstat(number)
-        if not _is_plain(status, os.stat(folder).st_uid):
-            raise PermissionError(1, "not a plain file of ours", path)
-        if status.st_size > _MAX:
+        if os.fstat(number).st_size > _MAX:
             os.unlink(path)
         os.write(number, line)
     finally:
@@ -42,16 +39,7 @@ def append(folder: str, line: bytes, supervisor: int) -> None:
 
 def write_note(folder: str, sentence: str) -> None:
     """Leave `sentence` for process 1 to print when a stop cuts tasks off. Raise OSError if it can't be written."""
-    temporary = f"{folder}/.{_NOTE}.{os.urandom(8).hex()}"
-    number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600)
-    try:
-        os.write(number, sentence.encode("utf-8", "backslashreplace")[:_MAX_NOTE])
-        os.rename(temporary, f"{folder}/{_NOTE}")
-    except OSError:
-        os.unlink(temporary)
-        raise
-    finally:
-        os.close(number)
+    plainfile.replace(f"{folder}/{_NOTE}", sentence.encode("utf-8", "backslashreplace")[:_MAX_NOTE])
 
 
 def remove_note(folder: str) -> None:
@@ -74,50 +62,38 @@ class Inbox:
 
     def lines(self) -> "Iterator[bytes]":
         """Yield the lines that came since the last call, each with its end."""
-        number = self._open(_LINES)
-        if number is None:
+        if self._folder is None:
             return
         try:
-            status = os.fstat(number)
-            if status.st_ino != self._inode or status.st_size < self._offset:
-                self._inode, self._offset = status.st_ino, 0
-            for _ in range(_MAX // _CHUNK + 1):
-                chunk = os.pread(number, _CHUNK, self._offset)
-                # a line that isn't finished is fetched with the next signal; one that is larger than this is none
-                whole = chunk[: chunk.rfind(b"\n") + 1] or (chunk if len(chunk) == _CHUNK else b"")
-                self._offset += len(whole)
-                yield from whole.splitlines(keepends=True)
-                if len(chunk) < _CHUNK:
-                    return
+            number = plainfile.open_plain(f"{self._folder}/{_LINES}")
+        except OSError:
+            return
+        try:
+            yield from self._new(number)
         finally:
             os.close(number)
+
+    def _new(self, number: int) -> "Iterator[bytes]":
+        status = os.fstat(number)
+        if status.st_ino != self._inode or status.st_size < self._offset:
+            self._inode, self._offset = status.st_ino, 0
+        for _ in range(_MAX // _CHUNK + 1):
+            chunk = os.pread(number, _CHUNK, self._offset)
+            # a line that isn't finished is fetched with the next signal; one that is larger than this is none
+            whole = chunk[: chunk.rfind(b"\n") + 1] or (chunk if len(chunk) == _CHUNK else b"")
+            self._offset += len(whole)
+            yield from whole.splitlines(keepends=True)
+            if len(chunk) < _CHUNK:
+                return
 
     def note(self) -> str:
         """Return the note on the tasks that a stop cuts off; empty if there is none."""
-        number = self._open(_NOTE)
-        if number is None:
+        if self._folder is None:
             return ""
         try:
-            return os.read(number, _MAX_NOTE).decode("utf-8", "replace").strip()
-        finally:
-            os.close(number)
-
-    def _open(self, name: str) -> int | None:
-        if self._folder is None:
-            return None
-        try:
-            number = os.open(f"{self._folder}/{name}", os.O_RDONLY | _SAFE)
+            return plainfile.read(f"{self._folder}/{_NOTE}", _MAX_NOTE).decode("utf-8", "replace").strip()
         except OSError:
-            return None
-        if _is_plain(os.fstat(number), os.getuid()):
-            return number
-        os.close(number)
-        return None
-
-
-def _is_plain(status: os.stat_result, user: int) -> bool:
-    """Return whether a file is a plain one, with one name, that belongs to `user` or to root."""
-    return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1 and status.st_uid in {user, 0}
+            return ""
 
 
 def _remove(path: str) -> None:

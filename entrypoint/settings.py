@@ -1,11 +1,12 @@
 """The environment as one frozen object, or every problem with it at once."""
 
 import os
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from . import handover, kinds, names, oddities, overrides, variables
+from . import handover, kinds, mask, names, oddities, overrides, variables
 from .errors import NodeError, ProblemsError
 from .exitcodes import ExitCode
 from .sqlserver import connection_string
@@ -80,8 +81,7 @@ def secret_values(environ: Mapping[str, str]) -> list[str]:
         )
     except ValueError:
         pass  # what can't be parsed is masked as a whole
-    # a licence and a key are also known without the white space in them
-    return [value for value in {*values, *("".join(value.split()) for value in values)} if value]
+    return mask.forms(values)
 
 
 def parse(environ: Mapping[str, str]) -> Settings:
@@ -124,10 +124,11 @@ def eula_refusal(environ: Mapping[str, str]) -> str:
         return f"{EULA} {error}"
     if found is None:
         return f"{EULA}{names.instead_of('ACCEPT_EULA', environ)}"
-    reason = oddities.of_characters(found) or "only a capital `Y` without anything else accepts it"
+    character = oddities.of_characters(found)
+    reason = f": it {character}" if character else ", but only a capital `Y`, and nothing else, accepts it"
     if oddities.is_quoted(found):
-        reason = f"with quotes: {oddities.TAKE_AWAY}"
-    return f"{EULA} ACCEPT_EULA is {oddities.shown(found)}, {reason}."
+        reason = f", with quotes: {oddities.TAKE_AWAY}"
+    return f"{EULA} ACCEPT_EULA is {oddities.shown(found)}{reason}."
 
 
 def warnings(environ: Mapping[str, str]) -> list[str]:
@@ -151,11 +152,9 @@ def _value(variable: Variable, environ: Mapping[str, str]) -> object:
     text = variables.lookup(variable.name, environ)
     if text is None:
         text = variable.default
-    is_wrapped = variable.kind in {"key", "licence"}
-    character = oddities.of_characters(text.strip(" \t\r\n") if is_wrapped else text)
-    if is_wrapped:
-        text = "".join(text.split())
-    if character:
+    if variable.kind in {"key", "licence"}:
+        text = re.sub(r"[ \t\r\n]+", "", text)  # `base64` breaks lines
+    if character := oddities.of_characters(text):
         raise ValueError(f"{variable.name} {character}.")
     if oddities.is_quoted(text) and not _may_be_quoted(variable):
         found = "begins and ends with a quote" if variable.secret else f"is {oddities.shown(text)}, with quotes"

@@ -4,10 +4,11 @@ Each is a JSON object in the run folder, written under a temporary name and rena
 and `start` (field 22 of /proc/PID/stat): a reader can tell whether the writer still lives.
 """
 
+import errno
 import os
 import stat
 
-from . import jsontext, variables
+from . import jsontext, plainfile, variables
 
 
 TYPE_CHECKING = False
@@ -16,34 +17,48 @@ if TYPE_CHECKING:
 
 NODE, PREPARE, SETTLE, DRAIN = "node", "prepare", "settle", "drain"
 _ROOM = 4096  # bytes: more than a state file has
+_LIMIT = 1 << 16  # bytes that are read of one
 _NAMES = (NODE, PREPARE, SETTLE, DRAIN)
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+# what readers count on where it is there
+_TYPES = {"phase": str, "phases": dict, "booted": float, "doing": str, "steps": dict, "seconds": dict, "timeline": str}
+_MEASURED = ("phases", "steps", "seconds")  # each by name, in seconds
 
 
 def _path(folder: str, name: str) -> str:
     return f"{folder}/{name}.json"
 
 
+def _wanted(environ: "Mapping[str, str]") -> str:
+    return variables.value_or_default("OCTO_NODE_RUN_DIR", environ).rstrip("/") or "/"
+
+
 def _fallback() -> str:
-    return f"/tmp/octo-node-{os.getuid()}"  # noqa: S108 - only used if it is ours alone: see _is_ours
+    return f"/tmp/octo-node-{os.getuid()}"  # noqa: S108 - only used if it is ours alone: see _is_private
 
 
-def _is_ours(folder: str) -> bool:
-    """Return whether `folder` is a real folder that belongs to this user and to nobody else."""
+def _is_private(folder: str) -> bool:
+    """Return whether `folder` is a real folder in which nobody can put or change a file but this user and root."""
     try:
         status = os.lstat(folder)
     except OSError:
         return False
-    private = not stat.S_IMODE(status.st_mode) & 0o077
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and private
+    is_closed = not status.st_mode & _OTHERS_MAY_WRITE
+    return stat.S_ISDIR(status.st_mode) and plainfile.is_trusted(status.st_uid) and is_closed
+
+
+def is_refused(environ: "Mapping[str, str]") -> bool:
+    """Return whether the run folder isn't used because others could write to it, or own it."""
+    wanted = _wanted(environ)
+    return os.path.lexists(wanted) and not _is_private(wanted)
 
 
 def make_folder(environ: "Mapping[str, str]") -> str | None:
     """Make the run folder, or its stand-in in /tmp, empty it, and return its path; None if neither can be had."""
-    wanted = variables.value_or_default("OCTO_NODE_RUN_DIR", environ)
-    for folder in (wanted, _fallback()):
+    for folder in (_wanted(environ), _fallback()):
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            if folder == wanted or _is_ours(folder):
+            _make(folder)
+            if _is_private(folder):
                 _empty(folder)
                 return folder
         except OSError:
@@ -51,28 +66,42 @@ def make_folder(environ: "Mapping[str, str]") -> str | None:
     return None
 
 
+def _make(folder: str) -> None:
+    """Make `folder`, for this user alone, and what is missing above it, whatever the umask."""
+    missing = []
+    while folder and not os.path.lexists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for path in reversed(missing):
+        os.mkdir(path, 0o700)
+        os.chmod(path, 0o700 if path == missing[0] else 0o755)
+
+
 def _empty(folder: str) -> None:
     probe = f"{folder}/.writable.{os.urandom(8).hex()}"
-    number = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    number = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.write(number, bytes(_ROOM))  # an empty file fits on a full disk
     finally:
         os.close(number)
         os.unlink(probe)
-    for name in _NAMES:
-        try:
-            os.unlink(_path(folder, name))
-        except FileNotFoundError:
-            pass
+    for entry in os.listdir(folder):
+        # a writer that was killed may have left its temporary file
+        if entry in {f"{name}.json" for name in _NAMES} or entry.startswith(tuple(f".{name}.json." for name in _NAMES)):
+            os.unlink(f"{folder}/{entry}")
 
 
 def find_folder(environ: "Mapping[str, str]") -> str | None:
     """Return the folder that the running node writes its state to; None if there is no state."""
-    wanted = variables.value_or_default("OCTO_NODE_RUN_DIR", environ)
-    if os.path.exists(_path(wanted, NODE)):
-        return wanted
-    fallback = _fallback()
-    return fallback if _is_ours(fallback) and os.path.exists(_path(fallback, NODE)) else None
+    for folder in (_wanted(environ), _fallback()):
+        if _is_private(folder) and os.path.exists(_path(folder, NODE)):
+            return folder
+    return None
+
+
+def open_lock(folder: str, name: str) -> int:
+    """Open the lock file `name` in the run folder, made if it isn't there; return its descriptor. Raise OSError."""
+    return plainfile.open_plain(f"{folder}/{name}.lock", os.O_RDWR | os.O_CREAT)
 
 
 def stat_fields(pid: int) -> list[str] | None:
@@ -82,6 +111,15 @@ def stat_fields(pid: int) -> list[str] | None:
             return file.read().rpartition(")")[2].split()
     except OSError:
         return None
+
+
+def name_of(pid: int) -> str:
+    """Return the name of process `pid`, at most 15 characters; empty if there is no such process."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def start_time(pid: int) -> int | None:
@@ -94,15 +132,11 @@ def start_time(pid: int) -> int | None:
 
 def write(folder: str, name: str, state: "Mapping[str, object]") -> None:
     """Replace state file `name`. Raise OSError if it can't be written; the old one then still stands."""
+    if not _is_private(folder):  # who may write to the folder above it may have put another in its place
+        raise PermissionError(errno.EPERM, "the folder isn't this user's alone", folder)
     pid = os.getpid()
-    temporary = f"{folder}/.{name}.{pid}"
     text = jsontext.dumps({"pid": pid, "start": start_time(pid)} | dict(state)) + "\n"
-    number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(number, text.encode("utf-8", "backslashreplace"))
-    finally:
-        os.close(number)
-    os.rename(temporary, _path(folder, name))
+    plainfile.replace(_path(folder, name), text.encode("utf-8", "backslashreplace"))
 
 
 def remove(folder: str, name: str) -> None:
@@ -114,17 +148,26 @@ def remove(folder: str, name: str) -> None:
 
 
 def read(folder: str | None, name: str) -> dict[str, object] | None:
-    """Return state file `name`; None if there is none or it can't be read."""
+    """Return state file `name`; None if there is none, if it can't be read, or if it can't be what we wrote."""
     if folder is None:
         return None
     import json  # noqa: PLC0415 - only readers need it: it would cost process 1 a megabyte
 
     try:
-        with open(_path(folder, name), encoding="utf-8") as file:
-            state = json.load(file)
-    except (OSError, ValueError):
+        state = json.loads(plainfile.read(_path(folder, name), _LIMIT))
+    except (OSError, ValueError, RecursionError):
         return None
-    return state if isinstance(state, dict) else None
+    return state if isinstance(state, dict) and _is_sound(state) else None
+
+
+def _is_sound(state: "Mapping[str, object]") -> bool:
+    """Return whether what readers compute with is of its type."""
+    if not all(isinstance(state[name], kind) for name, kind in _TYPES.items() if name in state):
+        return False
+    measured = [value for name in _MEASURED if isinstance(found := state.get(name), dict) for value in found.values()]
+    dockerd = state.get("dockerd")
+    told = dockerd is None or (isinstance(dockerd, dict) and {"state", "restarts"} <= dockerd.keys())
+    return told and all(isinstance(value, int | float) for value in measured)
 
 
 def is_live(state: "Mapping[str, object]", pid: str = "pid", start: str = "start") -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import select
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 
 import structlog
 
@@ -42,17 +42,19 @@ class _Stderr:
 
 
 def logger(
-    process: str, secrets: Iterable[str], environ: Mapping[str, str] = os.environ, *, tee: Tee | None = None
+    process: str, secrets: Collection[str], environ: Mapping[str, str] = os.environ, *, tee: Tee | None = None
 ) -> Logger:
-    """Return the logger of `process`; it writes to stderr, and to `tee`, with the values `secrets` masked."""
-    hidden = list(secrets)
+    """Return the logger of `process`; it writes to stderr, and to `tee`, with the values `secrets` masked.
+
+    `secrets` may grow meanwhile.
+    """
     style = variables.value_or_default("OCTO_NODE_LOG_FORMAT", environ)
     stderr = _Stderr()
     also = [tee] if tee is not None else []
 
     def render(_logger: object, level: str, entry: MutableMapping[str, object]) -> bytes:
-        event = mask.mask(str(entry.pop("event")), hidden)
-        told = {k: mask.mask(v, hidden) if isinstance(v, str) else v for k, v in entry.items()}
+        event = mask.mask(str(entry.pop("event")), secrets)
+        told = {k: mask.mask(v, secrets) if isinstance(v, str) else v for k, v in entry.items()}
         line = log.line(style, process, level, event, told | ({"dropped": stderr.dropped} if stderr.dropped else {}))
         problem = also[0](line) if also else None
         if problem is not None:

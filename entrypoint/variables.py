@@ -44,7 +44,7 @@ class UnreadableError(ValueError):
 
 V = Variable
 VARIABLES = (
-    V("ACCEPT_EULA", "text", "`Y` accepts the licence agreement at https://octopus.com/company/legal."),
+    V("ACCEPT_EULA", "text", "`Y`, and only that, accepts the licence agreement at https://octopus.com/company/legal."),
     V(
         "DB_CONNECTION_STRING",
         "connection",
@@ -78,8 +78,8 @@ VARIABLES = (
     V(
         "DOCKER_IPTABLES_LEGACY",
         "flag",
-        "Whether dockerd uses iptables-legacy, as in Docker's own image; if not set, it does where iptables doesn't "
-        "work or there are legacy tables already.",
+        "Whether dockerd uses iptables-legacy (no: iptables-nft), as in Docker's own image; if not set, it does where "
+        "there are legacy tables already, else the first that works: the image's iptables, nft, legacy.",
     ),
     V("SSL_CERTIFICATE_FILE", "path", "File with the certificate for https."),
     V("SSL_CERTIFICATE_PASSWORD", "text", "Password of that file.", secret=True),
@@ -114,7 +114,7 @@ VARIABLES = (
     V(
         "OCTO_NODE_NEW_DATABASE",
         "flag",
-        "`Y` makes a new database although the shared folders hold files of an earlier installation.",
+        "`Y` makes a new database even beside files of an earlier installation in the shared folders.",
     ),
     V("OCTO_NODE_UNDRAIN", "always|never", "Whether a node that comes up drained is undrained.", "always"),
     V("OCTO_NODE_APPLY", "changed|all", "Which configure commands a start runs.", "changed"),
@@ -138,7 +138,7 @@ VARIABLES = (
     V(
         "OCTO_NODE_RUN_DIR",
         "path",
-        "Folder of the state files; /tmp/octo-node-UID where it can't be written.",
+        "Folder of the state files; /tmp/octo-node-UID where others can write to it, or we can't.",
         "/run/octo-node",
     ),
     V("OCTO_NODE_LOG_FORMAT", "console|json", "Form of the log lines.", "console"),

@@ -28,7 +28,7 @@ def sentence(environ: "Mapping[str, str]") -> str:
 def _doing(prepare: "Mapping[str, object] | None", node: "Mapping[str, object]") -> str:
     if prepare is None or not prepare.get("doing"):
         dockerd = node.get("dockerd")
-        waits = isinstance(dockerd, dict) and dockerd.get("state") != "ready"
+        waits = isinstance(dockerd, dict) and dockerd.get("state") not in {"ready", "failing"}
         return ", waiting for dockerd" if waits else ""
     since = prepare.get("since")
     for_long = f" for {time.monotonic() - since:.0f} s" if isinstance(since, float) else ""

@@ -29,15 +29,20 @@ them is reported at once (exit code 11). `octo-node check` tells the same withou
 
 - An **empty value** means not set.
 - **From a file.** `NAME_FILE=/path` gives the value of any variable below from a file, as for the database images on
-  Docker Hub; one newline at its end is dropped. `NAME` and `NAME_FILE` together are refused. (`SSL_CERTIFICATE_FILE` is
-  a variable of its own.)
+  Docker Hub; one newline at its end is dropped. `NAME` and `NAME_FILE` together are refused, and so is a file that is
+  empty, isn't a regular one, or gives no answer within 5 seconds. Each process of octo-node reads it once.
+  (`SSL_CERTIFICATE_FILE` is a variable of its own.)
 - **White space** inside a licence or a master key is ignored, because `base64` breaks lines. Other values may not have
-  control characters in them.
+  control characters in them, nor begin or end with a character that nobody sees: a byte order mark, a zero-width or a
+  no-break space, the carriage return of a Windows line ending.
+- **Quotes** around a value are refused, because Compose lists (`- NAME="value"`) and `--env-file` keep them as a part
+  of it. A password may have them; then there is a warning. `OCTO_NODE_DOCKERD_ARGS` is quoted as in a shell.
 - **Yes and no**: `Y`, `yes`, `true`, `1`, `on` and `N`, `no`, `false`, `0`, `off`, in any case.
 - **Secrets** are masked wherever octo-node prints something, and no process that it leaves running has them in its
   environment, unless `OCTO_NODE_KEEP_ENV` names them.
-- **Misspelt names.** A variable that is one letter off one of these, or that starts with `OCTO_NODE_` and isn't one of
-  them, gets a warning that names the right one.
+- **Names that aren't read.** A variable that is one letter off one of these, that starts with `OCTO_NODE_` and isn't
+  one of them, or that the Windows image or `octopusdeploy/linuxoctopus` had (`sqlDbConnectionString`, `CONNSTRING`),
+  gets a warning that names the right one.
 - Everything else, proxies and `OCTOPUS__*` included, is passed on untouched.
 """
 OFFICIAL = """

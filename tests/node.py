@@ -46,6 +46,7 @@ class Node:
         self.folder = folder
         self.run_dir = folder / "run"
         self.root = folder / "root"
+        self.above: tuple[str, ...] = ()  # a command that is to run all of it, such as `setpriv --bounding-set=...`
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._log = folder / "log"
@@ -92,7 +93,7 @@ class Node:
         self._depth = 1 if mode == "process 1" else 2
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*NAMESPACE, *below, *program, "run"],
+                [*self.above, *NAMESPACE, *below, *program, "run"],
                 env={name: value for name, value in self.environment.items() if value},
                 cwd=ROOT,
                 stdin=streams.get("stdin", subprocess.DEVNULL),

@@ -32,4 +32,5 @@ def environment(folder: Path, drivers: Iterable[str] | None = None) -> dict[str,
     known = libraries()
     sections = [f"[{name}]\nDriver={known[name]}\n" for name in (known if drivers is None else drivers)]
     (folder / "odbcinst.ini").write_text("\n".join(sections))
+    (folder / "odbcinst.ini").chmod(0o644)  # octo-node refuses one that others may write to, whatever our umask is
     return {"ODBCSYSINI": str(folder), "ODBCINI": str(folder / "odbc.ini")}

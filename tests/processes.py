@@ -1,10 +1,12 @@
 """Processes for tests: namespaces to start them in, what /proc says of them, and waiting with a deadline."""
 
 import atexit
+import functools
 import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections import deque
@@ -18,6 +20,8 @@ OCTO_NODE = (sys.executable, "-m", "entrypoint")
 # in a mask of /proc/PID/status; not TERM, which `unshare` blocks as well before it executes octo-node
 _BLOCKED = 1 << (signal.SIGUSR1 - 1)
 T = TypeVar("T")
+_START_SECONDS = 0.1  # for an interpreter's start, which takes 10 to 20 ms: a busy machine isn't a slow one
+_SLOWEST = 20.0
 CLAIMS = 200
 _claims: deque[socket.socket] = deque()  # on the ports given last
 
@@ -27,11 +31,31 @@ NAMESPACE = ["unshare", *([] if os.getuid() == 0 else ["-Ur"]), "-pf", "--mount-
 BELOW_A_SHELL = ["sh", "-c", '"$@"; exit $?', "sh"]
 
 
+@functools.cache
+def slowness() -> float:
+    """Return how many times as much time everything takes here as where the tests' limits were chosen; at least 1.
+
+    OCTO_TEST_SLOWNESS tells; else it is measured by the start of an interpreter, a second in an emulated processor.
+    """
+    if told := os.environ.get("OCTO_TEST_SLOWNESS"):
+        return max(float(told), 1.0)
+    times = []
+    for _ in range(3):
+        begun = time.monotonic()
+        subprocess.run([sys.executable, "-I", "-S", "-c", "pass"], check=True)
+        times.append(time.monotonic() - begun)
+    return min(max(min(times) / _START_SECONDS, 1.0), _SLOWEST)
+
+
 def wait_until(condition: Callable[[], T | None], seconds: float = 60, what: str = "") -> T:
-    """Return the first true value of `condition`. Raise AssertionError if there is none within `seconds`."""
-    deadline = time.monotonic() + seconds
+    """Return the first true value of `condition`. Raise AssertionError if there is none within `seconds`.
+
+    On a slow machine that is as much longer as it is slow.
+    """
+    begun = time.monotonic()
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        waited = time.monotonic() - begun
+        assert waited < seconds or waited < seconds * slowness(), f"not within {waited:.0f} s: {what or condition}"
         time.sleep(0.01)
     return value
 

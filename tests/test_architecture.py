@@ -17,8 +17,9 @@ PACKAGE = ROOT / "entrypoint"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 WORDS = {
-    "", "apart", "errors", "exitcodes", "files", "handover", "jsontext", "limits", "log", "mask", "paths", "phases",
-    "prctl", "prelogin", "relay", "statefile", "streams", "termination", "variables", "whereabouts",
+    "", "apart", "errors", "exitcodes", "files", "handover", "jsontext", "limits", "log", "mask", "oom", "paths",
+    "phases", "plainfile", "prctl", "prelogin", "relay", "statefile", "streams", "termination", "variables",
+    "whereabouts",
 }  # fmt: skip
 SETTINGS = {"kinds", "names", "oddities", "overrides", "settings", "structured"}
 # a folder, or a group of files, and the floors below it; what isn't named here it doesn't know

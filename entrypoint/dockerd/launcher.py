@@ -4,12 +4,13 @@ Not done: a tmpfs over /tmp, which would hide what was put there and count as me
 """
 
 import os
+import shutil
 import signal
 
 from entrypoint import log, paths, variables
 from entrypoint.exitcodes import ExitCode
 
-from . import answer, arguments, cgroups, iptables, leftovers, mounts
+from . import answer, arguments, cgroups, iptables, leftovers, mounts, trial
 
 
 TYPE_CHECKING = False
@@ -21,13 +22,13 @@ def launch(environ: "Mapping[str, str]") -> int:
     """Become dockerd, on its unix socket only; return the exit code if it can't be executed."""
     report = _Report(environ)
     report.attempt("Leftovers of an earlier dockerd can't be removed", lambda: _remove_leftovers(environ, report))
-    report.attempt("securityfs can't be mounted", lambda: mounts.mount_securityfs(_at(environ, "/sys/kernel/security")))
+    report.attempt("AppArmor's files can't be put right", lambda: _show_apparmor(environ))
     report.attempt("Mounts can't be shared with containers", lambda: mounts.share(_at(environ, "/")))
     group = report.attempt("Cgroups can't be handed down to containers", lambda: _nest(environ))
     # AppArmor and systemd look at `container`; whoever gave us a NOTIFY_SOCKET waits for the node, not for dockerd
     own = {**environ, "container": "docker", "PATH": environ.get("PATH", os.defpath)}
     own.pop("NOTIFY_SOCKET", None)
-    report.attempt("iptables-legacy can't be used", lambda: _choose_iptables(own, report))
+    report.attempt("iptables can't be chosen", lambda: _choose_iptables(own, report))
     argv = command(environ, group or "/")
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
@@ -38,10 +39,16 @@ def launch(environ: "Mapping[str, str]") -> int:
         return ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.NOT_EXECUTABLE
 
 
-def wait(environ: "Mapping[str, str]") -> None:
-    """Return once dockerd answers on its unix socket."""
+def wait(environ: "Mapping[str, str]") -> ExitCode:
+    """Return once dockerd answers on its unix socket: DONE if it can start a container, else DOCKER_IN_DOCKER."""
+    report = _Report(environ)
     answer.wait(paths.docker_socket(environ))
-    _Report(environ).say("info", "dockerd answers.")
+    report.say("info", "dockerd answers.")
+    problem = trial.problem(paths.docker_socket(environ))
+    if problem is None:
+        return ExitCode.DONE
+    report.say("warning", f"dockerd can't start a container: {problem}. Steps in execution containers fail.")
+    return ExitCode.DOCKER_IN_DOCKER
 
 
 def command(environ: "Mapping[str, str]", group: str = "/") -> list[str]:
@@ -61,6 +68,16 @@ def _at(environ: "Mapping[str, str]", path: str) -> str:
     return paths.under_root(environ, path)
 
 
+def _show_apparmor(environ: "Mapping[str, str]") -> None:
+    """Show dockerd the kernel's AppArmor where it can load its profile, and hide it where it can't."""
+    parser = shutil.which("apparmor_parser", path=environ.get("PATH", os.defpath))
+    folder = _at(environ, "/sys/kernel/security")
+    if parser is None:
+        mounts.unmount(folder)
+    else:
+        mounts.mount_securityfs(folder)
+
+
 def _nest(environ: "Mapping[str, str]") -> str:
     return cgroups.nest(_at(environ, "/sys/fs/cgroup"))
 
@@ -75,11 +92,12 @@ def _remove_leftovers(environ: "Mapping[str, str]", report: "_Report") -> None:
 def _choose_iptables(own: dict[str, str], report: "_Report") -> None:
     """Have `own`, dockerd's environment, lead to the iptables that works here."""
     try:
-        if iptables.is_legacy(own):
-            own["PATH"] = iptables.path_with_legacy(own, _at(own, "/run/octo-node-iptables"))
+        kind = iptables.kind(own)
+        if kind is not None:
+            own["PATH"] = iptables.path_with(own, kind, _at(own, "/run/octo-node-iptables"))
     finally:
         found = iptables.version(own)
-        if found is None:
+        if found is None or not iptables.works(own):
             report.say("warning", "There is no iptables that works, so dockerd can give containers no network.")
         else:
             report.say("info", "dockerd uses this iptables.", version=found)

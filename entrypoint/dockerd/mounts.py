@@ -7,12 +7,19 @@ import os
 _libc = ctypes.CDLL(None, use_errno=True)
 _MS_REC = 1 << 14
 _MS_SHARED = 1 << 20
+_MNT_DETACH = 2
 
 
 def mount_securityfs(folder: str) -> None:
     """Mount what tells dockerd of AppArmor, where the kernel has it and nobody did. Raise OSError if it can't be."""
     if os.path.isdir(folder) and not os.path.ismount(folder):
         _mount("securityfs", folder, 0)
+
+
+def unmount(folder: str) -> None:
+    """Take away what is mounted on `folder`, if anything is, for this container only. Raise OSError if it can't be."""
+    if os.path.ismount(folder) and _libc.umount2(os.fsencode(folder), _MNT_DETACH) != 0:
+        raise _error(folder)
 
 
 def share(root: str) -> None:
@@ -24,5 +31,9 @@ def share(root: str) -> None:
 def _mount(kind: str | None, folder: str, flags: int) -> None:
     name = None if kind is None else kind.encode()
     if _libc.mount(b"none", os.fsencode(folder), name, ctypes.c_ulong(flags), None) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), folder)
+        raise _error(folder)
+
+
+def _error(folder: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), folder)

@@ -1,25 +1,37 @@
 """The children of process 1 by their role, what became of them, and when something is due."""
 
+import signal
 import sys
 import time
 
-from entrypoint import statefile
+from entrypoint import handover, statefile
 from entrypoint.exitcodes import of_status
 
-from . import processes
+from . import processes, signals
 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from .report import Report
+
 RETRY_SECONDS = (1.0, 60.0)  # before something is started again: the first time, and at most
+STARVED_SECONDS = 10.0  # at most, before something is started for which no process could be had
 
 
 def own_command(verb: str, *arguments: str) -> list[str]:
     """Return the arguments that start octo-node once more, just as it was started, with another verb."""
     given = len(sys.argv) - 1
     return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - given], verb, *arguments]
+
+
+def helper(environ: "Mapping[str, str]", verb: str, *arguments: str) -> processes.Program:
+    """Return what starts octo-node once more, as `verb`, with the secrets, to end when process 1 does."""
+    program = processes.Program(own_command(verb, *arguments), environ)
+    program.inherit = handover.descriptors(environ)
+    program.parent_death = signal.SIGKILL
+    return program
 
 
 class Children:
@@ -33,10 +45,13 @@ class Children:
         self.codes: dict[str, int] = {}
         self.groups: dict[str, int] = {}
         self._started: dict[str, float] = {}
+        self._starved: dict[str, float] = {}
 
     def start(self, role: str, program: processes.Program) -> None:
         """Start `program` in `role`. Raise OSError if it can't be executed."""
+        self._starved.setdefault(role, time.monotonic())
         pid = processes.start(program)
+        del self._starved[role]
         self._roles[pid] = role
         self.groups[role] = pid
         self._started[role] = time.monotonic()
@@ -44,6 +59,10 @@ class Children:
     def lived(self, role: str) -> float:
         """Return the seconds since `role` was started last."""
         return time.monotonic() - self._started.get(role, time.monotonic())
+
+    def starved(self, role: str) -> float:
+        """Return the seconds since `role` couldn't be started for the first time; 0 if it could, or was never tried."""
+        return time.monotonic() - self._starved.get(role, time.monotonic())
 
     def pid(self, role: str) -> int | None:
         """Return the pid of who runs in `role`, or None."""
@@ -58,6 +77,16 @@ class Children:
         for pid, name in self._roles.items():
             if name in roles:
                 processes.send(-pid if group else pid, number)
+
+    def hand_on(self, role: str, number: int) -> str | None:
+        """Send signal `number` to who runs in `role`, unless it would only end it; return what speaks against it."""
+        pid = self.pid(role)
+        if pid is None:
+            return f"there is no {role}"
+        if not signals.is_meant_for(pid, number):
+            return f"the {role} doesn't catch it and would end"
+        processes.send(pid, number)
+        return None
 
     def reap(self) -> "Iterator[tuple[str, int]]":
         """Yield (role, waitpid status) of those that have ended; adopted orphans are reaped in silence."""
@@ -84,13 +113,13 @@ class Timers:
         """Let `name` be due in `seconds` from now."""
         self._due[name] = time.monotonic() + seconds
 
-    def set_again(self, name: str, lived: float) -> float:
+    def set_again(self, name: str, lived: float, longest: float = RETRY_SECONDS[1]) -> float:
         """Let `name`, which lived that many seconds, be due after a while; return the seconds.
 
-        They double each time, unless it lived longer than the longest pause.
+        They double each time, up to `longest`, unless it lived longer than that.
         """
-        first, longest = RETRY_SECONDS
-        seconds = first if lived > longest else self._pauses.get(name, first)
+        first = RETRY_SECONDS[0]
+        seconds = min(first if lived > longest else self._pauses.get(name, first), longest)
         self._pauses[name] = min(seconds * 2, longest)
         self.set(name, seconds)
         return seconds
@@ -114,3 +143,29 @@ class Timers:
         for name in names:
             del self._due[name]
         return names
+
+
+def start_or_retry(
+    role: str,
+    program: processes.Program,
+    children: Children,
+    timers: Timers,
+    report: "Report",
+    *,
+    patience: float | None = None,
+) -> bool:
+    """Start `program` in `role` and return True; if no process can be had now, have it tried again and return False.
+
+    That is when the timer `role` is due, for `patience` seconds (None: without end). Raise OSError if it can't be
+    executed, or patience is at its end.
+    """
+    try:
+        children.start(role, program)
+    except OSError as error:
+        left = STARVED_SECONDS if patience is None else patience - children.starved(role)
+        if error.errno not in processes.EXHAUSTED or left <= 0:
+            raise
+        seconds = timers.set_again(role, 0.0, min(left, STARVED_SECONDS))
+        report.say("warning", f"{role}: {error.strerror}. Next try in {round(seconds, 1):g} s.")
+        return False
+    return True

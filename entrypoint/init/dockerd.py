@@ -6,7 +6,7 @@ from entrypoint import handover, variables
 from entrypoint.exitcodes import ExitCode
 
 from . import processes
-from .children import own_command
+from .children import own_command, start_or_retry
 from .lifecycle import Event
 
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from .report import Report
 
 ROLE = "dockerd"
-WAITER = "await-dockerd"  # ends with 0 when dockerd answers: process 1 has no sockets
+WAITER = "await-dockerd"  # ends when dockerd answers: process 1 has no sockets
+# what it ends with then, and what that means: dockerd starts containers, or answers and starts none
+_ANSWERS: "Mapping[int | None, str]" = {ExitCode.DONE: "ready", ExitCode.DOCKER_IN_DOCKER: "failing"}
 PATIENCE = "dockerd's patience"
 PATIENCE_SECONDS = 30.0  # the start of the server is held up no longer
 
@@ -42,16 +44,18 @@ class Dockerd:
 
     def start(self) -> None:
         """Start it, and who waits for its answer."""
-        self._restarts += 1
         is_held_up = not self._is_overdue and "server" not in self._children.groups
         if is_held_up and not self._timers.is_set(PATIENCE):
             self._timers.set(PATIENCE, PATIENCE_SECONDS)
         self._children.codes.pop(WAITER, None)
         # the launcher becomes dockerd, with the same pid
         if self._start(ROLE, "start-dockerd", signal.SIGTERM):
+            self._restarts += 1
             self._report.say("info", "dockerd is started.", pid=self._children.pid(ROLE))
-        else:
-            self._timers.set_again(ROLE, 0.0)
+        self.ask()
+
+    def ask(self) -> None:
+        """Start who waits for its answer, if nobody does."""
         if self._children.pid(WAITER) is None:
             self._start(WAITER, WAITER, signal.SIGKILL)
 
@@ -59,11 +63,11 @@ class Dockerd:
         program = processes.Program(own_command(verb), self._environ)
         program.parent_death = parent_death
         try:
-            self._children.start(role, program)
+            return start_or_retry(role, program, self._children, self._timers, self._report)
         except OSError as error:
             self._report.say("error", f"{verb} can't be started: {error.strerror}.")
-            return False
-        return True
+            self._timers.set_again(role, 0.0)
+        return False
 
     def gate(self) -> Event | None:
         """Return READY_TO_START once prepare has ended well and dockerd answers, or has had its time."""
@@ -74,7 +78,7 @@ class Dockerd:
         return Event.READY_TO_START if prepared and not is_waited_for else None
 
     def _answers(self) -> bool:
-        return self._children.pid(ROLE) is not None and self._children.codes.get(WAITER) == ExitCode.DONE
+        return self._children.pid(ROLE) is not None and self._children.codes.get(WAITER) in _ANSWERS
 
     def overdue(self) -> Event:
         """Say that dockerd hasn't answered in time."""
@@ -88,9 +92,12 @@ class Dockerd:
 
     def published(self) -> "Mapping[str, object] | None":
         """Return what the state file tells of it; None if it isn't wanted, or not started yet."""
-        if self._restarts < 0:
+        due = self._timers.is_set(ROLE)
+        if self._restarts < 0 and not due:
             return None
         running = self._children.published(ROLE)
-        due = self._timers.is_set(ROLE)
-        state = ("ready" if self._answers() else "starting") if running else "restarting" if due else "ended"
-        return {**(running or {}), "state": state, "restarts": self._restarts}
+        if running:
+            state = _ANSWERS.get(self._children.codes.get(WAITER), "starting")
+        else:
+            state = "restarting" if due else "ended"
+        return {**(running or {}), "state": state, "restarts": max(self._restarts, 0)}

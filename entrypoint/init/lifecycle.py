@@ -172,5 +172,7 @@ def ended(role: str, code: int) -> Event:
     """Return what it means that the child in `role` ended with `code`."""
     if role == "settle" and code == ExitCode.NEWER_DATABASE:
         return Event.SETTLE_REFUSED
+    if role == "await-dockerd" and code == ExitCode.DOCKER_IN_DOCKER:
+        return Event.DOCKERD_ANSWERED  # and starts no container, which is no reason not to start the server
     well, otherwise = _ENDED[role]
     return well if code == ExitCode.DONE else otherwise

@@ -7,11 +7,14 @@ from entrypoint import handover, limits, paths, variables
 from entrypoint.exitcodes import ExitCode
 from entrypoint.phases import Wanted
 
-from . import processes
-from .children import Children, Timers, own_command
+from . import drain, processes
+from .children import Children, Timers, helper, start_or_retry
 from .dockerd import PATIENCE, WAITER, Dockerd
+from .dockerd import ROLE as DOCKERD
+from .drain import Drain
 from .ladder import Ladder, Rung
 from .lifecycle import Action, Event, ended
+from .victims import Victims
 
 
 TYPE_CHECKING = False
@@ -21,12 +24,11 @@ if TYPE_CHECKING:
     from .report import Report
 
 HELPERS = ("preflight", "prepare", "settle")
+PATIENCE_SECONDS = 10.0  # with a start for which no process can be had; then the container's restart tries again
 GROUP_SECONDS = 5.0  # for what the server leaves running in its process group
 DOCKERD_SECONDS = 20.0  # dockerd itself gives its containers 15
 REST_SECONDS = 5.0
 AFTER_KILL_SECONDS = 5.0
-# beyond the drain's own deadline, which it watches itself: its start, and the GRACE_SECONDS of node/drain.py
-DRAIN_MARGIN = 40.0
 
 
 class Node:
@@ -42,15 +44,16 @@ class Node:
         self.children = Children()
         self.timers = Timers()
         self.dockerd = Dockerd(environ, self.children, self.timers, report)
+        self.drain = Drain(environ, self.children, self.timers, report)
+        self.victims = Victims(environ, self.timers)
         self.ladder = Ladder(self._rungs())
         self.wanted = Wanted.UP
-        self.drain_wanted = True
         self.actions: dict[Action, Callable[[], Event | None]] = {
             Action.NOTHING: lambda: None,
             Action.BEGIN: self.begin,
             Action.SEE_IF_READY: self.dockerd.gate,
             Action.START_SERVER: self.start_server,
-            Action.START_SETTLE: lambda: self.start_helper("settle"),
+            Action.START_SETTLE: functools.partial(self.start_helper, "settle"),
             Action.RETRY_SETTLE: lambda: self.retry("settle"),
             Action.RETRY_DOCKERD: lambda: self.retry("dockerd"),
             Action.NEXT_RUNG: self.next_rung,
@@ -59,19 +62,18 @@ class Node:
             Action.KILL_ALL: self.kill_all,
         }
         self.due: dict[str, Callable[[], Event | None]] = {
-            "settle": lambda: self.start_helper("settle"),
-            "dockerd": self.dockerd.start,
+            **{verb: functools.partial(self.start_helper, verb) for verb in HELPERS},
+            "server": self.start_server,
+            DOCKERD: self.dockerd.start,
+            WAITER: self.dockerd.ask,
             PATIENCE: self.dockerd.overdue,
         }
 
-    def start_helper(self, verb: str, *arguments: str) -> Event | None:
+    def start_helper(self, verb: str) -> Event | None:
         """Start a process of octo-node that has the secrets; return the event that it failed, if it can't be."""
-        program = processes.Program(own_command(verb, *arguments), self.environ)
-        memfd = handover.descriptor(self.environ)
-        program.inherit = () if memfd is None else (memfd,)
-        program.parent_death = signal.SIGKILL
+        patience = None if verb == "settle" else PATIENCE_SECONDS  # a node that is up must not stay drained
         try:
-            self.children.start(verb, program)
+            start_or_retry(verb, helper(self.environ, verb), self.children, self.timers, self.report, patience=patience)
         except OSError as error:
             # a limit of the container is its owner's to raise, everything else our own fault
             code = ExitCode.SETTINGS if limits.of(error) else ExitCode.FAULT
@@ -85,10 +87,14 @@ class Node:
         self.dockerd.begin()
         return self.start_helper("prepare")
 
-    def start_server(self) -> Event:
+    def start_server(self) -> Event | None:
         """Start Octopus.Server, without secrets but those of OCTO_NODE_KEEP_ENV."""
+        program = _server_program(self.environ)
         try:
-            self.children.start("server", _server_program(self.environ))
+            if not start_or_retry(
+                "server", program, self.children, self.timers, self.report, patience=PATIENCE_SECONDS
+            ):
+                return None
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             self.children.codes["server"] = ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE
@@ -115,8 +121,7 @@ class Node:
 
     def skip_drain(self) -> Event | None:
         """End the drain, or don't begin with one."""
-        self.drain_wanted = False
-        self.children.send(["drain"], signal.SIGTERM)
+        self.drain.skip()
         return None
 
     def kill_rung(self) -> Event | None:
@@ -129,7 +134,9 @@ class Node:
 
     def kill_all(self) -> Event | None:
         """Kill everybody at once."""
-        _tell_cut_off(self)
+        self.timers.clear(drain.ROLE)
+        if self.wanted is Wanted.DOWN:
+            self.drain.tell_cut_off()
         self.ladder.kill_all(_rest())
         self.timers.set("rung", AFTER_KILL_SECONDS)
         return None
@@ -138,11 +145,10 @@ class Node:
         patience = variables.seconds("OCTO_NODE_STOP_TIMEOUT", self.environ) or 0.0
         rung = functools.partial(_roles_rung, self.children)
         yield rung("helpers", (*HELPERS, WAITER), patience)
-        drain = variables.seconds("OCTO_NODE_DRAIN_ON_STOP", self.environ)
-        if drain and self.drain_wanted and self.wanted is Wanted.DOWN and self.children.pid("server"):
-            self.start_helper("drain", f"--wait={drain:g}")
-            yield rung("drain", ("drain",), drain + DRAIN_MARGIN, ask=False)
-        _tell_cut_off(self)
+        if self.drain.is_wanted and self.wanted is Wanted.DOWN and self.children.pid("server"):
+            yield self.drain.begin()
+        if self.wanted is Wanted.DOWN:
+            self.drain.tell_cut_off()
         yield rung("Octopus.Server", ("server",), patience, group=False)
         group = self.children.groups.get("server")
         if group is not None:
@@ -150,11 +156,6 @@ class Node:
             yield Rung("what Octopus.Server left", GROUP_SECONDS, send=send, are_alive=lambda: send(0))
         yield rung("dockerd", ("dockerd",), DOCKERD_SECONDS)
         yield _rest()
-
-
-def _tell_cut_off(node: Node) -> None:
-    if node.wanted is Wanted.DOWN and node.children.pid("server"):
-        node.report.cut_off(node.children.codes.get("drain"))
 
 
 def _server_program(environ: "Mapping[str, str]") -> processes.Program:
@@ -174,10 +175,8 @@ def _rest() -> Rung:
     return Rung("the rest", REST_SECONDS, send=processes.send_everybody, are_alive=processes.have_children)
 
 
-def _roles_rung(
-    children: Children, name: str, roles: tuple[str, ...], seconds: float, *, ask: bool = True, group: bool = True
-) -> Rung:
+def _roles_rung(children: Children, name: str, roles: tuple[str, ...], seconds: float, *, group: bool = True) -> Rung:
     def send(number: int) -> None:
         children.send(roles, number, group=group and number == signal.SIGKILL)
 
-    return Rung(name, seconds, send=send, are_alive=lambda: children.any_alive(roles), ask=ask)
+    return Rung(name, seconds, send=send, are_alive=lambda: children.any_alive(roles))

@@ -14,6 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence, Set
 
+# fork(2) and pipe(2): no process can be had now, but perhaps later
+EXHAUSTED = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENFILE})
+_NAMED = 20  # processes that a sentence names
+
 
 class Program:
     """What to start: arguments, environment, and how the child is set up.
@@ -133,7 +137,7 @@ def send_everybody(number: int) -> None:
     if os.getpid() == 1:
         send(-1, number)
         return
-    for pid, started in _descendants():
+    for pid, started in _descendants(os.getpid()):
         try:
             descriptor = os.pidfd_open(pid)
         except OSError:
@@ -147,8 +151,14 @@ def send_everybody(number: int) -> None:
         os.close(descriptor)
 
 
-def _descendants() -> "Iterator[tuple[int, int]]":
-    """Yield pid and start time of what runs below us; an orphan of ours hangs there, because we are a subreaper."""
+def below(pid: int) -> list[str]:
+    """Return the names of what runs below process `pid`, each with its pid; those that are too many are counted."""
+    names = [f"{statefile.name_of(child)} ({child})" for child, _ in _descendants(pid)]
+    return names if len(names) <= _NAMED else [*names[:_NAMED], f"and {len(names) - _NAMED} more"]
+
+
+def _descendants(top: int) -> "Iterator[tuple[int, int]]":
+    """Yield pid and start time of what runs below `top`; an orphan of ours hangs below us: we are a subreaper."""
     parents = {}
     for entry in os.listdir("/proc"):
         if entry.isdecimal():
@@ -157,7 +167,7 @@ def _descendants() -> "Iterator[tuple[int, int]]":
                 parents[int(entry)] = (int(fields[1]), int(fields[19]))
     for pid, (parent, started) in parents.items():
         above = parent
-        while above in parents and above != os.getpid():
+        while above in parents and above != top:
             above = parents[above][0]
-        if above == os.getpid():
+        if above == top:
             yield pid, started

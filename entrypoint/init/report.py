@@ -4,8 +4,7 @@ import os
 import select
 import time
 
-from entrypoint import log, mask, relay, statefile, termination, variables
-from entrypoint.exitcodes import of_signal
+from entrypoint import handover, log, mask, plainfile, relay, statefile, termination, variables
 from entrypoint.phases import Phase, Wanted
 
 from . import signals
@@ -26,10 +25,29 @@ _HINT = (
 _STDERR = 2
 
 
+class _Stderr:
+    """Standard error, which is never waited for; `dropped` counts the lines since one could be written."""
+
+    def __init__(self) -> None:
+        self.dropped = 0
+
+    def write(self, line: bytes) -> None:
+        """Write one line, or count it as dropped if stderr is full."""
+        poll = select.poll()
+        poll.register(_STDERR, select.POLLOUT)
+        try:
+            if not poll.poll(0):
+                raise BlockingIOError
+            os.write(_STDERR, line)
+            self.dropped = 0
+        except OSError:
+            self.dropped += 1
+
+
 class Report:
     """The voice of process 1. It never blocks, and what can't be said is counted.
 
-    `environ` is the public environment, `secrets` are the values to mask.
+    `environ` is the public environment, `secrets` are the values to mask besides those that prepare has learnt.
     """
 
     def __init__(self, environ: "Mapping[str, str]", secrets: "Collection[str]") -> None:
@@ -38,40 +56,31 @@ class Report:
         self._style = variables.value_or_default("OCTO_NODE_LOG_FORMAT", environ)
         self._folder = statefile.make_folder(environ)
         self._inbox = relay.Inbox(self._folder)
-        self._told_cut_off = False
-        self._dropped = 0
+        self._stderr = _Stderr()
         self._state: dict[str, object] = {"booted": time.monotonic(), "phases": {}}
         termination.write(environ, "")
 
     def say(self, level: str, event: str, **fields: object) -> None:
         """Write one log line, or count it as dropped if stderr is full."""
-        if self._dropped:
-            fields = fields | {"dropped": self._dropped}
-        self._write(log.line(self._style, "run", level, mask.mask(event, self._secrets), fields))
+        if self._stderr.dropped:
+            fields = fields | {"dropped": self._stderr.dropped}
+        self._stderr.write(log.line(self._style, "run", level, self._masked(event), fields))
 
     def relay(self) -> None:
         """Print the lines that other processes of octo-node left for the container's log."""
         for line in self._inbox.lines():
-            text = mask.mask(line.decode("utf-8", "replace"), self._secrets)
-            self._write(text.encode("utf-8", "backslashreplace")[: log.MAX_LINE - 1].removesuffix(b"\n") + b"\n")
+            text = self._masked(line.decode("utf-8", "replace"))
+            self._stderr.write(text.encode("utf-8", "backslashreplace")[: log.MAX_LINE - 1].removesuffix(b"\n") + b"\n")
 
-    def _write(self, line: bytes) -> None:
-        poll = select.poll()
-        poll.register(_STDERR, select.POLLOUT)
-        try:
-            if not poll.poll(0):
-                raise BlockingIOError
-            os.write(_STDERR, line)
-            self._dropped = 0
-        except OSError:
-            self._dropped += 1
+    def _masked(self, text: str) -> str:
+        return mask.mask(text, [*self._secrets, *handover.learnt(self._environ)])
 
     def state(self, phase: Phase, wanted: Wanted, **fields: object) -> None:
         """Publish where the node is; `fields` stay until they are given anew."""
         phases = self._state["phases"]
         if isinstance(phases, dict):
             phases.setdefault(phase.value, time.monotonic())
-        self._state |= {"phase": phase.value, "wanted": wanted.value, "dropped": self._dropped} | fields
+        self._state |= {"phase": phase.value, "wanted": wanted.value, "dropped": self._stderr.dropped} | fields
         if self._folder is None:
             return
         try:
@@ -80,55 +89,59 @@ class Report:
             self.say("warning", f"The state file can't be written: {error.strerror}.", folder=self._folder)
 
     def folder_problem(self) -> str | None:
-        """Return a sentence if there is no folder for the state files."""
-        if self._folder is not None:
-            return None
+        """Return a sentence if there is no folder for the state files, or not the one that was asked for."""
         wanted = variables.value_or_default("OCTO_NODE_RUN_DIR", self._environ)
-        return (
-            f"Neither {wanted} nor a folder in /tmp can be written, so probes, drain and status can't tell where "
-            "this node is: mount a tmpfs on one of them, or set OCTO_NODE_RUN_DIR."
-        )
+        if self._folder is None:
+            return (
+                f"Neither {wanted} nor a folder in /tmp can be made, written and kept from others, so probes, drain "
+                "and status can't tell where this node is: mount a tmpfs on /tmp, or set OCTO_NODE_RUN_DIR."
+            )
+        if statefile.is_refused(self._environ):
+            return (
+                f"Other users could write to {wanted}, or own it, so the state files are in {self._folder}: set "
+                "OCTO_NODE_RUN_DIR to a folder below it, which octo-node makes for itself, or take their rights away."
+            )
+        return None
 
     def fail(self, sentence: str) -> None:
         """Tell why the node can't go on, in the log and as the container's termination message."""
         self.say("error", sentence)
-        termination.write(self._environ, mask.mask(sentence, self._secrets))
+        termination.write(self._environ, self._masked(sentence))
 
-    def cut_off(self, drained: int | None) -> None:
-        """Tell, once, which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any."""
+    def cut_off(self, drained: int | None, why: str = "") -> None:
+        """Tell which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any.
+
+        `why` is what the drain couldn't tell itself.
+        """
         note = self._inbox.note()
-        if not note and drained:
+        if not note and not why and drained:
             note = f"The drain ended with exit code {drained}: the stop cuts off whatever still runs."
-        if note and not self._told_cut_off:
-            self._told_cut_off = True
-            self.fail(note)
+        if note or why:
+            self.fail(f"{why} {note}".strip())
 
-    def end_of_helper(self, role: str, number: int) -> None:
-        """Tell that signal `number` ended the helper process `role`, as it can't tell so itself."""
-        self.fail(f"{role} was ended by signal {signals.name(number)}.{_out_of_memory(of_signal(number))}")
+    def end_of_helper(self, role: str, number: int, why: str) -> None:
+        """Tell that signal `number` ended the helper process `role`, as it can't tell so itself, and `why`."""
+        self.fail(f"{role} was ended by signal {signals.name(number)}.{why}")
 
-    def end_of_server(self, code: int, log_file: str) -> None:
-        """Tell that Octopus.Server ended by itself, with the end of its log if that can be read."""
+    def end_of_server(self, code: int, log_file: str, why: str) -> None:
+        """Tell that Octopus.Server ended by itself, and `why`, with the end of its log if that can be read."""
         level = "warning" if code == 0 else "error"
-        text, is_refused = _tail(log_file)
-        hint = _HINT if is_refused and code != 0 else _out_of_memory(code)
+        text, is_refused = tail(log_file)
+        hint = _HINT if is_refused and code != 0 else why
         sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{hint}"
         self.say(level, sentence, log=log_file)
-        tail = mask.mask(text, self._secrets)
-        termination.write(self._environ, f"{sentence}\n{tail}" if tail else sentence)
+        said = self._masked(text)
+        termination.write(self._environ, f"{sentence}\n{said}" if said else sentence)
 
 
-def _out_of_memory(code: int) -> str:
-    killed = code == of_signal(signals.KILL)
-    return " If nobody killed it, the container ran out of memory: raise its limit." if killed else ""
+def tail(path: str) -> "tuple[str, bool]":
+    """Return the whole lines among the last bytes of the server's log, and whether its end tells of a refused schema.
 
-
-def _tail(path: str) -> "tuple[str, bool]":
-    """Return the whole lines among the last bytes of a file, and whether its end tells that a schema is refused."""
+    Nothing if it can't be read, or isn't the server's.
+    """
     try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(number, "rb") as file:
-            begin = max(os.fstat(number).st_size - _LOOK, 0)
+        with open(plainfile.open_plain(path), "rb") as file:
+            begin = max(os.fstat(file.fileno()).st_size - _LOOK, 0)
             file.seek(begin)
             text = file.read(_LOOK)
     except OSError:

@@ -13,19 +13,20 @@ if TYPE_CHECKING:
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 CHILD = signal.SIGCHLD
 KILL = signal.SIGKILL
+MEMORY = 0  # no signal: what `wait` returns for the IO that the kernel sends of itself (victims.py)
+TERM = signal.SIGTERM
 SUSPENDS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
-_SYNCHRONOUS = {
-    signal.SIGSEGV,
-    signal.SIGBUS,
-    signal.SIGFPE,
-    signal.SIGILL,
-    signal.SIGABRT,
-    signal.SIGTRAP,
-    signal.SIGSYS,
-}
+_HARMLESS = {
+    signal.SIGCHLD,
+    signal.SIGCONT,
+    signal.SIGURG,
+    signal.SIGWINCH,
+}  # ignored, or awaited, by default: signal(7)
+_DUMPS = {signal.SIGABRT}  # who sends it wants a dump and an end; .NET makes one
+_STATUS = 8192  # bytes: more than a process's status in /proc has
 _IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
-# all that can be waited for; a blocked synchronous signal would only hide a crash
-WAITED = frozenset(signal.valid_signals()) - _SYNCHRONOUS - {signal.SIGKILL, signal.SIGSTOP}
+# all that can be waited for, SEGV and its like included: a process that faults is killed, blocked or not (signal(7))
+WAITED = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def take_over() -> None:
@@ -36,11 +37,30 @@ def take_over() -> None:
 
 
 def wait(seconds: float | None) -> int | None:
-    """Return the number of the next signal; None if `seconds` pass first (None: wait for ever)."""
+    """Return the number of the next signal, or MEMORY; None if `seconds` pass first (None: wait for ever)."""
     info = signal.sigwaitinfo(WAITED) if seconds is None else signal.sigtimedwait(WAITED, max(seconds, 0))
     if info is None or (info.si_signo == signal.SIGPIPE and info.si_pid == os.getpid()):
         return None  # our own failed write to stderr is nobody else's business
+    if info.si_signo == signal.SIGIO and info.si_code > 0:  # sigaction(2): 0 and less were sent by a process
+        return MEMORY
     return info.si_signo
+
+
+def is_meant_for(pid: int, number: int) -> bool:
+    """Return whether process `pid` does anything else about signal `number` than end, or stop.
+
+    It catches or ignores it (SigCgt, SigIgn in /proc/PID/status: proc(5)), or by default nothing happens. ABRT, too, is
+    meant for it. Nothing is meant for a process that has ended.
+    """
+    if number in _HARMLESS or number in _DUMPS:
+        return True
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            lines = file.read(_STATUS).splitlines()
+    except OSError:
+        return False
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith((b"SigCgt:", b"SigIgn:"))]
+    return any(mask >> (number - 1) & 1 for mask in masks)
 
 
 def name(number: int) -> str:

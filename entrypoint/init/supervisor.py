@@ -5,11 +5,11 @@ The loop: wait for a signal or the nearest deadline; reap; let the lifecycle say
 
 import os
 
-from entrypoint import __version__, handover, paths, prctl, relay, streams, variables
+from entrypoint import __version__, handover, mask, oom, paths, prctl, relay, streams, variables
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.phases import Phase, Wanted
 
-from . import secrets, signals
+from . import drain, secrets, signals, victims
 from .lifecycle import Event, ended, step
 from .node import HELPERS, Node
 from .report import Report
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BOOTING = {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
+_GOING_UP = {*_BOOTING, Phase.UP}
 _STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
 
 
@@ -33,7 +34,8 @@ def run(environ: "Mapping[str, str]") -> int:
         prctl.become_subreaper()
     variables.read_files(environ)  # now: a file server that hangs later must not hold up a stop
     whole = handover.whole(environ)
-    report = Report(environ, [variables.value_or_default(name, whole) for name in variables.SECRETS])
+    environ = handover.with_learnt(environ)
+    report = Report(environ, mask.forms(variables.value_or_default(name, whole) for name in variables.SECRETS))
     return Supervisor(Node(environ, report), report).run()
 
 
@@ -76,7 +78,8 @@ class Supervisor:
 
     def _publish(self, **fields: object) -> None:
         server, dockerd = self.node.children.published("server"), self.node.dockerd.published()
-        self.report.state(self.phase, self.node.wanted, server=server, dockerd=dockerd, **fields)
+        fields |= {"server": server, "dockerd": dockerd, "oom_kills_before": self.node.victims.before}
+        self.report.state(self.phase, self.node.wanted, **fields)
 
     def _happen(self, event: Event | None) -> None:
         """Let the lifecycle answer `event`, and what follows from the answer."""
@@ -90,17 +93,21 @@ class Supervisor:
             self._publish()
 
     def _reap(self) -> None:
-        for role, status in self.node.children.reap():
+        ends = list(self.node.children.reap())
+        # after that: the kernel counts whom it kills before it does
+        if self.node.victims.look():
+            self.report.say("error", oom.sentence(self.node.victims.news))
+        for role, status in ends:
             code = self.node.children.codes[role]
             if role == "server":
                 self._tell_servers_end(code)
             elif status & 0x7F and self.phase in _BOOTING and role in HELPERS:
-                self.report.end_of_helper(role, status & 0x7F)
+                self.report.end_of_helper(role, status & 0x7F, self.node.victims.explain(code))
             self._happen(ended(role, code))
 
     def _tell_servers_end(self, code: int) -> None:
         if self.phase in {Phase.STARTING, Phase.UP}:
-            self.report.end_of_server(code, paths.log_file(self.node.environ))
+            self.report.end_of_server(code, paths.log_file(self.node.environ), self.node.victims.explain(code))
         else:
             self.report.say("info", f"Octopus.Server ended with exit code {code}.")
 
@@ -110,8 +117,14 @@ class Supervisor:
         if number == relay.SIGNAL:
             self.report.relay()
             return
+        if number == signals.MEMORY:
+            self.node.victims.changed()
+            return
         if number not in signals.STOPS:
-            self.node.children.send(["server"], number)
+            obstacle = self.node.children.hand_on("server", number)
+            if obstacle:
+                left_out = f"Signal {signals.name(number)} isn't handed on: {obstacle}."
+                self.report.say("warning", f"{left_out} A stop is TERM, INT or QUIT.")
             return
         self.stops.append(number)
         self.node.wanted = Wanted.DOWN
@@ -122,7 +135,12 @@ class Supervisor:
         for name in self.node.timers.take_due():
             if name == "rung":
                 self._happen(Event.KILL_FAILED if self.node.ladder.killed else Event.DEADLINE_PASSED)
-            elif self.node.wanted is Wanted.UP and self.phase in {Phase.PREPARING, Phase.STARTING, Phase.UP}:
+            elif name == drain.ROLE:
+                self.node.drain.start()
+            elif name == victims.ROLE:
+                self.node.victims.listen()
+                self._reap()
+            elif self.phase in _GOING_UP:
                 self._happen(self.node.due[name]())
                 self._publish()
 
@@ -132,6 +150,7 @@ class Supervisor:
             return next((codes[role] for role in reversed(HELPERS) if codes.get(role)), ExitCode.FAULT)
         if "server" in codes:
             # tasks that a drain couldn't save are no stop in order; who asked twice knows what is cut off
-            unsaved = codes.get("drain", ExitCode.DONE) if self.node.drain_wanted else ExitCode.DONE
-            return codes["server"] or unsaved
+            return codes["server"] or (
+                codes.get("drain", ExitCode.DONE) if self.node.drain.is_wanted else ExitCode.DONE
+            )
         return of_signal(self.stops[0]) if self.stops else ExitCode.FAULT

@@ -17,7 +17,7 @@ from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
 from entrypoint.structured import Logger
 
-from . import drainage, intent, server
+from . import beside, drainage, intent, server
 from .containerlog import Note
 from .deadlines import Deadlines
 from .ownwait import UNDO, OwnWait
@@ -46,6 +46,7 @@ def drain(environ: Mapping[str, str], log: Logger, options: Options) -> None:
     if found is None:
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
         return
+    beside.tell(environ, log)
     deadlines = Deadlines(options.wait, options.cancel_wait if options.cancel_tasks else 0.0, GRACE_SECONDS)
     config = settings.parse(environ)
     with intent.draining(environ, options.wait, log):

@@ -18,7 +18,6 @@ from entrypoint.structured import Logger
 
 POLL_SECONDS = 0.2
 DRAIN_SECONDS = 30.0  # that a drain waits for an undrain to end
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @contextmanager
@@ -51,7 +50,7 @@ def _lock(environ: Mapping[str, str], log: Logger) -> Iterator[int | None]:
         _warn(log, "there is no state of octo-node's process 1")
     else:
         try:
-            lock = os.open(f"{folder}/drain.lock", _FLAGS, 0o600)
+            lock = statefile.open_lock(folder, statefile.DRAIN)
         except OSError as error:
             _warn(log, f"{folder}: {error.strerror}")
     try:

@@ -10,14 +10,16 @@ from entrypoint.octopus import reading, tables
 from entrypoint.octopus.api import DRAINING, SECONDS, Api, ApiError, RefusedError
 from entrypoint.octopus.tables import Task
 from entrypoint.settings import Settings
-from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
+from entrypoint.sqlserver.patience import Patience
 from entrypoint.sqlserver.verdicts import Kind
 from entrypoint.structured import Logger
 
 from .ping import Ping, Throttle
 
 
-LOGIN_SECONDS = 5
+ANSWER_SECONDS = 5  # that SQL Server has for an answer
+LOGIN_SECONDS = (5.0, 15.0)  # for a login: at first, and at most; what slow servers need is found by `Patience`
 RELOGIN_SECONDS = 10.0  # after a login that was refused: again and again locks accounts
 SERVER_ERRORS = 500  # and above: a server that isn't well
 GOOD = range(200, 300)
@@ -69,10 +71,11 @@ class Look:
 class Database:
     """The node's row and the task table, read in the database."""
 
-    def __init__(self, settings: Settings, seconds: int = LOGIN_SECONDS) -> None:
+    def __init__(self, settings: Settings, seconds: int = ANSWER_SECONDS) -> None:
         self._settings = settings
         self._seconds = seconds
-        self._connection: pyodbc.Connection | None = None
+        self._patience = Patience(settings.db_connection_string, min(seconds, LOGIN_SECONDS[0]))
+        self._connection: Connection | None = None
         self._not_before = 0.0
         self.answers = False  # whether the last question was answered
 
@@ -92,7 +95,7 @@ class Database:
         except pyodbc.Error as error:
             raise self._lost(error) from error
 
-    def _connected(self) -> pyodbc.Connection:
+    def _connected(self) -> Connection:
         self.answers = False
         if self._connection is None:
             if time.monotonic() < self._not_before:
@@ -101,13 +104,15 @@ class Database:
         self.answers = True
         return self._connection
 
-    def _connect(self) -> pyodbc.Connection:
+    def _connect(self) -> Connection:
         string = self._settings.db_connection_string
         try:
-            return connect(string, login_timeout=self._seconds, query_timeout=self._seconds)
+            login = self._patience.seconds(LOGIN_SECONDS[1])
+            return connect(string, login_timeout=login, query_timeout=self._seconds)
         except NodeError as error:
             raise NeverError(str(error)) from error
         except ConnectError as error:
+            self._patience.failed(error)
             kind = error.verdict.kind
             if kind is Kind.NEVER or (kind is Kind.LOGIN_FAILED and not error.verdict.unsure):
                 self.answers = True

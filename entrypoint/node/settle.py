@@ -21,7 +21,8 @@ from .telling import Teller
 
 
 ASK_SECONDS = 0.25
-LOGIN_SECONDS = 5
+ANSWER_SECONDS = 5
+LOGIN_SECONDS = 20  # at most: nothing is said meanwhile, and the server just had its own login
 UNDRAIN_PAUSE = (1.0, 30.0)  # seconds before undrain is tried again: the first time, and at most
 
 
@@ -54,9 +55,9 @@ def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -
     executable = (paths.server_command(environ) or [""])[-1]
     own = version.known(Memory(environ), executable)
     try:
-        with connect(
-            options.db_connection_string, login_timeout=LOGIN_SECONDS, query_timeout=LOGIN_SECONDS
-        ) as connection:
+        string = options.db_connection_string
+        login = min(string.connect_timeout or LOGIN_SECONDS, LOGIN_SECONDS)
+        with connect(string, login_timeout=login, query_timeout=ANSWER_SECONDS) as connection:
             newest = tables.newest_version(connection)
     except (ConnectError, pyodbc.Error) as error:
         log.warning(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from entrypoint import settings, statefile, whereabouts
+from entrypoint import oom, settings, statefile, whereabouts
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus.tables import Task
@@ -69,6 +69,9 @@ def _lines(environ: Mapping[str, str], states: Mapping[str, Mapping[str, object]
     if isinstance(dockerd, dict):
         process = f"process {dockerd['pid']}, " if "pid" in dockerd else ""
         lines.append(f"dockerd is {dockerd['state']}: {process}restarts: {dockerd['restarts']}")
+    killed = oom.killed_since(environ, states.get(statefile.NODE, {}))
+    if killed:
+        lines.append(oom.sentence(killed))
     timeline = states.get(statefile.SETTLE, {}).get("timeline")
     if timeline:
         lines.append(str(timeline))

@@ -6,7 +6,7 @@ back to a version that it ran before isn't published: readers hold either way.
 
 from dataclasses import dataclass
 
-import pyodbc
+from entrypoint.sqlserver.connect import Connection
 
 from .reading import UnknownError, columns, rows
 from .version import Version, parse
@@ -50,7 +50,7 @@ class History:
         return any(note.node.lower() == node.lower() and note.version == version for note in self.notes)
 
 
-def read(connection: pyodbc.Connection) -> History:
+def read(connection: Connection) -> History:
     """Return what was noted; an empty history if the tables don't tell. Raise pyodbc.Error if SQL Server is lost."""
     there = columns(connection, _TABLE)
     if not there >= {"version", "installed"}:

@@ -5,9 +5,12 @@ scrypt digest. It is believed only for the database it was made for, and only wh
 machine key and the configuration file are the ones it was made with.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +20,9 @@ from .notes import Notes
 
 
 _COST = 1 << 13  # of scrypt; 25 ms, paid once a command at every start
+_SALT = re.compile(r"[0-9a-f]{32}")
 _MAX_FILE = 1 << 20  # bytes; nothing in the registry is larger
+_MAX_FILES = 1000  # in the registry, which has two or three
 Database = dict[str, str]
 
 
@@ -27,10 +32,12 @@ class Memory(Notes):
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(Path(paths.home(environ), "octo-node.json"))
         self._environ = environ
-        steps = self.get("steps")
-        self._steps: dict[str, object] = dict(steps) if isinstance(steps, dict) else {}
+        steps, salt = self.get("steps"), self.get("salt")
+        is_sound = isinstance(steps, dict) and isinstance(salt, str) and _SALT.fullmatch(salt)
+        # without the salt the digests are worth nothing
+        self._steps: dict[str, object] = dict(steps) if is_sound and isinstance(steps, dict) else {}
+        self._salt = str(salt) if is_sound else os.urandom(16).hex()
         self._digests: dict[bytes, str] = {}  # each costs what _COST says
-        self._salt = str(self.get("salt") or os.urandom(16).hex())
 
     def believe(self, database: Database | None) -> bool:
         """Return whether it was made for `database` with the files that are there now; forget the steps if not."""
@@ -78,15 +85,32 @@ class Memory(Notes):
 def _files_digest(environ: Mapping[str, str]) -> str | None:
     """Return a digest of the registry, the machine key and the configuration file; None if one is missing."""
     config = Path(paths.config_file(environ))
-    registry = sorted(path for path in Path(paths.registry(environ)).rglob("*") if path.is_file())
-    if not registry or not config.is_file():
-        return None
     digest = hashlib.sha256()
-    for path in (*registry, config):
-        try:
-            with path.open("rb") as file:
-                content = file.read(_MAX_FILE)
-        except OSError:
+    try:
+        registry = sorted(_files(paths.registry(environ)))
+        if not registry or not config.is_file():
             return None
-        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+        for path in (*registry, str(config)):
+            number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # it may be a pipe by now
+            with open(number, "rb") as file:
+                content = file.read(_MAX_FILE)
+            digest.update(f"{path}\0{len(content)}\0".encode("utf-8", "surrogateescape") + content)
+    except OSError:
+        return None
     return digest.hexdigest()
+
+
+def _files(folder: str) -> list[str]:
+    """Return the files below `folder`, without those that it isn't allowed to look for. Raise OSError for too many."""
+    found, folders, seen = [], [folder], 0
+    while folders:
+        with contextlib.suppress(PermissionError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                seen += 1
+                if seen > _MAX_FILES:
+                    raise OSError(errno.E2BIG, "there are too many files", folder)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.is_file():
+                    found.append(entry.path)
+    return found

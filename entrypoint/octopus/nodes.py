@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pyodbc
+from entrypoint.sqlserver.connect import Connection
 
 from .reading import UnknownError, columns, rows
 
@@ -26,7 +26,7 @@ class Row:
     age: int
 
 
-def others(connection: pyodbc.Connection, own: str) -> list[Row]:
+def others(connection: Connection, own: str) -> list[Row]:
     """Return the other nodes that aren't offline; none if the tables don't tell.
 
     A node that stopped in order marks itself offline, a dead one's LastSeen goes stale: by the database's clock,
@@ -46,9 +46,10 @@ def others(connection: pyodbc.Connection, own: str) -> list[Row]:
     try:
         found = rows(
             connection,
-            f"SELECT n.Name, DATEDIFF(second, '2000-01-01', {live}.LastSeen), "  # noqa: S608 - names that stand above
-            f"DATEDIFF(second, {live}.LastSeen, SYSDATETIMEOFFSET()) FROM dbo.OctopusServerNode n {join}"
-            # one that never was: its age in seconds is more than DATEDIFF can tell
+            # a clock may be off by more seconds than DATEDIFF can tell: that ends with error 535
+            f"SELECT n.Name, DATEDIFF_BIG(second, '2000-01-01', {live}.LastSeen), "  # noqa: S608 - names that stand above
+            f"DATEDIFF_BIG(second, {live}.LastSeen, SYSDATETIMEOFFSET()) FROM dbo.OctopusServerNode n {join}"
+            # one that never was needs no watch
             f"WHERE n.Name <> ? AND {live}.LastSeen > '2000-01-01' {offline}ORDER BY n.Name",
             own,
         )

@@ -1,21 +1,28 @@
 """A small file of notes beside the instance's configuration."""
 
 import json
-import os
 from pathlib import Path
 
+from entrypoint import plainfile
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 
 
+_LIMIT = 1 << 20  # bytes; they have a few hundred
+
+
 class Notes:
-    """Values by name in the JSON file `path`, which only its owner may read; empty if it can't be read."""
+    """Values by name in the JSON file `path`, which only its owner may read; empty if it can't be read.
+
+    What another user put there isn't believed, and what isn't ours by its form is forgotten: then everything is
+    configured anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = json.loads(plainfile.read(str(path), _LIMIT))
+        except (OSError, ValueError, RecursionError):
             found = {}
         self._notes: dict[str, object] = found if isinstance(found, dict) else {}
 
@@ -30,14 +37,8 @@ class Notes:
     def put_all(self, notes: dict[str, object]) -> None:
         """Write several notes at once. Raise NodeError (18) if they can't be written."""
         self._notes |= notes
-        temporary = self._path.with_suffix(f".{os.getpid()}")
         try:
-            number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(number, "w", encoding="utf-8") as file:
-                json.dump(self._notes, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
+            plainfile.replace(str(self._path), json.dumps(self._notes).encode(), durably=True)
         except OSError as error:
             raise NodeError(
                 ExitCode.NOT_WRITABLE,

@@ -1,35 +1,38 @@
 """Run a command of Octopus.Server: its output in our log, a time limit, and no secret in its environment."""
 
 import contextlib
+import fcntl
 import os
 import selectors
 import signal
+import struct
 import subprocess
+import termios
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
-from typing import Self
+from typing import IO, Self
 
 from entrypoint import handover, limits, prctl
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.structured import Logger
 
+from .printed import Printed, summary
 
-TAIL = 20  # lines of output that go into the error
-KEPT = 200  # lines that may tell why
+
+CHUNK = 1 << 12  # bytes read between two looks at the clock
 END_SECONDS = 30.0  # between TERM and KILL
 TICK_SECONDS = 10.0
 POLL_SECONDS = 0.1  # where the kernel can't tell that a process has ended
 
 
 class CommandError(NodeError):
-    """A command failed or timed out; `output` is the end of what it printed, of which the last lines are told."""
+    """A command failed or timed out; `output` is the end of what it printed, of which a summary is told."""
 
     def __init__(self, sentence: str, output: str) -> None:
-        tail = "\n".join(output.splitlines()[-TAIL:])
-        super().__init__(ExitCode.COMMAND, f"{sentence}\n{tail}" if tail else sentence)
+        told = summary(output)
+        super().__init__(ExitCode.COMMAND, f"{sentence}\n{told}" if told else sentence)
         self.output = output
 
 
@@ -46,9 +49,9 @@ def run(  # noqa: PLR0913 - what to run, where it is told, and three choices
 ) -> str:
     """Run `command`, called `name` in what we tell, for at most `seconds`; return what it printed last.
 
-    With `quiet` its output isn't logged. One that took too long has `end_seconds` between TERM and KILL. `tick` is
-    called every TICK_SECONDS meanwhile; if it raises, the command is ended first. A TERM to us ends the command,
-    then us (128 + its signal). Raise CommandError if the command fails or takes too long.
+    With `quiet` its output isn't logged. `tick` is called every TICK_SECONDS meanwhile; if it raises, the command is
+    ended first, with `end_seconds` between TERM and KILL, as if it takes too long. A TERM to us ends the command, then
+    us (128 + its signal). Raise CommandError if the command fails or takes too long.
     """
     begun = time.monotonic()
     with _Stop() as stop:
@@ -64,10 +67,10 @@ def run(  # noqa: PLR0913 - what to run, where it is told, and three choices
         raise SystemExit(of_signal(stop.number))
     log.info(f"`{name}` ended.", code=process.returncode, seconds=round(time.monotonic() - begun, 1))
     if not ended:
-        raise CommandError(f"`{name}` was ended: it took more than {seconds:g} s.", output.tail())
+        raise CommandError(f"`{name}` was ended: it took more than {seconds:g} s.", str(output))
     if process.returncode != 0:
-        raise CommandError(f"`{name}` failed with exit code {process.returncode}.", output.tail())
-    return output.tail()
+        raise CommandError(f"`{name}` failed with exit code {process.returncode}.", str(output))
+    return str(output)
 
 
 def _start(environ: Mapping[str, str], command: Sequence[str], name: str) -> subprocess.Popen[bytes]:
@@ -125,28 +128,36 @@ class _Stop:
 
 
 class _Output:
-    """What a command prints: logged line by line, its end kept."""
+    """What a command prints: logged line by line, its end kept (`str`)."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Logger | None, end_seconds: float) -> None:
         self._process = process
         self._end_seconds = end_seconds
         self._log = log
-        self._lines: deque[str] = deque(maxlen=KEPT)
-        self._rest = b""
+        self._printed = Printed()
 
-    def tail(self) -> str:
-        """Return the last lines."""
-        return "\n".join(self._lines)
+    def __str__(self) -> str:
+        return str(self._printed)
 
     def follow(self, deadline: float, tick: Callable[[], None]) -> bool:
         """Log what it prints until it ends; at `deadline` end it and return False.
 
-        Its end is told by the process, not by the pipe: something it left running may keep that open.
+        Its end is told by the process, not by the pipe: something it left running may keep that open, and may
+        write to it without end.
         """
         pipe = self._process.stdout
         if pipe is None:
             raise TypeError("the command was started without a pipe")
         os.set_blocking(pipe.fileno(), False)
+        ended = self._until_ended(pipe, deadline, tick)
+        if not ended:
+            _end(self._process, self._end_seconds)
+        self._take_what_is_left(pipe.fileno())
+        pipe.close()
+        return ended
+
+    def _until_ended(self, pipe: IO[bytes], deadline: float, tick: Callable[[], None]) -> bool:
+        """Log what it prints, the clock looked at after each piece; return False at `deadline`."""
         next_tick = time.monotonic() + TICK_SECONDS
         with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:
             selector.register(pipe, selectors.EVENT_READ)
@@ -159,35 +170,32 @@ class _Output:
             while self._process.poll() is None:
                 now = time.monotonic()
                 if now >= deadline:
-                    _end(self._process, self._end_seconds)
-                    self._read(pipe.fileno())
                     return False
                 if now >= next_tick:
                     tick()
                     next_tick = now + TICK_SECONDS
                 selector.select(min(deadline - now, next_tick - now, longest))
-                if pipe in selector.get_map() and not self._read(pipe.fileno()):
+                if pipe in selector.get_map() and not self._read(pipe.fileno(), CHUNK):
                     selector.unregister(pipe)
-        self._read(pipe.fileno())
-        self._take_lines(self._rest + b"\n" if self._rest else b"")
-        pipe.close()
         return True
 
-    def _read(self, descriptor: int) -> bool:
-        """Take what is there; return False at the end of the pipe."""
-        while True:
-            try:
-                chunk = os.read(descriptor, 65536)
-            except BlockingIOError:
-                return True
-            if not chunk:
-                return False
-            self._take_lines(chunk)
+    def _take_what_is_left(self, descriptor: int) -> None:
+        """Take what was in the pipe when the command had ended, and no more."""
+        (left,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))
+        for begin in range(0, left, CHUNK):
+            self._read(descriptor, min(left - begin, CHUNK))
+        self._tell(self._printed.finish())
 
-    def _take_lines(self, chunk: bytes) -> None:
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
+    def _read(self, descriptor: int, size: int) -> bool:
+        """Take at most `size` bytes of what is there; return False at the end of the pipe."""
+        try:
+            chunk = os.read(descriptor, size)
+        except BlockingIOError:
+            return True
+        self._tell(self._printed.take(chunk))
+        return bool(chunk)
+
+    def _tell(self, lines: Iterable[str]) -> None:
         for line in lines:
-            text = line.decode("utf-8", "replace").rstrip()
-            self._lines.append(text)
-            if text and self._log is not None:
-                self._log.info(text)
+            if line and self._log is not None:
+                self._log.info(line)

@@ -7,7 +7,7 @@ there means *unknown*, never an error.
 import datetime
 from dataclasses import dataclass
 
-import pyodbc
+from entrypoint.sqlserver.connect import Connection
 
 from .reading import UnknownError, columns, rows
 from .version import Version, parse
@@ -23,7 +23,7 @@ class Installed:
     """What is in a database.
 
     Attributes: `created`, when the database was made (by its own clock); `has_schema`, whether Octopus's tables
-    are in it; `is_foreign`, whether there are only others; `newest`, the version installed last (None: unknown).
+    are in it; `is_foreign`, whether there are only others; `newest`, the highest version noted (None: unknown).
     """
 
     created: datetime.datetime | None
@@ -44,9 +44,12 @@ class Task:
     state: str
 
 
-def look(connection: pyodbc.Connection) -> Installed:
+def look(connection: Connection) -> Installed:
     """Return what is in the database that `connection` is in. Raise pyodbc.Error if it can't be asked."""
-    names = {name.lower() for (name,) in rows(connection, "SELECT name FROM sys.tables")}
+    in_dbo = "CASE WHEN schema_id = SCHEMA_ID('dbo') THEN 1 ELSE 0 END"
+    # those of another schema are somebody else's, whatever they are called
+    found = rows(connection, f"SELECT name, {in_dbo} FROM sys.tables")  # noqa: S608 - a literal
+    names = {name.lower() if ours else f"[other].{name}" for name, ours in found}
     ours = names & _OURS
     return Installed(
         created=created(connection),
@@ -56,36 +59,39 @@ def look(connection: pyodbc.Connection) -> Installed:
     )
 
 
-def created(connection: pyodbc.Connection) -> datetime.datetime | None:
+def created(connection: Connection) -> datetime.datetime | None:
     """Return when the database was made, by its own clock; None if that isn't told."""
     found = rows(connection, "SELECT create_date FROM sys.databases WHERE name = DB_NAME()")
     return found[0][0] if found else None
 
 
-def newest_version(connection: pyodbc.Connection) -> Version | None:
-    """Return the version that was installed last; None if that isn't told."""
-    if not columns(connection, "OctopusServerInstallationHistory") >= {"version", "installed"}:
+def newest_version(connection: Connection) -> Version | None:
+    """Return the highest version that is noted; None if that isn't told.
+
+    Not the one noted last: a restored row, or one without a version, mustn't hide what the schema was brought to.
+    """
+    if "version" not in columns(connection, "OctopusServerInstallationHistory"):
         return None
     try:
-        found = rows(
-            connection, "SELECT TOP 1 Version FROM dbo.OctopusServerInstallationHistory ORDER BY Installed DESC"
-        )
+        found = rows(connection, "SELECT DISTINCT Version FROM dbo.OctopusServerInstallationHistory")
     except UnknownError:
         return None
-    return parse(found[0][0]) if found else None
+    # a column of another type than text has no versions, even if its numbers look like some
+    versions = [parse(noted) for (noted,) in found if isinstance(noted, str)]
+    return max((version for version in versions if version is not None), default=None)
 
 
-def has_user(connection: pyodbc.Connection, name: str) -> bool | None:
+def has_user(connection: Connection, name: str) -> bool | None:
     """Return whether Octopus has a user of that name; None if its users can't be read."""
     return _has(connection, "SELECT 1 FROM dbo.[User] WHERE Username = ?", name)
 
 
-def has_any_user(connection: pyodbc.Connection) -> bool | None:
+def has_any_user(connection: Connection) -> bool | None:
     """Return whether Octopus has users besides the guest, whom it may make itself; None if they can't be read."""
     return _has(connection, "SELECT TOP 1 1 FROM dbo.[User] WHERE Username <> 'guest'")
 
 
-def _has(connection: pyodbc.Connection, statement: str, *parameters: str) -> bool | None:
+def _has(connection: Connection, statement: str, *parameters: str) -> bool | None:
     if "username" not in columns(connection, "User"):
         return None
     try:
@@ -94,7 +100,7 @@ def _has(connection: pyodbc.Connection, statement: str, *parameters: str) -> boo
         return None
 
 
-def running_tasks(connection: pyodbc.Connection, node: str) -> list[Task]:
+def running_tasks(connection: Connection, node: str) -> list[Task]:
     """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell.
 
     `HasPendingInterruptions` doesn't matter: a task that only waits for a person is `Queued`; one that executes while
@@ -112,7 +118,7 @@ def running_tasks(connection: pyodbc.Connection, node: str) -> list[Task]:
     return [Task(id=id_, description=text or "", state=state) for id_, text, state in found]
 
 
-def is_draining(connection: pyodbc.Connection, node: str) -> bool | None:
+def is_draining(connection: Connection, node: str) -> bool | None:
     """Return whether the node named `node` is flagged to take no new tasks; None if its row doesn't tell."""
     if not columns(connection, "OctopusServerNode") >= {"name", "isinmaintenancemode"}:
         return None

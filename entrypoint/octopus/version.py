@@ -8,6 +8,7 @@ from .notes import Notes
 
 
 _FORM = re.compile(r"v?(\d+(?:\.\d+){1,3})(?:-([0-9A-Za-z.-]+))?(?:\+\S*)?")
+_LONGEST = 100  # characters; Python refuses to make a number of thousands of digits
 
 
 @functools.total_ordering
@@ -40,7 +41,7 @@ class Version:
 def parse(text: object) -> Version | None:
     """Return the version that `text` says; None if it is none, or no text: a database's column may hold anything."""
     match = _FORM.fullmatch(text.strip()) if isinstance(text, str) else None
-    if match is None:
+    if match is None or len(match[0]) > _LONGEST:
         return None
     numbers = tuple(map(int, match[1].split(".")))
     label = tuple(

@@ -44,7 +44,7 @@ class Attempt:
             notices.say(self.context)
             self.word.let_hear()
         except (ConnectError, pyodbc.Error) as error:
-            raise self.view.lost(error) from error
+            raise self.view.failed(error) from error
         finally:
             self.word.close()
 

@@ -4,36 +4,25 @@ import errno
 import os
 from collections.abc import Sequence
 
-from entrypoint import apart, limits
+from entrypoint import apart, files, limits
 
 
 SECONDS = 10.0
 _BYTES = 1 << 16  # an empty file fits on a full disk, and a few bytes into its entry in the folder
 _MOUNT = "Mount a volume there that this user may write to"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-# of file systems that have nothing to wait for (some network, FUSE and virtual ones), for a folder above all
-_KNOWS_NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
-def problems(folders: Sequence[str], seconds: float = SECONDS) -> dict[str, str]:
+def problems(folders: Sequence[str], seconds: float = SECONDS, *, untouched: bool = False) -> dict[str, str]:
     """Return what is wrong with each of `folders` that can't be written, in words that fit after its name.
 
-    Each is tried in a process of its own, for `seconds` at most: a hung NFS must not hang us. Raise OSError if a
-    process can't be started.
+    Each is tried in a process of its own, for `seconds` at most: a hung NFS must not hang us. If they have to be left
+    `untouched`, the kernel is only asked for rights. Raise OSError if a process can't be started.
     """
     silence = f"gave no answer within {seconds:g} s (a file server that hangs?). {_MOUNT}"
-    answers = apart.ask(_try, folders, seconds)
+    answers = apart.ask(_ask_for_rights if untouched else _try, folders, seconds)
     told = {folder: silence if answer is None else answer.decode() for folder, answer in answers.items()}
     return {folder: problem for folder, problem in told.items() if problem}
-
-
-def sync(descriptor: int) -> None:
-    """Have what was written to a file or folder reach the disk, where its file system knows how. Raise OSError."""
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _KNOWS_NO_FSYNC:
-            raise
 
 
 def write(path: str, content: bytes) -> None:
@@ -43,10 +32,20 @@ def write(path: str, content: bytes) -> None:
         with open(number, "wb") as file:
             file.write(content)
             file.flush()
-            sync(number)
+            files.sync(number)
     except OSError:
         os.unlink(path)
         raise
+
+
+def _ask_for_rights(folder: str) -> bytes:
+    """Return what is wrong with the rights to `folder`, or to make it; nothing if they are there."""
+    there = folder
+    while not os.path.lexists(there) and os.path.dirname(there) != there:
+        there = os.path.dirname(there)
+    if os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK):
+        return b""
+    return f"can't be written by user {os.getuid()}:{os.getgid()}. {_MOUNT}".encode()
 
 
 def _try(folder: str) -> bytes:

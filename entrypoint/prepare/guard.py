@@ -12,8 +12,9 @@ import pyodbc
 
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
 from entrypoint.sqlserver.connection_string import ConnectionString
+from entrypoint.sqlserver.verdicts import classify
 from entrypoint.structured import Logger
 
 
@@ -43,6 +44,22 @@ class LostError(NodeError):
         super().__init__(ExitCode.SQL_NOT_READY, f"SQL Server was lost: {reason}.")
 
 
+def failed(error: ConnectError | pyodbc.Error, password: str) -> NodeError:
+    """Return what it means that a question failed: SQL Server was lost, or it answered with an error.
+
+    Whether a connection that can't be made can ever be made is for whoever waits for SQL Server to find out.
+    """
+    said = describe(error, password)
+    if isinstance(error, ConnectError) or (verdict := classify(error)).is_passing:
+        return LostError(said)
+    number = f" {verdict.number}" if verdict.number else ""
+    return NodeError(
+        ExitCode.SQL_NOT_READY,
+        f"SQL Server answered with an error that waiting doesn't mend{number}: {said}. Nothing was changed after it; "
+        "the next start goes on where this one ended.",
+    )
+
+
 def in_master(where: ConnectionString) -> tuple[str, str]:
     """Return where the first lock is, and its name: it is there before the Octopus database, `where`, is."""
     return "master", f"{RESOURCE}:{where.database.lower()}"
@@ -60,7 +77,7 @@ class Guard:
         self._where = where
         self._log = log
         self._mode = mode
-        self._held: list[tuple[pyodbc.Connection, str]] = []
+        self._held: list[tuple[Connection, str]] = []
         self._since: float | None = None
 
     def acquire_master(self, deadline: float, doing: Doing) -> None:
@@ -70,7 +87,8 @@ class Guard:
     def acquire(self, deadline: float, doing: Doing) -> None:
         """Take the lock in the Octopus database; `doing` is told if that takes a while.
 
-        Raise NodeError (15) if another node has it until `deadline` (monotonic), LostError if SQL Server goes away.
+        Raise NodeError (15) if another node has it until `deadline` (monotonic), LostError if SQL Server goes away,
+        NodeError (12) if it answers with an error.
         """
         self._acquire(*in_database(self._where), deadline, doing)
 
@@ -104,7 +122,7 @@ class Guard:
                 patience = min(SLICE_SECONDS, deadline - now)
             self._since = self._since or time.monotonic()
         except (ConnectError, pyodbc.Error) as error:
-            raise LostError(describe(error, self._where.password)) from error
+            raise failed(error, self._where.password) from error
 
     def check(self) -> None:
         """See that the locks are still held, which also keeps idle connections from being cut.
@@ -121,7 +139,7 @@ class Guard:
                 raise _lost(self._mode, f"the lock is in mode {mode}")
 
 
-def get(connection: pyodbc.Connection, resource: str, seconds: float, mode: str) -> bool:
+def get(connection: Connection, resource: str, seconds: float, mode: str) -> bool:
     """Return whether the lock was granted within `seconds`. Raise pyodbc.Error if it can't be asked for."""
     result = connection.execute(_GET, resource, mode, int(seconds * 1000)).fetchval()
     if result < _TIMED_OUT:

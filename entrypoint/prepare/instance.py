@@ -6,7 +6,7 @@ from pathlib import Path
 from entrypoint import kinds, paths, variables
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus import commandline, refused, runner, version
+from entrypoint.octopus import commandline, printed, refused, runner, version
 from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.version import Version
 from entrypoint.structured import Logger
@@ -15,8 +15,8 @@ from entrypoint.structured import Logger
 ASK_SECONDS = 120.0
 
 
-def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger) -> Version:
-    """Return the version of this server; it is asked only once for each executable."""
+def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger, *, remember: bool = True) -> Version:
+    """Return the version of this server; if it is to `remember` it, it is asked only once for each executable."""
     executable = (paths.server_command(environ) or ["Octopus.Server"])[-1]
     known = version.known(memory, executable)
     if known is not None:
@@ -24,8 +24,11 @@ def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger) -
     told = runner.run(environ, commandline.server(environ, "version"), "version", log, seconds=ASK_SECONDS)
     found = version.find(told)
     if found is None:
-        raise NodeError(ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {told}")
-    version.remember(memory, executable, found)
+        raise NodeError(
+            ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {printed.summary(told)}"
+        )
+    if remember:
+        version.remember(memory, executable, found)
     return found
 
 

@@ -106,6 +106,6 @@ def _save(path: str, key: str) -> None:
     os.rename(temporary, path)
     folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
     try:
-        folders.sync(folder)
+        files.sync(folder)
     finally:
         os.close(folder)

@@ -20,6 +20,7 @@ from .plan import Situation
 LOOK_SECONDS = 1.0
 TELL_SECONDS = 30.0
 UNSURE_SHARE = 1 / 60  # of the whole wait, for nodes that may run this very build: 30 s
+SURE_SECONDS = 6.0  # a node of our own version may be alive before the database tells the version: a first start
 PAUSE_SECONDS = (2.0, 30.0)  # before a refused upgrade is tried again: the first time, and at most
 # what the server says of other nodes isn't published word for word (OctopusDeploy issue 8241)
 _NODES = re.compile(r"\b(nodes?|servers)\b", re.IGNORECASE)
@@ -80,13 +81,15 @@ def wait(
         now = time.monotonic()
         if not names and unsure <= 0:
             break
+        found = look()  # who is alive may have told its version meanwhile: then there is nobody to be stopped
+        if not found.is_older:
+            break
         if names and now >= context.deadline:
             raise _too_late(names, context, now - begun)
-        if names and (names != told or now - when >= TELL_SECONDS):
+        if names and now - begun >= SURE_SECONDS and (names != told or now - when >= TELL_SECONDS):
             told, when = names, now
             _tell(context, names, begun)
         time.sleep(LOOK_SECONDS)
-        found = look()
     return found
 
 

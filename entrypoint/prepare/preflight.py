@@ -31,11 +31,19 @@ def _skipped(environ: Mapping[str, str]) -> list[str]:
     return [f"OCTO_NODE_SKIP_COMMANDS leaves out {verbs}: what they set stays as it is."] if verbs else []
 
 
-def problems(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
-    """Return every problem, as exit code and sentence; without an accepted EULA, only that."""
+def problems(environ: Mapping[str, str], *, untouched: bool = False) -> list[tuple[ExitCode, str]]:
+    """Return every problem, as exit code and sentence; without an accepted EULA, only that.
+
+    If all is to be left `untouched`, nothing is written to the folders.
+    """
     if not settings.is_eula_accepted(environ):
         return [(ExitCode.EULA, settings.eula_refusal(environ))]
-    return [*_settings(environ), *_files(environ), *docker_in_docker.problems(environ), *_folders(environ)]
+    return [
+        *_settings(environ),
+        *_files(environ),
+        *docker_in_docker.problems(environ),
+        *_folders(environ, untouched=untouched),
+    ]
 
 
 def _settings(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
@@ -71,13 +79,13 @@ def _unreadable(path: str) -> str | None:
     return problems.get(path) or (None if contents[path] else "is empty")
 
 
-def _folders(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
+def _folders(environ: Mapping[str, str], *, untouched: bool) -> list[tuple[ExitCode, str]]:
     """Return which of the folders that the server writes to can't be written."""
     shared = [paths.under_root(environ, path) for path in commandline.FOLDERS.values()]
     logs = os.path.dirname(paths.log_file(environ))
     asked = [paths.home(environ), logs, paths.registry(environ), *shared]
     try:
-        found = folders.problems(asked)
+        found = folders.problems(asked, untouched=untouched)
     except OSError as error:
         return [(ExitCode.SETTINGS, f"Whether the folders can be written can't be found out: {limits.reason(error)}.")]
     return [(ExitCode.NOT_WRITABLE, f"{folder} {problem}.") for folder, problem in found.items()]

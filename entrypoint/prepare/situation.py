@@ -3,12 +3,11 @@
 import dataclasses
 import datetime
 
-import pyodbc
-
 from entrypoint.octopus import history, tables, version
 from entrypoint.octopus.commandline import Inputs
 from entrypoint.octopus.history import History
 from entrypoint.octopus.tables import Installed
+from entrypoint.sqlserver.connect import Connection
 from entrypoint.sqlserver.connection_string import ConnectionString
 
 from . import instance, masterkey
@@ -34,7 +33,7 @@ def place(context: Context) -> dict[str, str]:
     return {"server": where.address, "name": where.database}
 
 
-def find(connection: pyodbc.Connection | None, installed: Installed, context: Context) -> Situation:
+def find(connection: Connection | None, installed: Installed, context: Context) -> Situation:
     """Return the situation in which this server finds the database."""
     has_users = has_admin = None
     noted = History()

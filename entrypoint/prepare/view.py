@@ -4,12 +4,13 @@ import dataclasses
 
 import pyodbc
 
+from entrypoint.errors import NodeError
 from entrypoint.octopus import history, nodes, tables
 from entrypoint.octopus.tables import EMPTY, Installed
-from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.connect import ConnectError, connect
 from entrypoint.sqlserver.wait import Ready
 
-from . import others, situation
+from . import guard, others, situation
 from .context import Context, wait_for_sql
 from .guard import LostError
 from .plan import Situation
@@ -82,9 +83,8 @@ class View:
         if self.ready.connection is not None:
             self.ready.connection.execute("SELECT 1")
 
-    def lost(self, error: ConnectError | pyodbc.Error) -> LostError:
-        """Return what it means that a question failed with `error`."""
-        reason = describe(error, self.context.settings.db_connection_string.password)
+    def failed(self, error: ConnectError | pyodbc.Error) -> NodeError:
+        """Return what it means that a question failed with `error`: a LostError if it can be asked again."""
         if is_locked(error):
-            reason = "its tables are locked, probably by another node that upgrades the schema"
-        return LostError(reason)
+            return LostError("its tables are locked, probably by another node that upgrades the schema")
+        return guard.failed(error, self.context.settings.db_connection_string.password)

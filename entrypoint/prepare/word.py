@@ -8,14 +8,13 @@ asked, nobody gave it.
 
 import pyodbc
 
-from entrypoint.sqlserver.connect import ConnectError, connect
+from entrypoint.sqlserver.connect import ConnectError, Connection, connect
 from entrypoint.sqlserver.wait import Ready
 
 from . import guard
 
 
 HEARD_SECONDS = 2.0
-LOGIN_SECONDS = 4
 _TEST = "SELECT APPLOCK_TEST('public', ?, 'Exclusive', 'Session')"  # 0: somebody has it
 
 
@@ -27,14 +26,14 @@ class Word:
         self._where = ready.connection_string
         self._database, self._lock = guard.in_master(self._where) if ready.master_ok else guard.in_database(self._where)
         self._resource = f"{self._lock}:{version}"
-        self._connection: pyodbc.Connection | None = None
+        self._connection: Connection | None = None
         self._gave = False
 
     def listen(self) -> None:
         """Be ready to ask: whoever gives the word may end soon after the guard's lock is ours."""
         if self._connection is None:
             try:
-                self._connection = connect(self._where, database=self._database, login_timeout=LOGIN_SECONDS)
+                self._connection = connect(self._where, database=self._database)
             except ConnectError:
                 pass  # not given
 

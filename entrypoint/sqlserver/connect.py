@@ -1,24 +1,32 @@
-"""One connection to SQL Server."""
+"""One connection to SQL Server: whatever is asked of it ends in its time."""
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Self, TypeVar
 
 import pyodbc
 
-from . import odbc
+from . import bounded, network, odbc, prelogin
+from .address import DEFAULT_PORT
 from .connection_string import ConnectionString
-from .verdicts import Verdict, classify
+from .verdicts import FAILED, NO_ENCRYPTION, NO_STRICT, RESET, TIMED_OUT, Kind, Verdict, classify
 
 
 # Locks live as long as their session: a connection that a pool keeps open would keep them too.
 pyodbc.pooling = False
+
+T = TypeVar("T")
 
 _ORIGIN = re.compile(r"\A(?:\[[^\]]*\]\s*)+")
 _TAIL = re.compile(r"\s*\(-?\d+\)(?: \(SQL\w+\))?")
 _LONGEST = 300  # characters of a driver's text
 
 
-QUERY_SECONDS = 15  # for an answer; 0: for ever
-LOCK_MILLISECONDS = 5000  # for a table that somebody has locked: then error 1222
+QUERY_SECONDS = 15  # for an answer
+LONGEST_LOGIN = 60  # seconds for a login, where the connection string sets no limit: a paused Azure SQL needs them
+LOCK_SECONDS = 5.0  # for a table that somebody has locked: then error 1222
+GRACE_SECONDS = 1.0  # beyond a driver's own limit, which ends more gently than ours
 
 
 class ConnectError(Exception):
@@ -30,30 +38,140 @@ class ConnectError(Exception):
         self.text = text
 
 
+class Rows(list[pyodbc.Row]):
+    """The rows of an answer, all of them: they were fetched within its time."""
+
+    def fetchval(self) -> Any:  # noqa: ANN401 - of whatever type the column is
+        """Return the first column of the first row, None if there is none."""
+        return self[0][0] if self else None
+
+
+class Connection:
+    """A connection in autocommit mode. Each of its calls ends in its time, then with a pyodbc.Error (HYT00).
+
+    After that the session is over. As a context it closes itself. `timeout` is what a question may take, in seconds;
+    `is_plain` says that SQL Server doesn't encrypt, where the connection string leaves that open.
+    """
+
+    def __init__(self, raw: pyodbc.Connection, sockets: set[int], timeout: int, *, is_plain: bool) -> None:
+        self._raw: pyodbc.Connection | None = raw
+        self._sockets = sockets
+        self.timeout = timeout
+        self.is_plain = is_plain
+
+    def execute(self, statement: str, *parameters: object) -> Rows:
+        """Return the rows that `statement` gives, none for one that gives none. Raise pyodbc.Error."""
+        return self._bounded(lambda raw: _fetch(raw, self.timeout, statement, parameters), self.timeout + GRACE_SECONDS)
+
+    def close(self) -> None:
+        """End the session, and with it what it holds."""
+        try:
+            self._bounded(lambda raw: raw.close(), GRACE_SECONDS)
+        except pyodbc.Error:
+            pass  # it was over already
+        self._raw = None
+
+    def _bounded(self, work: Callable[[pyodbc.Connection], T], seconds: float) -> T:
+        raw = self._raw
+        if raw is None:
+            raise pyodbc.OperationalError("08003", "[08003] The connection is closed (0)")
+        try:
+            return bounded.call(lambda: work(raw), seconds, lambda: self._sockets)
+        except OSError as error:
+            # never touched again: the call may have been left behind with it, and ends it in its own time
+            self._raw = None
+            raise pyodbc.OperationalError("HYT00", f"[HYT00] {_why(error, seconds)} (0)") from None
+
+    def __enter__(self) -> Self:
+        """Be a context that closes the connection."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+
+def _fetch(raw: pyodbc.Connection, timeout: int, statement: str, parameters: tuple[object, ...]) -> Rows:
+    raw.timeout = timeout
+    with raw.cursor() as cursor:
+        cursor.execute(statement, *parameters)
+        return Rows(cursor.fetchall() if cursor.description else [])
+
+
+def _why(error: OSError, seconds: float) -> str:
+    return f"no answer within {seconds:g} s" if isinstance(error, TimeoutError) else f"a call can't be made: {error}"
+
+
 def connect(
     connection_string: ConnectionString,
     *,
     database: str | None = None,
     login_timeout: int | None = None,
     query_timeout: int = QUERY_SECONDS,
-) -> pyodbc.Connection:
-    """Return a new connection in autocommit mode, to `database` if it is given in place of the string's own.
+) -> Connection:
+    """Return a new connection, to `database` if it is given in place of the string's own.
 
-    `login_timeout` is in whole seconds, the string's `Connect Timeout` by default; `query_timeout` too, 0 for
-    none. Raise ConnectError if there is no connection, NodeError (SETTINGS) if there can't ever be one.
+    `login_timeout` is in whole seconds, the string's `Connect Timeout` by default; `query_timeout` too. Raise
+    ConnectError if there is no connection some seconds after that, NodeError (SETTINGS) if there can't ever be one.
     """
-    driver = odbc.installed_driver()
-    translation = odbc.translate(connection_string, driver, database)
-    seconds = connection_string.connect_timeout if login_timeout is None else login_timeout
+    target = connection_string
+    seconds = login_timeout or target.connect_timeout or LONGEST_LOGIN
+    if target.port and not target.is_mirrored and network.has_several_addresses(target.host):
+        # else Microsoft's driver has all of its time for the first, which may be dead
+        target = replace(target, multi_subnet_failover=True)
     try:
-        connection = pyodbc.connect(translation.text, autocommit=True, timeout=seconds)
-        connection.timeout = query_timeout
-        # a migration locks tables, the catalogue's included, for as long as it takes: we don't queue up behind it
-        connection.execute(f"SET LOCK_TIMEOUT {LOCK_MILLISECONDS}")
+        return _connect(target, database, seconds, query_timeout)
+    except ConnectError as error:
+        verdict = _understood(target, error)
+        if verdict.reason == NO_ENCRYPTION and _may_be_plain(target):
+            return _connect(replace(target, encrypt="optional"), database, seconds, query_timeout)
+        raise ConnectError(verdict, error.text) from None
+
+
+def _connect(target: ConnectionString, database: str | None, seconds: int, query_timeout: int) -> Connection:
+    translation = odbc.translate(target, odbc.installed_driver(), database)
+    before = set(bounded.open_sockets())
+
+    def log_in() -> pyodbc.Connection:
+        raw = pyodbc.connect(translation.text, autocommit=True, timeout=seconds)
+        # a migration locks tables, the catalogue's included, for as long as it takes: we don't queue up behind it, and
+        # give up the lock before the question, so that it is known which of the two it was
+        milliseconds = int(1000 * min(LOCK_SECONDS, query_timeout / 2))
+        _fetch(raw, query_timeout, f"SET LOCK_TIMEOUT {milliseconds}", ())
+        return raw
+
+    def made() -> set[int]:
+        return set(bounded.open_sockets()) - before
+
+    try:
+        raw = bounded.call(log_in, seconds + GRACE_SECONDS, made)
+    except OSError as error:
+        raise ConnectError(TIMED_OUT, _why(error, seconds)) from None
     except pyodbc.Error as error:
         # `from None`: a driver may quote the connection string
-        raise ConnectError(classify(error), describe(error, connection_string.password)) from None
-    return connection
+        raise ConnectError(classify(error), describe(error, target.password)) from None
+    is_plain = target.encrypt == "optional" and not target.encrypt_is_given
+    return Connection(raw, made(), query_timeout, is_plain=is_plain)
+
+
+def _understood(target: ConnectionString, error: ConnectError) -> Verdict:
+    """Return what `error` means: a handshake that fails looks like a lost connection, so the server is asked itself."""
+    if error.verdict.reason not in (RESET, FAILED) or target.encrypt == "optional":
+        return error.verdict
+    offered = prelogin.encryption(target.host, target.port or DEFAULT_PORT)
+    if target.encrypt == "strict" and offered is not None:
+        return Verdict(Kind.NEVER, NO_STRICT)
+    if target.encrypt == "mandatory" and offered == prelogin.NOT_SUPPORTED:
+        return Verdict(Kind.NEVER, NO_ENCRYPTION)
+    return error.verdict
+
+
+def _may_be_plain(target: ConnectionString) -> bool:
+    """Return whether Octopus.Server may do without encryption: older versions do, if the string doesn't ask for it.
+
+    `Encrypt` was off by default in System.Data.SqlClient, which 2020.3 has, and is on in Microsoft.Data.SqlClient 4.
+    """
+    return not target.encrypt_is_given and target.trust_server_certificate is not False
 
 
 def describe(error: Exception, password: str) -> str:

@@ -29,6 +29,7 @@ class ConnectionString:
 
     `server` is the value of `Server=` as given; `host`, `port` (None: the default's or the instance's) and
     `instance` (None: the default one) are what it means. `encrypt` is `strict`, `mandatory` or `optional`.
+    `encrypt_is_given` tells whether the string says so. `trust_server_certificate` is None if it isn't given.
     `authentication` has no spaces and is in lower case; empty if not given. `options` are the other keywords
     given, as SqlClient spells them out. `text` is all of it, byte for byte. Its repr shows no secret.
     """
@@ -43,7 +44,8 @@ class ConnectionString:
     integrated: bool
     authentication: str
     encrypt: str
-    trust_server_certificate: bool
+    encrypt_is_given: bool
+    trust_server_certificate: bool | None
     multi_subnet_failover: bool
     connect_timeout: int
     options: Mapping[str, str] = field(repr=False)
@@ -53,6 +55,11 @@ class ConnectionString:
     def address(self) -> str:
         """Where SQL Server is, for messages: `db,1433`."""
         return str(Address(self.host, self.port, self.instance))
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether there is a failover partner, which no other kind of failover may be combined with."""
+        return "Failover Partner" in self.options
 
 
 def parse(text: str) -> ConnectionString:
@@ -176,7 +183,8 @@ def _where(server: str, problems: list[str]) -> Address:
 
 def _build(text: str, values: dict[str, str], where: Address) -> ConnectionString:
     options = dict(values)
-    encrypt = options.pop("Encrypt", "mandatory").strip().lower()
+    encrypt = options.pop("Encrypt", "").strip().lower()
+    trust = options.pop("Trust Server Certificate", None)
     return ConnectionString(
         server=options.pop("Data Source"),
         host=where.host,
@@ -187,8 +195,9 @@ def _build(text: str, values: dict[str, str], where: Address) -> ConnectionStrin
         password=options.pop("Password", ""),
         integrated=keywords.is_true(options.pop("Integrated Security", "")),
         authentication=options.pop("Authentication", "").replace(" ", "").lower(),
-        encrypt=_ENCRYPT.get(encrypt, encrypt),
-        trust_server_certificate=keywords.is_true(options.pop("Trust Server Certificate", "")),
+        encrypt=_ENCRYPT.get(encrypt, encrypt) or "mandatory",
+        encrypt_is_given=bool(encrypt),
+        trust_server_certificate=None if trust is None else keywords.is_true(trust),
         multi_subnet_failover=keywords.is_true(options.pop("Multi Subnet Failover", "")),
         connect_timeout=int(options.pop("Connect Timeout", _DEFAULT_TIMEOUT)),
         options=options,

@@ -29,14 +29,14 @@ def ask_master(connection_string: ConnectionString, refused: ConnectError, login
             raise refused from None
         raise _neither(refused, error.verdict.reason) from None
     try:
-        row = connection.execute(_STATE, connection_string.database).fetchone()
-        hidden = row is None and connection.execute(_SEES_ALL).fetchval() == 0
+        found = connection.execute(_STATE, connection_string.database)
+        hidden = not found and connection.execute(_SEES_ALL).fetchval() == 0
     except pyodbc.Error as error:
         raise _neither(refused, classify(error).reason) from None
     finally:
         connection.close()
-    if row is not None or hidden:
-        reason = _why_closed(*row) if row is not None else "no such database, or no right to see it"
+    if found or hidden:
+        reason = _why_closed(*found[0]) if found else "no such database, or no right to see it"
         raise ConnectError(Verdict(Kind.NOT_YET, reason), refused.text)
 
 

@@ -6,9 +6,12 @@ import selectors
 import socket
 import time
 
+from . import bounded
+
 
 BROWSER_PORT = 1434
 _INSTANCE_REQUEST = b"\x04"  # CLNT_UCAST_INST of [MC-SQLR]
+RESOLVE_SECONDS = 10.0
 _ANSWER_HEADER = 3  # bytes: the kind, and the length
 _REASONS = {
     errno.ECONNREFUSED: "refused",
@@ -27,13 +30,13 @@ class UnreachableError(Exception):
 def reach(host: str, port: int, seconds: float = 1.0) -> None:
     """Connect to `host`, to all of its addresses at once, and hang up.
 
-    Raise UnreachableError if none of them answers in `seconds` (the name service's time comes on top).
+    Raise UnreachableError if none of them answers in `seconds`; the name service has `RESOLVE_SECONDS` on top.
     """
-    places = _places(host, port, socket.SOCK_STREAM)
+    found = places(host, port, socket.SOCK_STREAM)
     reason = "timed out"
     with selectors.DefaultSelector() as waiting:
         try:
-            for place in places:
+            for place in found:
                 reason = _start(waiting, place) or reason
             if waiting.get_map():
                 reason = _first(waiting, time.monotonic() + seconds)
@@ -44,12 +47,20 @@ def reach(host: str, port: int, seconds: float = 1.0) -> None:
         raise UnreachableError(reason)
 
 
+def has_several_addresses(host: str) -> bool:
+    """Return whether `host` is a name with more than one address; False if that can't be told."""
+    try:
+        return len({where[0] for _, where in places(host, 0, socket.SOCK_STREAM)}) > 1
+    except UnreachableError:
+        return False
+
+
 def ask_browser(host: str, instance: str, seconds: float = 1.0, port: int = BROWSER_PORT) -> int:
     """Return the TCP port of a named instance, as the SQL Server Browser at `host` (UDP `port`) tells it.
 
     Raise UnreachableError if it doesn't answer in `seconds`, or doesn't know the instance's port.
     """
-    family, where = _places(host, port, socket.SOCK_DGRAM)[0]
+    family, where = places(host, port, socket.SOCK_DGRAM)[0]
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         sock.settimeout(seconds)
         try:
@@ -65,11 +76,15 @@ def ask_browser(host: str, instance: str, seconds: float = 1.0, port: int = BROW
     return int(told)
 
 
-def _places(host: str, port: int, kind: socket.SocketKind) -> list[_Place]:
+def places(host: str, port: int, kind: socket.SocketKind) -> list[_Place]:
+    """Return where `host` can be reached. Raise UnreachableError if the name service doesn't tell within its time."""
     try:
-        found = socket.getaddrinfo(host, port, type=kind)
+        # glibc asks each name server twice, for 5 s: many of them and many search domains make minutes of it
+        found = bounded.call(lambda: socket.getaddrinfo(host, port, type=kind), RESOLVE_SECONDS, set)
     except (socket.gaierror, UnicodeError) as error:
         raise UnreachableError("no such host") from error
+    except OSError as error:
+        raise UnreachableError("name service timed out") from error
     return [(family, where) for family, _, _, _, where in found]
 
 

@@ -14,6 +14,7 @@ import pyodbc
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 
+from . import driver_manager
 from .address import DEFAULT_PORT
 from .connection_string import ConnectionString
 
@@ -59,22 +60,33 @@ class Driver(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """An ODBC connection string (hidden from repr), the keywords left out of it, and sentences to warn with."""
+    """An ODBC connection string (hidden from repr), and the keywords left out of it.
+
+    `warnings` are sentences on what our connection is less than the server's own; `notes` on what both leave out.
+    """
 
     text: str = field(repr=False)
     left_out: tuple[str, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def installed_driver() -> Driver:
-    """Return Microsoft's newest ODBC driver, else FreeTDS; raise NodeError (SETTINGS) if there is neither."""
+    """Return Microsoft's newest ODBC driver, else FreeTDS.
+
+    Raise NodeError (SETTINGS) if there is neither, or if others could put their own code in its place.
+    """
+    file = driver_manager.confine()
     drivers = [driver for name in pyodbc.drivers() if (driver := _recognize(name))]
     if not drivers:
         raise NodeError(
             ExitCode.SETTINGS,
             "This image has no ODBC driver for SQL Server: install `msodbcsql18`, or `tdsodbc` (FreeTDS).",
         )
-    return max(drivers, key=lambda driver: driver.version)
+    newest = max(drivers, key=lambda driver: driver.version)
+    for library in driver_manager.libraries(file, newest.name):
+        driver_manager.refuse_if_open(library)
+    return newest
 
 
 def _recognize(name: str) -> Driver | None:
@@ -101,6 +113,7 @@ def translate(connection_string: ConnectionString, driver: Driver, database: str
         ";".join(f"{name}={_written(name, value, driver)}" for name, value in attributes.items()) + ";",
         tuple(name for name in connection_string.options if name not in names),
         tuple(_warnings(connection_string, driver)),
+        tuple(_notes(connection_string)),
     )
 
 
@@ -145,8 +158,9 @@ def _possible(connection_string: ConnectionString, driver: Driver) -> None:
     if method and method not in _METHODS:
         raise NodeError(
             ExitCode.SETTINGS,
-            "This `Authentication` of the connection string isn't possible with Microsoft's ODBC driver in a "
-            "container: use Active Directory Managed Identity or Service Principal, or a SQL login.",
+            "This `Authentication` of the connection string isn't possible: Octopus.Server's own driver has it, but "
+            "Microsoft's ODBC driver, which octo-node connects with, doesn't know it, or asks a person. Use Active "
+            "Directory Managed Identity or Service Principal, or a SQL login.",
         )
 
 
@@ -162,12 +176,17 @@ def _microsoft(connection_string: ConnectionString) -> dict[str, str]:
 
 
 def _trusts(connection_string: ConnectionString) -> bool:
-    return connection_string.trust_server_certificate or _is_pinned(connection_string)
+    """Return whether the certificate goes unchecked: as Octopus.Server has it, unless `False` is given.
+
+    Since 2021.1.7198 (OctopusDeploy issues 6899, 7501). `Strict` always checks, whatever is given.
+    """
+    return connection_string.trust_server_certificate is not False or _is_pinned(connection_string)
 
 
 def _is_pinned(connection_string: ConnectionString) -> bool:
-    """Return whether `Server Certificate` is given where Microsoft's driver ignores it."""
-    return connection_string.encrypt == "mandatory" and "Server Certificate" in connection_string.options
+    """Return whether `Server Certificate` is to be compared, and Microsoft's driver ignores it."""
+    checks = connection_string.trust_server_certificate is False
+    return checks and connection_string.encrypt == "mandatory" and "Server Certificate" in connection_string.options
 
 
 def _freetds(connection_string: ConnectionString) -> dict[str, str]:
@@ -196,7 +215,10 @@ def _login(connection_string: ConnectionString, driver: Driver) -> Mapping[str, 
 
 def _warnings(connection_string: ConnectionString, driver: Driver) -> Iterator[str]:
     if connection_string.authentication == "activedirectorydefault":
-        yield "The ODBC driver doesn't know Active Directory Default: octo-node uses the managed identity."
+        yield (
+            "Microsoft's ODBC driver doesn't know Active Directory Default: octo-node's own connections use the "
+            "managed identity, the last that Octopus.Server tries; where there is none, name another method."
+        )
     if not driver.is_freetds and _is_pinned(connection_string):
         yield (
             "The ODBC driver compares the server with `ServerCertificate` only under `Encrypt=Strict`, so "
@@ -204,11 +226,19 @@ def _warnings(connection_string: ConnectionString, driver: Driver) -> Iterator[s
         )
     if not driver.is_freetds or connection_string.encrypt != "mandatory":
         return
-    if not connection_string.trust_server_certificate:
+    if connection_string.trust_server_certificate is False:
         yield (
-            "FreeTDS doesn't check SQL Server's certificate, so octo-node's own connections are encrypted but "
-            "could be read by a man in the middle; Octopus.Server does check it. To check it here too, install "
-            "`msodbcsql18`; if it isn't to be checked, add `TrustServerCertificate=True`."
+            "FreeTDS can't check SQL Server's certificate, as `TrustServerCertificate=False` asks, so octo-node's own "
+            "connections are encrypted but could be read by a man in the middle; Octopus.Server does check it. To "
+            "check it here too, install `msodbcsql18`."
+        )
+
+
+def _notes(connection_string: ConnectionString) -> Iterator[str]:
+    if connection_string.encrypt == "mandatory" and connection_string.trust_server_certificate is None:
+        yield (
+            "SQL Server's certificate isn't checked, neither here nor by Octopus.Server: the connection string has no "
+            "`TrustServerCertificate`. `TrustServerCertificate=False` has it checked."
         )
 
 

@@ -31,6 +31,7 @@ class Progress:
         self._clock = clock
         self._started = self._told = clock()
         self.reason = ""
+        self._told_plain = False
 
     def failed(self, reason: str, text: str) -> None:
         """Take note of an attempt that failed for `reason`; `text` is what was said, without secrets."""
@@ -45,6 +46,17 @@ class Progress:
         else:
             return
         self._told = now
+
+    def plain(self) -> None:
+        """Say that SQL Server does without encryption, and so do we."""
+        if not self._told_plain:
+            self._told_plain = True
+            self._log.warning(
+                "SQL Server doesn't encrypt, so this connection isn't encrypted, login included: turn TLS on there. "
+                "Versions of Octopus.Server whose default is `Encrypt=Mandatory` can't connect; the connection string "
+                "says which it is if it has `Encrypt`.",
+                **self._fields,
+            )
 
     def ready(self) -> None:
         """Say that the wait is over, if there was one."""

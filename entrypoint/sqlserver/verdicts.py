@@ -38,9 +38,14 @@ class Verdict(NamedTuple):
         return self.kind is Kind.NOT_YET and self.reason != _FIREWALL and not self.reason.startswith(_ERROR)
 
 
+TIMED_OUT = Verdict(Kind.NOT_YET, "timed out")
+RESET, FAILED = "connection reset", "connection failed"
 DRIVER_MISSING = "driver missing"
 UNTRUSTED = "certificate not trusted"
+WRONG_NAME = "certificate for another host"
 NO_ENCRYPTION = "no encryption"
+NO_STRICT = "no TDS 8"
+NO_SHARED_TLS = "no TLS version in common"
 
 _FIREWALL = "firewall"
 _ERROR = "error "  # of which nothing is known
@@ -57,17 +62,19 @@ _LOGIN = {
 }
 _NOT_YET = {
     **dict.fromkeys((17187, 904, 952), "starting up"),
-    **dict.fromkeys((6005, 6006, 18451), "shutting down"),
+    **dict.fromkeys((596, 6005, 6006, 18451), "shutting down"),
     **dict.fromkeys((913, 921, 922), "recovering"),
     **dict.fromkeys((976, 978, 979, 980, 982, 983), "not the primary"),
     **dict.fromkeys((945, 946, 5120), "database files missing"),
     **dict.fromkeys((17188, 18461, 924), "single user"),
-    **dict.fromkeys((701, 17189, 17809, 17810, 10928, 10929, 40501, 49918, 49919, 49920), "busy"),
+    **dict.fromkeys((701, 1204, 8645, 8651, 17189, 17809, 17810, 10928, 10929, 40501, 49918, 49919, 49920), "busy"),
     **dict.fromkeys((40020, 40143, 40166, 40197, 40540, 40613, 42108, 42109), "unavailable"),
-    **dict.fromkeys((64, 104, 233, 10053, 10054, 20006, 20017, 20047), "connection reset"),
+    **dict.fromkeys((64, 104, 233, 10053, 10054, 20006, 20017, 20047), RESET),
     **dict.fromkeys((10060, 17197, 20003, 258), "timed out"),
     **dict.fromkeys((10061, 111), "refused"),
     **dict.fromkeys((11001, 20012, 20013), "no such host"),
+    1205: "deadlock",
+    1222: "locked",
     926: "suspect",
     927: "restoring",
     942: "offline",
@@ -75,14 +82,21 @@ _NOT_YET = {
     18401: "upgrading",
     40615: _FIREWALL,
 }
+_NOTHING_SHARED = (
+    "unsupported protocol|protocol version|no protocols|sigalg|no shared cipher|no suitable|handshake failure|"
+    "version too low|too small|too weak"
+)
 _TEXTS = (
+    ("does not match host|host ?name mismatch", Kind.NEVER, WRONG_NAME),
+    # what OpenSSL says when no later attempt can come to another end
+    (f"SSL routines::[^]]*({_NOTHING_SHARED})", Kind.NEVER, NO_SHARED_TLS),
     ("certificate verify failed|certificate chain|not trusted|self.signed", Kind.NEVER, UNTRUSTED),
     ("encryption not supported", Kind.NEVER, NO_ENCRYPTION),
     ("can't open lib|file not found|data source name not found", Kind.NEVER, DRIVER_MISSING),
     (
         "0x2746|0x68\\b|handshakes before login|unexpected EOF|closed by peer",
         Kind.NOT_YET,
-        "connection reset",
+        RESET,
     ),
     ("0x2AF9|0x2AFA|no such host|name or service", Kind.NOT_YET, "no such host"),
     ("0x274C|time-?out|timed out", Kind.NOT_YET, "timed out"),
@@ -139,5 +153,5 @@ def _in_state(state: str) -> Verdict | None:
 def _unknown(state: str, numbers: list[int]) -> tuple[str, int]:
     number = next((number for number in numbers if number > 0), 0)
     if state.startswith("08"):
-        return "connection failed", number
+        return FAILED, number
     return f"{_ERROR}{number or state}", number

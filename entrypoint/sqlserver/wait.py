@@ -5,24 +5,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import pyodbc
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential, wait_random
 
 from . import network
 from .address import DEFAULT_PORT
-from .connect import ConnectError, connect
+from .connect import LONGEST_LOGIN, ConnectError, Connection, connect
 from .connection_string import ConnectionString
 from .failures import failure
 from .master import ask_master, may_use_master
 from .odbc import Translation, installed_driver, translate
+from .patience import Patience
 from .progress import Logger, Progress, Publish
 from .verdicts import Kind, Verdict
 
 
 REACH_SECONDS = 1.0  # for a TCP connection, and for the SQL Server Browser
-LOGIN_SECONDS = 4  # a server that accepts and then hangs costs this and REACH_SECONDS
 LOGIN_PAUSE = 8.0  # seconds between refused logins: faster locks accounts
 LOGIN_ATTEMPTS = 4
+
+_told: set[str] = set()  # what was said of the connection string: once is enough, however often is waited
 
 # 0.1 s growing to 0.4 s, jitter included: SQL Server is noticed within half a second
 _PAUSE = wait_exponential(multiplier=0.1, exp_base=1.5, max=0.3) + wait_random(0, 0.1)
@@ -36,7 +37,7 @@ class Ready:
     may connect to `master`. `connection_string` has the port of a named instance filled in.
     """
 
-    connection: pyodbc.Connection | None
+    connection: Connection | None
     database_exists: bool
     master_ok: bool
     connection_string: ConnectionString
@@ -61,7 +62,21 @@ def wait_until_ready(  # noqa: PLR0913 - three of them are the outside world, fo
     """
     _announce(translate(connection_string, installed_driver()), log)
     progress = Progress(connection_string.address, log, publish, clock)
-    return _Wait(connection_string, wait, progress, login_pause, clock).run(sleep)
+    return _Wait(connection_string, wait, progress, login_pause, clock, Patience(connection_string)).run(sleep)
+
+
+def try_once(connection_string: ConnectionString, log: Logger) -> Ready:
+    """Return what one attempt finds, within the string's `Connect Timeout` for each login.
+
+    Raise NodeError as `wait_until_ready` does.
+    """
+    clock = time.monotonic
+    progress = Progress(connection_string.address, log, lambda _reason, _since: None, clock)
+    patience = Patience(connection_string, connection_string.connect_timeout or LONGEST_LOGIN)
+    try:
+        return _Wait(connection_string, math.inf, progress, LOGIN_PAUSE, clock, patience).attempt()
+    except ConnectError as error:
+        raise failure(error, connection_string.address, None) from None
 
 
 class _Wait:
@@ -74,6 +89,7 @@ class _Wait:
         progress: Progress,
         login_pause: float,
         clock: Callable[[], float],
+        patience: Patience,
     ) -> None:
         self._target = connection_string
         self._wait = wait
@@ -82,6 +98,7 @@ class _Wait:
         self._clock = clock
         self._deadline = clock() + wait
         self._refusals = 0
+        self._patience = patience
 
     def run(self, sleep: Callable[[float], None]) -> Ready:
         """Try until an attempt succeeds, fails for good, or the deadline has come."""
@@ -94,28 +111,38 @@ class _Wait:
             reraise=True,
         )
         try:
-            ready = attempts(self._attempt)
+            ready = attempts(self.attempt)
         except ConnectError as error:
             raise failure(error, self._target.address, self._wait) from None
         self._progress.ready()
         return ready
 
-    def _attempt(self) -> Ready:
+    def attempt(self) -> Ready:
+        """Try once. Raise ConnectError."""
         target = self._reach()
         try:
-            connection = connect(target, login_timeout=self._login_timeout())
+            return self._open(target)
+        except ConnectError as error:
+            self._patience.failed(error)
+            raise
+
+    def _open(self, target: ConnectionString) -> Ready:
+        try:
+            connection = connect(target, login_timeout=self._patience.seconds(self._left()))
         except ConnectError as error:
             # once is enough where the login itself may be wrong: each question is a login, and logins lock accounts
             verdict = error.verdict
             if not (verdict.kind is Kind.NO_DATABASE or (verdict.unsure and self._refusals == 0)):
                 raise
-            ask_master(target, error, self._login_timeout())
+            ask_master(target, error, self._patience.seconds(self._left()))
             return Ready(None, database_exists=False, master_ok=True, connection_string=target)
         try:
-            master_ok = may_use_master(target, self._login_timeout())
+            master_ok = may_use_master(target, self._patience.seconds(self._left()))
         except ConnectError:
             connection.close()
             raise
+        if connection.is_plain:
+            self._progress.plain()
         return Ready(connection, database_exists=True, master_ok=master_ok, connection_string=target)
 
     def _reach(self) -> ConnectionString:
@@ -128,13 +155,6 @@ class _Wait:
         except network.UnreachableError as error:
             raise ConnectError(Verdict(Kind.NOT_YET, str(error)), "") from None
         return target
-
-    def _login_timeout(self) -> int:
-        """Return the seconds that a login may take: never much past the deadline."""
-        # a token from Entra ID is fetched within the same time
-        by_token = self._target.authentication.startswith("activedirectory")
-        longest = max(LOGIN_SECONDS, self._target.connect_timeout) if by_token else LOGIN_SECONDS
-        return max(1, min(longest, math.floor(self._left())))
 
     def _left(self) -> float:
         return self._deadline - self._clock()
@@ -169,7 +189,10 @@ def _error_of(state: RetryCallState) -> ConnectError:
 
 
 def _announce(translation: Translation, log: Logger) -> None:
-    for sentence in translation.warnings:
-        log.warning(sentence)
+    for sentences, tell in ((translation.warnings, log.warning), (translation.notes, log.info)):
+        for sentence in sentences:
+            if sentence not in _told:
+                _told.add(sentence)
+                tell(sentence)
     if translation.left_out:
         log.debug("ODBC has no counterpart of these keywords.", left_out=", ".join(translation.left_out))

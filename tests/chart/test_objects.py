@@ -67,11 +67,11 @@ def test_variables_exist(found: Rendered) -> None:
 
 def test_settings_are_accepted(found: Rendered, tmp_path: Path) -> None:
     """octo-node takes a node's environment, with the Secrets' content in the files that it names."""
-    users = {"connectionstring": helm.CONNECTION, "masterkey": helm.KEY}
+    users = {"connectionstring": helm.CONNECTION, "masterkey": helm.KEY, "licensekey": "PExpY2Vuc2UvPg=="}
     for pod, container in zip(found.pods, found.containers, strict=True):
         for file, name in secret_files(pod).items():
             made = found.of("Secret").get(name)
-            content = base64.b64decode(made["data"]["secret"]).decode() if made else users.get(file, "")
+            content = base64.b64decode(made["data"]["secret"]).decode() if made else users.get(file, file)
             (tmp_path / file).write_text(content)
         environ = {name: value or "octopus-0" for name, value in helm.environment(container).items()}
         environ = {name: value.replace(FOLDER, str(tmp_path)) for name, value in environ.items()}

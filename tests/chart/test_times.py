@@ -12,6 +12,7 @@ from processes import NAMESPACE, OCTO_NODE
 
 from entrypoint import question
 from entrypoint.init import node
+from entrypoint.node import drain
 from entrypoint.octopus import commandline
 
 

@@ -7,6 +7,7 @@ import pytest
 from container import engine, images
 from container.containers import Sql, unique
 from leftout import leave_out
+from processes import slowness
 
 
 HERE = Path(__file__).parent
@@ -16,6 +17,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Without a Docker engine skip these tests in one line, unless one is required: then each fails."""
     if any(item.path.is_relative_to(HERE) for item in items) and not (engine.is_required() or engine.is_there()):
         leave_out(config, items, HERE, f"{engine.MISSING}: {{}} container tests are left out")
+        return
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            marker = item.get_closest_marker("timeout")
+            limit = marker.args[0] if marker else float(config.getini("timeout"))
+            item.add_marker(pytest.mark.timeout(limit * slowness()), append=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,11 +5,12 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
 from container.engine import ask, docker
-from processes import wait_until
+from processes import slowness, wait_until
 
 
 PASSWORD = "Passw0rd!"
@@ -32,6 +33,8 @@ time.sleep(2)
 states = [path.read_text().rpartition(")")[2].split()[0] for path in pathlib.Path("/proc").glob("[0-9]*/stat")]
 print(len(states), "processes,", states.count("Z"), "zombies")
 """
+# a task's command: runs until the test ends it
+HELD = ["sh", "-c", "until test -e /artifacts/go; do sleep 0.1; done"]
 # asks the API from inside the container: the network is private
 ASK = """
 import json, sys, urllib.request
@@ -164,9 +167,17 @@ class Node:
         return str(json.loads(done.stdout)["node"]["phase"]) if done.returncode == 0 else ""
 
     def stop(self, seconds: int = 60) -> int:
-        """Stop it with that much patience and return its exit code."""
-        docker("stop", "--time", str(seconds), self.name)
+        """Stop it with that much patience, more on a slow machine, and return its exit code."""
+        docker("stop", "--time", f"{seconds * slowness():.0f}", self.name)
         return int(self.inspect("{{.State.ExitCode}}"))
+
+    def stop_draining(self) -> int:
+        """Stop it while its task HELD runs, end the task when the drain has counted it, and return its exit code."""
+        with ThreadPoolExecutor(1) as pool:
+            code = pool.submit(self.stop, 90)
+            wait_until(lambda: "1 task running" in self.log or code.done(), what="the drain counts the task")
+            self.execute("touch", "/artifacts/go")
+            return code.result()
 
     def commands(self) -> list[str]:
         """Return the configure commands that were begun since it was made, in order."""

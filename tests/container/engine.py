@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from processes import slowness
+
 
 MISSING = "no Docker engine answers here (`docker info`)"
 
@@ -35,7 +37,7 @@ def docker(*arguments: str, check: bool = True, seconds: float = 300, **more: An
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        timeout=seconds,
+        timeout=seconds * slowness(),
         check=False,
     )
     assert not check or done.returncode == 0, f"docker {' '.join(arguments)}: {done.returncode}\n{done.stdout}"

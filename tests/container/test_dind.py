@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from container.containers import ORPHANS, Node, Sql, nested
+from container.containers import HELD, ORPHANS, Node, Sql, nested
 from container.engine import docker
 from processes import wait_until
 
@@ -77,6 +77,7 @@ def test_what_dockerd_is_given(node: Node) -> None:
     assert node.environ["ADMIN_PASSWORD"] not in "\n".join(environment)
     assert "shared" in node.execute("findmnt", "-n", "-o", "PROPAGATION", "/")
     assert "dockerd uses this iptables." in node.log
+    assert "can't start a container" not in node.log
 
 
 def test_dockerd_is_killed(node: Node) -> None:
@@ -123,12 +124,12 @@ def test_images_on_overlay(image: str) -> None:
 
 def test_stop_with_drain(node: Node, sql: Sql) -> None:
     """A drain waits for a task in an execution container: dockerd is there until the server is gone."""
-    node.environ |= {"OCTO_NODE_DRAIN_ON_STOP": "60", "STANDIN_OCTOPUS_TERM_EXIT": "7"}
+    node.environ |= {"OCTO_NODE_DRAIN_ON_STOP": "600", "STANDIN_OCTOPUS_TERM_EXIT": "7"}
     node.start().wait_up()
     node.execute("sh", "-c", IMPORT)
-    task = node.task(Command=["docker", "run", "--rm", "box", "/bin/busybox", "sleep", "5"])
+    task = node.task(Command=["docker", "run", "--rm", "-v", "/artifacts:/artifacts", "box", "/bin/busybox", *HELD])
     wait_until(lambda: node.execute("docker", "ps", "--quiet"), what="the container runs")
-    assert node.stop(90) == 7, node.log
+    assert node.stop_draining() == 7, node.log
     assert f"{task}\tSuccess" in sql.query("ServerTask", "Id, State")
     assert "killed" not in node.log
     assert node.log.index("Octopus.Server ended with exit code 7.") < node.log.index("Processing signal 'terminated'")

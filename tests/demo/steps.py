@@ -44,8 +44,8 @@ class Demo:
         return text
 
     def check(self) -> None:
-        """Show what a start would run."""
-        text = self.show("check", "--commands", has="nothing wrong")
+        """Show what a start would run, and that SQL Server isn't there yet (12)."""
+        text = self.show("check", "--commands", code=12, has="problem: SQL Server at .* isn't ready")
         verbs = [line.split()[1] for line in text.splitlines() if line.startswith(str(self.programs.folder))]
         if verbs != CONFIGURE:
             raise StepError(f"the commands are {verbs}, not {CONFIGURE}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cgroups import group, inside
 from node import MODES, Node
 from processes import OCTO_NODE, children, wait_until
 from scripted import DOOR, FOR_EVER, Scripted, nothing_left, up
@@ -110,12 +111,73 @@ def test_it_is_started_clean(node: Nested, mode: str) -> None:
     assert node.terminate() == 143
 
 
+def test_ready_means_that_a_container_was_started(node: Nested) -> None:
+    """It is ready once a container has run, from an image made for that; nothing of it is left."""
+    up(node)
+    node.wait_state("ready")
+    (container,) = node.events("container")
+    assert container["HostConfig"] == {"NetworkMode": "none", "ReadonlyRootfs": True}
+    asked = [(line["method"], line["path"].split("trial-")[0]) for line in node.events("request")]
+    assert asked == [
+        *(("POST", path) for path in ("/images/create", "/containers/create")),
+        *(("POST", f"/containers/abcd/{verb}") for verb in ("start", "wait")),
+        ("DELETE", "/containers/octo-node-"),
+        *(("POST", path) for path in ("/containers/prune", "/images/prune")),
+    ]
+    assert "can't start a container" not in node.log
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        ({"broken": "apparmor_parser: not found"}, "apparmor_parser: not found"),
+        ({"status": 126}, "its container ended with exit code 126"),
+    ],
+)
+def test_a_dockerd_that_starts_no_container(node: Nested, trouble: dict[str, object], said: str) -> None:
+    """A dockerd that answers and starts nothing isn't ready: the log quotes it, and the server is started anyhow."""
+    node.tell(**trouble)
+    up(node)
+    node.wait_state("failing")
+    assert f"dockerd can't start a container: {said}. Steps in execution containers fail." in node.log
+    assert "dockerd is failing: process " in node.verb("status").stdout
+    assert "dockerd hasn't answered" not in node.log
+    taken_away = [line["path"].split("trial-")[0] for line in node.events("request")][-3:]
+    assert taken_away == ["/containers/octo-node-", "/containers/prune", "/images/prune"]
+    assert node.terminate() == 143
+
+
+def test_a_dockerd_that_is_stuck(node: Nested) -> None:
+    """A dockerd that never ends the start of a container is given up after a time."""
+    node.tell(stuck=1)
+    up(node)
+    node.wait_state("failing")
+    assert "dockerd can't start a container: none was started within 20 s." in node.log
+    assert node.terminate() == 143
+
+
 def test_no_signal_is_ignored(node: Nested) -> None:
     """Neither process 1 nor the launcher, which is Python as well, has dockerd ignore or block a signal."""
     program = node.folder / "bin/dockerd"
     program.write_text(f"#!/bin/sh\ngrep -E 'Sig(Ign|Blk)' /proc/self/status >{node.folder}/told; exec sleep 1000\n")
     node.start("process 1", DOOR)
     node.wait_told("SigBlk:", f"{0:016x}", "SigIgn:", f"{0:016x}")
+
+
+@pytest.mark.parametrize(("parser", "mounted"), [(True, "securityfs"), (False, ""), (True, "tmpfs"), (False, "tmpfs")])
+def test_apparmor_is_shown_to_who_can_use_it(node: Nested, mounted: str, *, parser: bool) -> None:
+    """Without apparmor_parser dockerd would refuse each container on a kernel that has AppArmor: it doesn't see it."""
+    kernel = Path(node.environment["OCTO_NODE_ROOT"]) / "sys/kernel/security"
+    kernel.mkdir(parents=True)
+    for name, text in {"dockerd": f"grep {kernel} /proc/mounts >{node.folder}/told", "apparmor_parser": ""}.items():
+        program = node.folder / "bin" / name
+        program.write_text(f"#!/bin/sh\n{text}; echo end >>{node.folder}/told; exec sleep 1000\n")
+        program.chmod(0o755 if parser or name == "dockerd" else 0o644)
+    mount = f"mount -t tmpfs none {kernel} && " if mounted == "tmpfs" else ""
+    node.start("process 1", ("sh", "-c", f'{mount}exec "$@"', "sh", *DOOR))
+    kind = mounted if parser else ""
+    wait_until(lambda: node.told()[-1:] == ["end"])
+    assert node.told()[2:3] == ([kind] if kind else [])
 
 
 def test_none_is_started_where_none_is_wanted(node: Nested) -> None:
@@ -211,6 +273,22 @@ def test_the_pauses_double(node: Nested) -> None:
         assert f"dockerd ended too early and is started again in {seconds} s. code=3" in node.log
     assert node.dockerd["restarts"] == 3
     assert node.terminate() == 143
+
+
+def test_it_is_started_later_if_no_process_can_be_had(node: Nested) -> None:
+    """A full pids.max at the start harms nobody for good: dockerd, who waits for it, and prepare are started later."""
+    with group("pids") as pids:
+        node.above = inside(pids)
+        # `unshare` and process 1, and who sets the limit until it ends
+        node.script("preflight", f"echo 2 >{pids}/pids.max")
+        node.start("process 1", DOOR)
+        for role in ("dockerd", "await-dockerd", "prepare"):
+            node.wait_log(f"run: {role}: ")
+        assert node.wait_state("restarting")
+        (pids / "pids.max").write_text("max")
+        node.wait_phase("up")
+        node.wait_state("ready")
+        assert node.terminate() == 143
 
 
 def test_it_outlives_the_server(node: Nested, mode: str) -> None:

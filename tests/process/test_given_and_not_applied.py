@@ -60,7 +60,7 @@ def test_an_upgrade_without_a_licence(tmp_path: Path, sql: SqlServer) -> None:
 
 
 def test_not_applied(tmp_path: Path, sql: SqlServer) -> None:
-    """A password for a user who is there, and an export for a database that is there, are told at each start."""
+    """A password for a user who is there, an export for a database that is there, a second drain: they are told."""
     password, export = "ADMIN_PASSWORD and ADMIN_API_KEY are not applied", "The export in /import is not imported"
     with Node(tmp_path / "one", sql, **KEY) as one:
         log = boot(one)
@@ -72,6 +72,11 @@ def test_not_applied(tmp_path: Path, sql: SqlServer) -> None:
             log = boot(two)
             assert password in log
             assert export in log
-        two.environment["OCTO_NODE_APPLY"] = "all"
+        two.environment |= {"OCTO_NODE_APPLY": "all", "OCTO_NODE_DRAIN_ON_STOP": "5"}
+        two.start().wait_phase("up")
+        beside = two.verb("drain", "--wait", "5").stderr
+        assert two.terminate() == 0
 
-        assert password not in boot(two)
+        assert password not in two.log
+        assert "if this is a preStop hook, leave the variable unset" in beside
+        assert "drain: OCTO_NODE_DRAIN_ON_STOP is set" not in two.log

@@ -219,6 +219,35 @@ def test_all_problems_at_once() -> None:
     assert len(refusal("Encrypt=maybe;Max Pool Size=0").split("connection string")) == 6
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            f"Databse=o;Encrpt=yes;Server=db:1433;Password={SECRET};Pooling=maybe;Nonsense=1",
+            ("`databse` (character 1)", "(character 11)", "(character 67)", "`Pooling`", "after a comma", "no login"),
+        ),
+        (f"Nonsense=1;Server=db;Timeout=soon;Password='{SECRET}", ("`nonsense`", "`Connect Timeout`", "isn't closed")),
+        (f"Nonsense=1;Database=o;User=sa;Password={SECRET}", ("`nonsense`", "has no server")),
+        (f"Servr=db;Databse=o;Usr ID=sa;Password={SECRET}", ("`servr`", "(character 10)", "(character 20)")),
+    ],
+)
+def test_several_faults_are_told_together(text: str, said: tuple[str, ...]) -> None:
+    """Unknown keywords, unfit values, what is missing and where it can't be read on: each once, and no guess twice."""
+    with pytest.raises(ConnectionStringError) as caught:
+        parse(text)
+    assert len(caught.value.sentences) == len(said)
+    for words in said:
+        assert sum(words in sentence for sentence in caught.value.sentences) == 1, words
+    assert SECRET not in str(caught.value)
+
+
+def test_a_misspelt_password_stays_a_secret() -> None:
+    """After a keyword that isn't known a value may go on behind a `;`: no name is told from there."""
+    said = refusal(f"Server=db;Database=o;User=sa;Pasword=a;{SECRET}=b;{SECRET}x=c")
+    assert "`pasword`" in said
+    assert SECRET not in said
+
+
 @pytest.mark.parametrize("method", keywords.AUTHENTICATION)
 def test_authentication(method: str) -> None:
     """Each way to authenticate may be written with spaces or without."""

@@ -189,21 +189,29 @@ def programs(folder: Path, **scripts: str) -> dict[str, str]:
     return {"PATH": str(folder)}
 
 
+YES, NO = "exit 0", "exit 1"
+
+
 @pytest.mark.parametrize(
-    ("script", "wish", "tables", "legacy"),
+    ("work", "wish", "tables", "kind"),
     [
-        ("exit 0", "", "", False),
-        ("exit 1", "", "", True),
-        ("exit 0", "", "filter", True),
-        ("exit 0", "1", "", True),
-        ("exit 1", "N", "filter", False),
+        ("iptables iptables_nft iptables_legacy", "", "", None),
+        ("iptables iptables_nft iptables_legacy", "", "filter", "legacy"),
+        ("iptables_legacy", "", "", "legacy"),  # a kernel without nf_tables
+        ("iptables_nft", "", "", "nft"),  # one without ip_tables, in an image whose iptables is legacy
+        ("iptables_nft", "", "filter", "nft"),
+        ("", "", "", None),
+        ("", "", "filter", "legacy"),
+        ("iptables iptables_nft", "1", "", "legacy"),
+        ("iptables_legacy", "N", "filter", "nft"),
     ],
 )
-def test_which_iptables(tmp_path: Path, script: str, wish: str, tables: str, *, legacy: bool) -> None:
-    """The wish decides, then legacy tables that are there, then whether iptables works."""
-    environ = programs(tmp_path / "bin", iptables=script) | {"DOCKER_IPTABLES_LEGACY": wish}
+def test_which_iptables(tmp_path: Path, work: str, wish: str, tables: str, kind: str | None) -> None:
+    """The wish decides, then legacy tables that are there, then what works: what the image has, nft, legacy."""
+    scripts = {name: YES if name in work.split() else NO for name in ("iptables", "iptables_nft", "iptables_legacy")}
+    environ = programs(tmp_path / "bin", **scripts) | {"DOCKER_IPTABLES_LEGACY": wish}
     (tmp_path / "ip_tables_names").write_text(tables)
-    assert iptables.is_legacy(environ, str(tmp_path)) is legacy
+    assert iptables.kind(environ, str(tmp_path)) == kind
 
 
 def test_a_module_is_loaded_first(tmp_path: Path) -> None:
@@ -211,32 +219,37 @@ def test_a_module_is_loaded_first(tmp_path: Path) -> None:
     environ = programs(
         tmp_path / "bin",
         iptables=f"test -e {tmp_path}/nf_tables",
+        iptables_legacy=YES,
         modprobe=f'PATH=/bin:/usr/bin; touch "{tmp_path}/$1"',
     )
-    assert iptables.is_legacy(environ, str(tmp_path)) is False
+    assert iptables.kind(environ, str(tmp_path)) is None
 
 
 def test_without_any_iptables(tmp_path: Path) -> None:
     """Where there is no iptables, none is chosen."""
-    assert iptables.is_legacy(programs(tmp_path / "bin"), str(tmp_path)) is False
-    assert iptables.version(programs(tmp_path / "bin")) is None
+    environ = programs(tmp_path / "bin")
+    assert iptables.kind(environ, str(tmp_path)) is None
+    assert iptables.kind(environ | {"DOCKER_IPTABLES_LEGACY": "N"}, str(tmp_path)) is None
+    assert iptables.version(environ) is None
+    assert not iptables.works(environ)
 
 
-def test_legacy_commands_come_first(tmp_path: Path) -> None:
-    """With the new PATH each usual name is the legacy command; made twice, it is the same."""
-    names = [f"{first}_legacy{rest}" for first in ("iptables", "ip6tables") for rest in ("", "_save", "_restore")]
-    environ = programs(tmp_path / "bin", iptables="echo new", **dict.fromkeys(names, "echo old"))
-    iptables.path_with_legacy(environ, str(tmp_path / "first"))
-    path = iptables.path_with_legacy(environ, str(tmp_path / "first"))
-    assert path == f"{tmp_path}/first:{tmp_path}/bin"
-    assert iptables.version(environ) == "new"
-    assert iptables.version(environ | {"PATH": path}) == "old"
+@pytest.mark.parametrize("kind", ["nft", "legacy"])
+def test_the_chosen_commands_come_first(tmp_path: Path, kind: str) -> None:
+    """With the new PATH each usual name is the chosen kind's command; made twice, it is the same."""
+    names = [f"{first}_{kind}{rest}" for first in ("iptables", "ip6tables") for rest in ("", "_save", "_restore")]
+    environ = programs(tmp_path / "bin", iptables="echo usual", **dict.fromkeys(names, f"echo {kind}"))
+    iptables.path_with(environ, kind, str(tmp_path / "first"))
+    path = iptables.path_with(environ, kind, str(tmp_path / "first"))
+    assert path == f"{tmp_path}/first/{kind}:{tmp_path}/bin"
+    assert iptables.version(environ) == "usual"
+    assert iptables.version(environ | {"PATH": path}) == kind
 
 
 def test_without_legacy_commands(tmp_path: Path) -> None:
     """Where there is no legacy command, that is said."""
     with pytest.raises(OSError, match="there is no iptables-legacy on PATH"):
-        iptables.path_with_legacy(programs(tmp_path / "bin"), str(tmp_path / "first"))
+        iptables.path_with(programs(tmp_path / "bin"), "legacy", str(tmp_path / "first"))
 
 
 # --- is it possible?

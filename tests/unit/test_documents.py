@@ -4,6 +4,7 @@ import re
 
 import documents
 import pytest
+from processes import ROOT
 
 from entrypoint import variables
 from entrypoint.exitcodes import ExitCode
@@ -35,3 +36,16 @@ def test_variables_with_and_without_an_option() -> None:
 def test_exit_codes(code: ExitCode) -> None:
     """Each exit code has a heading of its own, which tells what it means."""
     assert [heading for heading in headings("troubleshooting.md") if re.match(rf"{code:d}\b.*: \w", heading)]
+
+
+def test_each_line_on_security_has_its_test() -> None:
+    """Whatever docs/security.md says of an attack names the tests that hold it, and they are there."""
+    text = (documents.DOCS / "security.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "|---" not in line]
+    for row in rows:
+        last = row.strip(" |").rpartition("|")[2]
+        named = re.findall(r"`(test_\w+)::(test_\w+)`", last)
+        assert named or last.strip() == "test", row
+        for file, test in named:
+            found = [path.read_text() for path in (ROOT / "tests").rglob(f"{file}.py")]
+            assert any(f"def {test}(" in one for one in found), f"{file}::{test}"

@@ -163,6 +163,7 @@ def test_nothing_is_started_on_the_way_down() -> None:
         ("dockerd", 0, E.DOCKERD_EXITED),
         ("dockerd", 137, E.DOCKERD_EXITED),
         ("await-dockerd", 0, E.DOCKERD_ANSWERED),
+        ("await-dockerd", ExitCode.DOCKER_IN_DOCKER, E.DOCKERD_ANSWERED),
         ("await-dockerd", 143, E.DOCKERD_OVERDUE),
         ("server", 0, E.SERVER_EXITED),
         ("server", 100, E.SERVER_EXITED),

@@ -71,11 +71,16 @@ def attributes(text: str, driver: Driver) -> dict[str, str]:
     ("more", "driver", "expected"),
     [
         ("", M18, {"Server": "tcp:db,1433", "Database": "Octopus", "UID": "sa", "PWD": "hunter2"}),
-        ("", M18, {"Encrypt": "yes", "TrustServerCertificate": "no", "ConnectRetryCount": "0"}),
+        ("", M18, {"Encrypt": "yes", "TrustServerCertificate": "yes", "ConnectRetryCount": "0"}),
+        ("TrustServerCertificate=False", M18, {"Encrypt": "yes", "TrustServerCertificate": "no"}),
         ("Encrypt=Optional", M17, {"Encrypt": "no"}),
         ("Encrypt=Strict", M18, {"Encrypt": "strict"}),
         ("TrustServerCertificate=yes", M17, {"TrustServerCertificate": "yes"}),
-        ("ServerCertificate=/c.pem", M18, {"TrustServerCertificate": "yes", "ServerCertificate": "/c.pem"}),
+        (
+            "ServerCertificate=/c.pem;TrustServerCertificate=False",
+            M18,
+            {"TrustServerCertificate": "yes", "ServerCertificate": "/c.pem"},
+        ),
         ("MultiSubnetFailover=True", M18, {"MultiSubnetFailover": "yes"}),
         ("ApplicationIntent=ReadOnly", M18, {"ApplicationIntent": "ReadOnly"}),
         ("HostNameInCertificate=sql", M18, {"HostNameInCertificate": "sql"}),
@@ -134,8 +139,8 @@ def test_integrated_security() -> None:
         ("Encrypt=Strict", FREETDS, "msodbcsql18"),
         ("Authentication=Active Directory Password", FREETDS, "isn't possible with FreeTDS"),
         ("Password=;Authentication=ActiveDirectoryManagedIdentity", FREETDS, "isn't possible with FreeTDS"),
-        ("Password=;Authentication=Active Directory Interactive", M18, "isn't possible with Microsoft's"),
-        ("Password=;Authentication=ActiveDirectoryWorkloadIdentity", M18, "isn't possible with Microsoft's"),
+        ("Password=;Authentication=Active Directory Interactive", M18, "doesn't know it, or asks a person"),
+        ("Password=;Authentication=ActiveDirectoryWorkloadIdentity", M18, "doesn't know it"),
     ],
 )
 def test_what_a_driver_cannot_do(more: str, driver: Driver, said: str) -> None:
@@ -156,16 +161,30 @@ def test_left_out() -> None:
     ("more", "driver", "warned"),
     [
         ("", M18, False),
-        ("", FREETDS, True),
+        ("", FREETDS, False),
+        ("TrustServerCertificate=False", FREETDS, True),
         ("TrustServerCertificate=yes", FREETDS, False),
         ("Encrypt=no", FREETDS, False),
         ("Password=;Authentication=ActiveDirectoryDefault", M18, True),
-        ("ServerCertificate=/c.pem", M18, True),
+        ("ServerCertificate=/c.pem", M18, False),
+        ("ServerCertificate=/c.pem;TrustServerCertificate=False", M18, True),
     ],
 )
 def test_warnings(more: str, driver: Driver, warned: bool) -> None:  # noqa: FBT001 - a column of the table
     """Where octo-node's own connection is less than what the connection string asks, it is said."""
     assert bool(translate(parse(f"{BASE};{more}"), driver).warnings) is warned
+
+
+@pytest.mark.parametrize("driver", [M18, FREETDS])
+@pytest.mark.parametrize(
+    ("more", "noted"),
+    [("", True), ("TrustServerCertificate=False", False), ("Encrypt=no", False), ("Encrypt=Strict", False)],
+)
+def test_note_of_trust(more: str, driver: Driver, noted: bool) -> None:  # noqa: FBT001 - a column of the table
+    """Where nobody checks the certificate, because the connection string doesn't say so, it is noted."""
+    if driver.is_freetds and "Strict" in more:
+        return
+    assert bool(translate(parse(f"{BASE};{more}"), driver).notes) is noted
 
 
 def test_another_database() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import signal
 import socket
@@ -315,6 +316,92 @@ def test_hanging(plain: SqlServer, driver: str, database: str, place: str) -> No
         pyodbc.connect(plain.odbc_string(driver, database), timeout=1)
 
 
+@pytest.mark.parametrize("place", ["prelogin", "tls", "login"])
+def test_silence_before_the_login(encrypting: SqlServer, place: str) -> None:
+    """The server falls silent where it is told to, for clients that go on waiting: it hasn't hung up."""
+    encrypting.control(hang=place)
+    with socket.create_connection(("127.0.0.1", encrypting.port)) as sock:
+        sock.settimeout(0.3)
+        sock.sendall(bytes.fromhex("12010008000001 00".replace(" ", "")))
+        answers = place != "prelogin"
+        if answers:
+            assert sock.recv(4096)
+        with pytest.raises(TimeoutError):
+            sock.recv(4096)
+    encrypting.control()
+
+
+@pytest.mark.parametrize("how", [{"hang": "statement"}, {"manner": {"statement": "half"}}])
+def test_silence_after_the_login(plain: SqlServer, driver: str, how: dict[str, object]) -> None:
+    """A query gets no answer, or half of one: by the time that the client gives it, nothing has come."""
+    connection = plain.connect(driver)
+    connection.timeout = 1
+    plain.control(**how, hang_match="SELECT 45")
+    assert connection.execute("SELECT 44").fetchval() == 44
+    done = threading.Event()
+
+    def ask() -> None:
+        with contextlib.suppress(pyodbc.Error):
+            connection.execute("SELECT 45").fetchall()
+        done.set()
+
+    threading.Thread(target=ask, daemon=True).start()
+    assert not done.wait(0.5)
+    plain.restart()
+    assert done.wait(10)
+
+
+def test_a_byte_a_second(plain: SqlServer) -> None:
+    """An answer may trickle."""
+    plain.control(manner={"prelogin": "trickle"})
+    with socket.create_connection(("127.0.0.1", plain.port)) as sock:
+        sock.sendall(bytes.fromhex("1201000800000100"))
+        sock.settimeout(10)
+        assert [len(sock.recv(4096)), len(sock.recv(4096))] == [1, 1]
+    plain.control()
+
+
+@pytest.mark.parametrize(("state", "own"), [("recovering", "922"), ("offline", "942")])
+def test_how_a_closed_database_is_refused(plain: SqlServer, database: str, state: str, own: str) -> None:
+    """A login into a closed database is refused with its own error, or as one into a missing database."""
+    for closed, number in (("own", own), ("4060", "4060")):
+        plain.control(databases={database: state}, closed=closed)
+        with pytest.raises(pyodbc.Error, match=number):
+            plain.connect(MICROSOFT, database)
+
+
+def test_text_that_is_a_number(plain: SqlServer, driver: str, database: str) -> None:
+    """Text beside a number is taken for one where it is one."""
+    connection = plain.connect(driver, database)
+    connection.execute("CREATE TABLE T (Name nvarchar(10)); INSERT INTO T VALUES ('7')")
+    assert connection.execute("SELECT Name + 1 FROM T WHERE Name = 7 AND Name IN (6, 7)").fetchval() == 8
+    connection.close()
+
+
+def test_long_time(plain: SqlServer, driver: str) -> None:
+    """DATEDIFF_BIG counts what DATEDIFF can't."""
+    connection = plain.connect(driver)
+    assert connection.execute("SELECT DATEDIFF_BIG(second, '2000-01-01', '2070-01-01')").fetchval() == 2209075200
+    connection.close()
+
+
+def test_tables_of_another_schema(plain: SqlServer, driver: str, database: str) -> None:
+    """A table of another schema isn't `dbo`'s of the same name."""
+    connection = plain.connect(driver, database)
+    connection.execute("CREATE SCHEMA other")
+    connection.execute("CREATE TABLE other.T (Id int); INSERT INTO other.T VALUES (5)")
+    with pytest.raises(pyodbc.Error, match="208"):
+        connection.execute("SELECT * FROM dbo.T")
+    assert connection.execute("SELECT Id FROM other.T").fetchval() == 5
+    asked = "SELECT SCHEMA_NAME(schema_id), name FROM sys.tables"
+    joined = "SELECT s.name, t.name FROM sys.tables t INNER JOIN sys.schemas s ON s.schema_id = t.schema_id"
+    assert [tuple(row) for row in connection.execute(joined)] == [("other", "T")]
+    assert connection.execute(f"{asked} WHERE schema_id = SCHEMA_ID('dbo')").fetchall() == []
+    assert connection.execute("SELECT OBJECT_ID('dbo.T')").fetchval() is None
+    assert connection.execute("SELECT OBJECT_ID('other.T')").fetchval()
+    connection.close()
+
+
 def test_cancel(plain: SqlServer, driver: str, database: str) -> None:
     """A query's timeout cancels the wait for a lock, and the session goes on."""
     first, second = plain.connect(driver, database), plain.connect(driver, database)
@@ -344,6 +431,11 @@ def test_cancel(plain: SqlServer, driver: str, database: str) -> None:
         ("SELEC 1 FROM x", 102),
         ("SELECT 'open", 105),
         ("SELECT CAST('x' AS int)", 245),
+        ("SELECT 1 FROM T WHERE Name = 1", 245),
+        ("SELECT 1 FROM T WHERE Name IN (1, 2)", 245),
+        ("SELECT 1 FROM T WHERE Name BETWEEN 1 AND 2", 245),
+        ("SELECT Name + 1 FROM T", 245),
+        ("SELECT DATEDIFF(second, '2000-01-01', '2070-01-01')", 535),
         ("SELECT @nothing", 137),
         ("SELECT NO_SUCH(1)", 195),
         ("EXEC no_such_procedure", 2812),

@@ -93,10 +93,76 @@ def test_a_fallback_that_is_not_ours_alone_is_refused(
         (fallback / "node.json").write_text("{}")
     if trick == "another owner":
         uid = os.getuid()
-        monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+        if uid == 0:
+            os.chown(fallback, 12345, 12345)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
     assert statefile.make_folder(environ(unwritable)) is None
     assert statefile.find_folder(environ(unwritable)) is None
     assert trick == "file" or (fallback / "node.json").exists(), "emptied all the same"
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o757])
+def test_a_run_folder_that_others_may_write_is_refused(tmp_path: Path, fallback: Path, mode: int) -> None:
+    """A run folder that others can write to is neither written nor read: its stand-in takes its place, for all."""
+    given = environ(tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(mode)
+    (tmp_path / "run/node.json").write_text('{"phase": "up"}')
+    (tmp_path / "run/drain.json").write_text("{}")
+    assert statefile.find_folder(given) is None
+    assert whereabouts.sentence(given) == "no state of a node was found here"
+    assert statefile.make_folder(given) == str(fallback)
+    assert statefile.is_refused(given)
+    statefile.write(str(fallback), statefile.NODE, {"phase": "preflight"})
+    assert statefile.find_folder(given) == str(fallback)
+    assert (tmp_path / "run/drain.json").exists(), "emptied all the same"
+    assert not statefile.is_refused(environ(tmp_path / "new/run"))
+    assert not statefile.is_refused(environ(fallback))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
+def test_a_run_folder_of_another_user_is_refused(tmp_path: Path, fallback: Path) -> None:
+    """A run folder that belongs to somebody else isn't used either: its owner may do in it what he likes."""
+    (tmp_path / "run").mkdir(mode=0o700)
+    os.chown(tmp_path / "run", 12345, 12345)
+    assert statefile.make_folder(environ(tmp_path / "run")) == str(fallback)
+    assert statefile.is_refused(environ(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("trick", ["link", "open"])
+def test_a_run_folder_that_was_exchanged_is_not_written(tmp_path: Path, trick: str) -> None:
+    """Who may write to the folder above can put another in the place of ours: nothing is written there."""
+    folder = statefile.make_folder(environ(tmp_path / "run"))
+    assert folder is not None
+    (tmp_path / "run").rename(tmp_path / "away")
+    (tmp_path / "other").mkdir(mode=0o700)
+    if trick == "link":
+        (tmp_path / "run").symlink_to("other")
+    else:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run").chmod(0o777)
+    with pytest.raises(PermissionError):
+        statefile.write(folder, statefile.NODE, {"phase": "up"})
+    assert os.listdir(folder) == []
+
+
+def test_what_a_killed_writer_left_is_cleared(tmp_path: Path) -> None:
+    """Temporary files of a former container's writers don't add up."""
+    for name in (".node.json.abc", ".prepare.json.def"):
+        (tmp_path / name).touch()
+    (tmp_path / ".other").touch()
+    assert statefile.make_folder(environ(tmp_path)) == str(tmp_path)
+    assert os.listdir(tmp_path) == [".other"]
+
+
+@pytest.mark.parametrize("path", ["relative/", ("a" * 250 + "/") * 30, "/proc/self/nothing", "/dev/null/run"])
+def test_a_run_folder_that_cannot_be_one(
+    path: str, fallback: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever OCTO_NODE_RUN_DIR is, process 1 has a folder or its stand-in; preflight tells what is wrong with it."""
+    monkeypatch.chdir(tmp_path)
+    assert statefile.make_folder({"OCTO_NODE_RUN_DIR": path}) in {path.rstrip("/"), str(fallback)}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\xff", '{"a":'])

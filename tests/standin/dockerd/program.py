@@ -3,11 +3,13 @@
 import json
 import os
 import signal
-import socket
+import socketserver
 import subprocess
 import sys
 import time
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 
 def main() -> None:
@@ -29,7 +31,7 @@ def main() -> None:
         subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
     path = options["host"].removeprefix("unix://")
     Path(path).unlink(missing_ok=True)
-    serve(path, silent=bool(told.get("silent")))
+    Server(path, told).serve_forever()
 
 
 def note(**fields: object) -> None:
@@ -47,20 +49,81 @@ def end(*, deaf: bool) -> None:
         os._exit(0)
 
 
-def serve(path: str, *, silent: bool) -> None:
-    """Answer each question with OK."""
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(path)
-    server.listen()
-    kept = []
-    while True:
-        connection, _ = server.accept()
-        if silent:
-            kept.append(connection)
-            continue
-        with connection:
-            connection.recv(4096)
-            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK")
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """The socket. `told` is how to misbehave; what was made is counted."""
+
+    daemon_threads = True
+
+    def __init__(self, path: str, told: dict[str, Any]) -> None:
+        self.told = told
+        self.images: set[str] = set()
+        self.containers: set[str] = set()
+        super().__init__(path, Handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The part of the Engine API, v1.41 (docs.docker.com/reference/api/engine), that a trial container needs."""
+
+    server: Server
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Answer a ping."""
+        if "silent" in self.server.told:
+            time.sleep(1000)
+        self.answer(200, "OK") if self.path == "/_ping" else self.answer(404, {"message": "page not found"})
+
+    def do_POST(self) -> None:
+        """Make an image or a container, start it, wait for its end."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path, _, query = self.path.partition("?")
+        note(event="request", method="POST", path=path, query=query, size=len(body))
+        told = self.server.told
+        if path == "/images/create":
+            self.server.images.add("sha256:1234")
+            self.answer(200, {"status": "sha256:1234"})
+        elif path == "/containers/create":
+            given = json.loads(body)
+            note(event="container", **given)
+            if given["Image"] not in self.server.images:
+                self.answer(404, {"message": f"No such image: {given['Image']}"})
+            else:
+                self.server.containers.add("abcd")
+                self.answer(201, {"Id": "abcd", "Warnings": []})
+        elif path == "/containers/abcd/start" and "stuck" in told:
+            time.sleep(1000)
+        elif path == "/containers/abcd/start" and "broken" in told:
+            self.answer(500, {"message": told["broken"]})
+        elif path == "/containers/abcd/start":
+            self.answer(204)
+        elif path == "/containers/prune":
+            self.answer(200, {"ContainersDeleted": None, "SpaceReclaimed": 0})
+        elif path == "/images/prune":
+            deleted = [{"Deleted": name} for name in self.server.images]
+            self.server.images.clear()
+            self.answer(200, {"ImagesDeleted": deleted or None, "SpaceReclaimed": 129})
+        elif path == "/containers/abcd/wait":
+            self.answer(200, {"StatusCode": told.get("status", 0)})
+        else:
+            self.answer(404, {"message": "page not found"})
+
+    def do_DELETE(self) -> None:
+        """Take a container away."""
+        path, _, query = self.path.partition("?")
+        note(event="request", method="DELETE", path=path, query=query)
+        known = bool(self.server.containers)
+        self.server.containers.clear()
+        self.answer(204) if known else self.answer(404, {"message": f"No such container: {path}"})
+
+    def answer(self, status: int, said: object = "") -> None:
+        """Send an answer."""
+        body = said.encode() if isinstance(said, str) else json.dumps(said).encode() + b"\n"
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
 
 if __name__ == "__main__":

@@ -177,10 +177,13 @@ def _odbc(words: dict[str, str]) -> str:
     }
     if driver == "FreeTDS" or "tdsodbc" in driver:
         off = encrypt in {"false", "no", "optional"}
-        wanted |= {"SERVER": host, "PORT": port or "1433", "TDS_Version": "7.4", "ClientCharset": "UTF-8"}
+        wanted |= {"TDS_Version": "7.4", "ClientCharset": "UTF-8"}
+        # a named instance's port is asked of the SQL Server Browser, as SqlClient does, unless a port is given
+        is_named = "\\" in host and not port
+        wanted |= {"SERVER": host} if is_named else {"SERVER": host.partition("\\")[0], "PORT": port or "1433"}
         wanted |= {"Encryption": "off" if off else "require"}
     else:
-        wanted |= {"SERVER": f"tcp:{host},{port or '1433'}"}
+        wanted |= {"SERVER": f"tcp:{host}" if "\\" in host and not port else f"tcp:{host},{port or '1433'}"}
         wanted |= {"Encrypt": _yes_or_no(encrypt)}
         wanted |= {"TrustServerCertificate": _yes_or_no(words.get("trustservercertificate", "false"))}
     return ";".join(f"{key}={_braced(value)}" for key, value in wanted.items() if value is not None)

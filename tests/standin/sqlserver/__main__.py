@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from . import tls
 from .server import Account, Server, listen
 
 
@@ -33,6 +34,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of the databases and of control.json")
     parser.add_argument("--login", type=account, action="append", help="NAME:PASSWORD[:nomaster]")
     parser.add_argument("--tls", choices=("off", "on", "required"), default="off")
+    parser.add_argument("--certificate-name", default="localhost", help="the host name in the certificate that is made")
+    parser.add_argument("--tls-version", choices=tls.VERSIONS, default="1.2", help="the only one, before TDS 8")
+    parser.add_argument("--no-tds8", action="store_true", help="as before SQL Server 2022")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before the port is opened")
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args()
@@ -50,7 +54,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     logins = options.login or [Account("sa", "Passw0rd!")]
+    tls.prepare(options.data, options.certificate_name)
     server = Server(options.data, logins, options.tls, verbose=options.verbose)
+    server.speaks_tds8 = not options.no_tds8
+    server.contexts.version = options.tls_version
     time.sleep(options.delay)
     listener = listen(options.host, options.port)
     print(f"listening {options.host}:{listener.getsockname()[1]}", flush=True)

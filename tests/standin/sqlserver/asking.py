@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import catalog, errors, temporal
 from .databases import COLLATION
 from .lexer import Cursor, tokenize
+from .storage import inner_name
 
 
 TYPE_CHECKING = False
@@ -55,11 +56,10 @@ class _Asked:
         if parts[-1].startswith("#"):
             return -1 if self.session.table(parts) else None
         database = self.session.open(parts[-3]) if len(parts) > 2 and parts[-3] else self.session.database
-        if len(parts) > 1 and parts[-2].lower() not in ("", "dbo"):
-            return None
+        inner = inner_name(parts).lower()
         for number, known, code, _, _ in self.session.objects(database):
             wanted = kind is None or str(kind).strip().upper() == code
-            if known and known.lower() == parts[-1].lower() and wanted and code != "IX":
+            if known and known.lower() == inner and wanted and code != "IX":
                 return int(number)
         return None
 

@@ -39,10 +39,28 @@ def _databases(session: Session, _database: Database) -> Iterator[Row]:
 
 
 def _objects(session: Session, database: Database) -> Iterator[Row]:
-    for number, name, kind, parent, created in session.objects(database):
+    for number, full, kind, parent, created in session.objects(database):
         if kind in KINDS and kind != "IX":
             parent_id = session.object_number(database, parent) if kind != "U" else 0
-            yield name, number, 1, parent_id, kind.ljust(2), KINDS[kind], created, created, 0
+            schema, name = full.split(".", 1) if kind == "U" and "." in full else ("dbo", full)
+            yield (
+                name,
+                number,
+                _schema_ids(session, database)[schema],
+                parent_id,
+                kind.ljust(2),
+                KINDS[kind],
+                created,
+                created,
+                0,
+            )
+
+
+def _schema_ids(session: Session, database: Database) -> dict[str, int]:
+    """The schemas by name; tables of others than `dbo` are kept as `schema.name`."""
+    tables = [full for _, full, kind, _, _ in session.objects(database) if kind == "U" and "." in full]
+    others = sorted({full.partition(".")[0] for full in tables})
+    return {"dbo": 1, "guest": 2, "INFORMATION_SCHEMA": 3, "sys": 4} | dict(zip(others, range(5, 99), strict=False))
 
 
 def _tables(session: Session, database: Database) -> Iterator[Row]:
@@ -108,8 +126,8 @@ def _sessions(session: Session, _database: Database) -> Iterator[Row]:
         yield each.spid, login.user, login.host, login.application, each.database.database_id, "sleeping", 1
 
 
-def _schemas(_session: Session, _database: Database) -> Iterator[Row]:
-    yield from (("dbo", 1, 1), ("guest", 2, 2), ("INFORMATION_SCHEMA", 3, 3), ("sys", 4, 4))
+def _schemas(session: Session, database: Database) -> Iterator[Row]:
+    yield from ((name, number, number) for name, number in _schema_ids(session, database).items())
 
 
 def _principals(session: Session, _database: Database) -> Iterator[Row]:

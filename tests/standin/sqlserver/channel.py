@@ -52,6 +52,7 @@ class Channel:
         self.packet_size = 4096
         self.spid = 0
         self.resets = 0
+        self.manner = ""  # how answers are sent: at once; "half", then silence; "trickle", a byte a second
         self.tls: ssl.SSLObject | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -160,9 +161,23 @@ class Channel:
                 view = view[self.tls.write(view) :]
             data = self._outgoing.read()
         try:
-            self.sock.sendall(data)
+            if self.manner == "half":
+                self.sock.sendall(data[: len(data) // 2])
+                self.be_mute()
+            for each in [data[place : place + 1] for place in range(len(data))] if self.manner else [data]:
+                self.sock.sendall(each)
+                self._wait_a_second()
         except OSError as error:
             raise Disconnected from error
+
+    def be_mute(self) -> None:
+        """Answer nothing, an attention included, until the client hangs up, which is raised."""
+        while True:
+            self._receive()
+
+    def _wait_a_second(self) -> None:
+        if self.manner:
+            time.sleep(1)
 
     def start_tls(self, context: ssl.SSLContext, *, wrapped: bool) -> None:
         """Do the handshake, inside prelogin packets or (TDS 8) as it is; everything after it is encrypted."""

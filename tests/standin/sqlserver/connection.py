@@ -55,8 +55,7 @@ class Connection:
         control = self.server.control.keys
         if control.get("drop"):
             return None
-        if control.get("hang") == "prelogin":
-            self.channel.pause(None)
+        self._stall("prelogin")
         encryption = self._greet(control.get("tls", self.server.tls))
         kind, payload = self.channel.read_message()
         if kind != channels.LOGIN7:
@@ -66,14 +65,22 @@ class Connection:
         asked = login.read(payload)
         self.server.log(f"{self.spid}: login of {asked.user} to {asked.database or 'its default'}: {asked.application}")
         control = self.server.control.keys
-        if control.get("hang") == "login":
-            self.channel.pause(None)
+        self._stall("login")
         if control.get("login_delay"):
             self.channel.pause(float(control["login_delay"]))
         return self._admit(asked)
 
+    def _stall(self, place: str) -> None:
+        """Fall silent here, or answer slowly from here on, if the control file says so."""
+        control = self.server.control.keys
+        if control.get("hang") == place:
+            self.channel.be_mute()
+        self.channel.manner = control.get("manner", {}).get(place, "")
+
     def _greet(self, tls: str) -> int:
         if self.channel.first_byte() == 0x16:
+            if not self.server.speaks_tds8:
+                raise Disconnected  # no message of TDS 7 has that type
             self.channel.start_tls(self.server.contexts[1], wrapped=False)
         kind, payload = self.channel.read_message()
         if kind != channels.PRELOGIN:
@@ -84,6 +91,7 @@ class Connection:
             return login.ENCRYPT_ON
         answer, encryption = login.answer_prelogin(login.read_prelogin(payload), tls)
         self.channel.send_message(answer)
+        self._stall("tls")
         if encryption != login.ENCRYPT_NOT_SUP:
             self.channel.start_tls(self.server.contexts[0], wrapped=True)
         return encryption
@@ -114,7 +122,8 @@ class Connection:
         try:
             session = Session(self.server, self.channel, asked, self.spid)
         except SqlError as error:
-            raise errors.cannot_open(asked.database) if error.number == 911 else error from error
+            own = error.number != 911 and self.server.control.keys.get("closed", "own") == "own"
+            raise error if own else errors.cannot_open(asked.database) from error
         self.server.enter(session)
         return session
 
@@ -124,8 +133,8 @@ class Connection:
             control = self.server.control.keys
             if control.get("drop"):
                 return
-            if control.get("hang") == "statement" and kind != channels.ATTENTION:
-                self.channel.pause(None)
+            if kind != channels.ATTENTION and control.get("hang_match", "").encode("utf-16-le") in payload:
+                self._stall("statement")
             reply = tokens.Reply(self.server.name)
             if self.channel.resets:
                 self._reset(session, reply)

@@ -1,4 +1,12 @@
-"""The file by which tests make the server misbehave while it runs."""
+"""The file by which tests make the server misbehave while it runs.
+
+`hang`: it falls silent at a place: `prelogin` (before it answers anything), `tls` (after its PRELOGIN), `login` (no
+answer to a LOGIN7), `statement` (it takes the login and answers no query; with `hang_match` only those with that text
+in them). `manner`: {place: "half" or "trickle"}: from there on, half of an answer and then silence, or a byte a second.
+`login_delay`: seconds that a login takes. `closed`: how a login into a database that is there but can't be opened is
+refused: `own`, with the database's own error (922, 942, 924, 916), or `4060`, as a missing one is. Both are seen of
+real servers [?].
+"""
 
 from __future__ import annotations
 

@@ -139,7 +139,9 @@ class Expressions:
             query = queries.translate(inside, self.scope.inner())
             return boolean(f"({left.sql}{collate} {negated}IN ({query.sql}))")
         items = Expressions(Cursor(inside), self.scope).listed()
-        return boolean(f"({left.sql}{collate} {negated}IN ({', '.join(item.sql for item in items)}))")
+        kind = operators.common_type([each.type for each in (left, *items) if each.sql != "NULL"])
+        listed = ", ".join(operators.convert(item, kind) for item in items)
+        return boolean(f"({operators.convert(left, kind)}{collate} {negated}IN ({listed}))")
 
     def _like(self, left: Expr, negated: str) -> Expr:
         pattern = self._sum()

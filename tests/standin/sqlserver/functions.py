@@ -228,7 +228,7 @@ def _dated(upper: str, inside: list[Token], parser: Expressions) -> Expr:
     if unit is None:
         raise syntax(first[0].text if first else upper)
     values = [expressions.translate(tokens, parser.scope) for tokens in others]
-    sql = f"t_{upper.replace('_BIG', '').lower()}('{unit}', {', '.join(value.sql for value in values)})"
+    sql = f"t_{upper.lower()}('{unit}', {', '.join(value.sql for value in values)})"
     if upper != "DATEADD":
         return Expr(sql, BIGINT if upper == "DATEDIFF_BIG" else INT)
     return Expr(sql, values[-1].type if values[-1].type.family == "temporal" else DATETIME)

@@ -45,12 +45,18 @@ def comparable(left: Expr, right: Expr) -> tuple[str, str]:
     if families <= {"string", "guid"}:
         return left.sql, f"{right.sql} COLLATE NOCASE"
     if "string" in families and families & {"int", "bit", "float", "decimal"}:
-        return _number(left), _number(right)
+        return convert(left, right.type), convert(right, left.type)
     return left.sql, right.sql
 
 
-def _number(side: Expr) -> str:
-    return f"({side.sql} + 0)" if side.type.family == "string" else side.sql
+def convert(side: Expr, other: SqlType) -> str:
+    """Text beside a number is converted to the number's type, by T-SQL's precedence of types: 245 if it is none.
+
+    https://learn.microsoft.com/sql/t-sql/data-types/data-type-precedence-transact-sql
+    """
+    if side.type.family != "string" or side.sql == "NULL" or other.family not in ("int", "bit", "float", "decimal"):
+        return side.sql
+    return f"t_cast({side.sql}, {literal(other.spell())})"
 
 
 def add(left: Expr, operator: str, right: Expr) -> Expr:
@@ -63,6 +69,9 @@ def add(left: Expr, operator: str, right: Expr) -> Expr:
         return Expr(f"({left.sql} || {right.sql})", sqltypes.bounded_string(name, length))
     if operator == "+" and "string" in families and "NULL" in (left.sql, right.sql):
         return Expr("NULL", left.type if left.type.family == "string" else right.type)
+    if "string" in families and families & {"int", "bit", "float", "decimal"}:
+        sides = convert(left, right.type), convert(right, left.type)
+        return Expr(f"({sides[0]} {operator} {sides[1]})", arithmetic(left.type, right.type, operator))
     if operator == "^":
         return Expr(f"(({left.sql} | {right.sql}) - ({left.sql} & {right.sql}))", merge(left.type, right.type))
     return Expr(f"({left.sql} {operator} {right.sql})", arithmetic(left.type, right.type, operator))

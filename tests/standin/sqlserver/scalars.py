@@ -193,6 +193,21 @@ def date_diff(unit: str, first: Value, second: Value) -> Value:
     return end.instant // UNITS[unit] - start.instant // UNITS[unit]
 
 
+def small_date_diff(unit: str, first: Value, second: Value) -> Value:
+    """DATEDIFF, whose answer is an int: 535 if it is more than one holds, where DATEDIFF_BIG isn't at its end.
+
+    https://learn.microsoft.com/sql/t-sql/functions/datediff-transact-sql
+    """
+    crossed = date_diff(unit, first, second)
+    if crossed is not None and not -(2**31) <= int(crossed) < 2**31:
+        text = (
+            "The datediff function resulted in an overflow. The number of dateparts separating two date/time instances "
+            "is too large. Try to use datediff with a less precise datepart."
+        )
+        raise SqlError(535, text, aborts=True)
+    return crossed
+
+
 def date_part(unit: str, value: Value) -> Value:
     """DATEPART."""
     moment = None if value is None else temporal.parse(str(value))
@@ -250,7 +265,8 @@ def register(connection: sqlite3.Connection, failures: list[Exception]) -> None:
         "t_assign": assign,
         "t_instant": instant,
         "t_dateadd": date_add,
-        "t_datediff": date_diff,
+        "t_datediff": small_date_diff,
+        "t_datediff_big": date_diff,
         "t_datepart": date_part,
         "like": like,
         "t_len": lambda text: None if text is None else len(wire.to_text(text).rstrip(" ")),

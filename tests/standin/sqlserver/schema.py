@@ -7,7 +7,7 @@ from .definitions import Definition, Key, key_columns
 from .errors import SqlError
 from .lexer import Cursor, Token
 from .scope import Column, Expr, Frame, Scope, literal, quote
-from .storage import Table
+from .storage import Table, inner_name
 
 
 TYPE_CHECKING = False
@@ -100,7 +100,7 @@ class Schema:
         path = self.cursor.path()
         if self.session.table(path) is not None:
             raise self._exists(path[-1])
-        definition = definitions.Parser(path[-1], self.frame).table(self.cursor.parenthesised())
+        definition = definitions.Parser(inner_name(path), self.frame).table(self.cursor.parenthesised())
         self.create(path, definition)
 
     def create(self, path: list[str], definition: Definition) -> None:
@@ -111,7 +111,7 @@ class Schema:
             storage.temporary[path[-1].lower()] = Table(path[-1], None, definition.columns)
             return
         database = self.session.open(path[-3]) if len(path) > 2 and path[-3] else self.session.database
-        table = Table(path[-1], database, definition.columns)
+        table = Table(inner_name(path), database, definition.columns)
         storage.write(database, definition.sql(database.alias))
         self._register(table, "U", table.name, "", None)
         for place, column in enumerate(definition.columns, 1):

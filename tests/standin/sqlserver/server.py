@@ -42,6 +42,7 @@ class Server:
         self.name = SERVER_NAME
         self.collation = databases.COLLATION
         self.tls = tls_mode
+        self.speaks_tds8 = True
         self.logins = {account.name.lower(): account for account in logins}
         self.control = Control(data)
         self.databases = databases.Databases(data, self.control)
@@ -94,6 +95,7 @@ class _Contexts:
     """The TLS settings, made when first needed: 0 for the handshake in prelogin packets, 1 for TDS 8."""
 
     def __init__(self, data: Path) -> None:
+        self.version = "1.2"
         self._data = data
         self._lock = threading.Lock()
         self._made: dict[int, ssl.SSLContext] = {}
@@ -101,7 +103,7 @@ class _Contexts:
     def __getitem__(self, which: int) -> ssl.SSLContext:
         with self._lock:
             if which not in self._made:
-                self._made[which] = (tls.context, tls.strict)[which](self._data)
+                self._made[which] = (tls.context, tls.strict)[which](self._data, self.version)
             return self._made[which]
 
 

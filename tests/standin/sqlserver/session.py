@@ -7,7 +7,7 @@ from typing import Any
 
 from . import asking, errors, tokens
 from .channel import Channel, Waker
-from .storage import Storage, Table, column_of
+from .storage import Storage, Table, column_of, inner_name
 
 
 TYPE_CHECKING = False
@@ -117,8 +117,7 @@ class Session:
         if name[:1] in "#@":
             return self.storage.temporary.get(name.lower())
         database = self.open(parts[-3]) if len(parts) > 2 and parts[-3] else self.database
-        if len(parts) > 1 and parts[-2].lower() not in ("", "dbo"):
-            return None
+        name = inner_name(parts)
         self.storage.attach(database)
         query = f"SELECT * FROM `{database.alias}`.__columns WHERE table_name = ? ORDER BY column_id"  # noqa: S608
         rows = self.storage.read(query, (name,))

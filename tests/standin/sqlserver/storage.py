@@ -182,6 +182,12 @@ class Written:
     rows: list[tuple[Any, ...]]
 
 
+def inner_name(parts: list[str]) -> str:
+    """The name by which a table is kept: that of one in another schema than `dbo` begins with the schema's."""
+    schema = parts[-2].lower() if len(parts) > 1 else ""
+    return parts[-1] if schema in ("", "dbo") else f"{schema}.{parts[-1]}"
+
+
 def column_of(row: tuple[Any, ...]) -> Column:
     """A column as `__columns` describes it."""
     _, _, name, spelled, nullable, identity, default = row

@@ -54,7 +54,8 @@ class SqlServer:
         command = [sys.executable, "-m", "standin.sqlserver", "--data", str(self.data), "--port", str(self.port)]
         for name, value in self.options.items():
             for each in value if isinstance(value, (list, tuple)) else [value]:
-                command += [f"--{name}"] if each is True else [f"--{name}", str(each)]
+                option = f"--{name.replace('_', '-')}"
+                command += [option] if each is True else [option, str(each)]
         environment = {**os.environ, "PYTHONPATH": str(TESTS)}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         if wait and self.process.stdout:

@@ -1,0 +1,72 @@
+"""Files in folders that others may write to: made under names nobody can guess, read only if they are plain and ours.
+
+Who may write to a folder can put a pipe, a link or a file of his own where ours is looked for. Light: process 1
+writes its state through this.
+"""
+
+import errno
+import os
+import stat
+
+from . import files
+
+
+_OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_PRIVATE = 0o600
+_ROOT = 0
+
+
+def is_trusted(uid: int) -> bool:
+    """Return whether what belongs to user `uid` can be believed: ours and root's, who can do anything anyway."""
+    return uid in {_ROOT, os.geteuid()}
+
+
+def open_plain(path: str, flags: int = os.O_RDONLY) -> int:
+    """Open a file that is there; never wait for it. Raise OSError if it is a link, no plain file, or another user's.
+
+    With O_CREAT in `flags` it is made if it isn't there, for this user alone.
+    """
+    number = os.open(path, flags | _OPEN, _PRIVATE)
+    status = os.fstat(number)
+    # a second name may be in a folder whose files aren't ours to read or write in this way; none: just replaced
+    if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1 and is_trusted(status.st_uid):
+        return number
+    os.close(number)
+    raise PermissionError(errno.EPERM, "it isn't a plain file of this user", path)
+
+
+def read(path: str, limit: int) -> bytes:
+    """Return the content of the plain file `path`. Raise OSError if it isn't one of ours, or has more than `limit`."""
+    with open(open_plain(path), "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit} bytes", path)
+    return content
+
+
+def replace(path: str, content: bytes, *, durably: bool = False) -> None:
+    """Put a private file with `content` in the place of `path`; `durably`: the disk has it, too, when this returns.
+
+    Raise OSError if that can't be done; what was there then still is.
+    """
+    folder, name = os.path.split(path)
+    temporary = f"{folder}/.{name}.{os.urandom(8).hex()}"
+    number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, _PRIVATE)
+    try:
+        try:
+            os.fchmod(number, _PRIVATE)  # whatever the umask takes away
+            _write(number, content)
+            if durably:
+                files.sync(number)
+        finally:
+            os.close(number)
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _write(number: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(number, left) :]

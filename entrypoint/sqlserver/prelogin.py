@@ -1,0 +1,53 @@
+"""What a SQL Server offers before a login, asked without a driver: theirs don't tell why a handshake failed.
+
+[MS-TDS] 2.2.6.5, https://learn.microsoft.com/openspecs/windows_protocols/ms-tds/60f56408-0188-4cd5-8b90-25c6f2423868
+"""
+
+import socket
+import time
+
+from . import network
+from .network import UnreachableError
+
+
+NOT_SUPPORTED = 2  # ENCRYPT_NOT_SUP
+_HEADER, _RESPONSE, _ENCRYPTION, _END_OF_OPTIONS = 8, 4, 1, 0xFF
+_LONGEST = 4096  # bytes of an answer
+# a version, and ENCRYPT_ON; the values begin after 11 bytes
+_QUESTION = bytes.fromhex("1201001a00000100 00000b0006 0100110001 ff 000000000000 01")
+
+
+def encryption(host: str, port: int, seconds: float = 1.0) -> int | None:
+    """Return which encryption a SQL Server offers (`NOT_SUPPORTED`: none).
+
+    Return None if what is there doesn't answer as one within `seconds`. TDS 8, which begins with TLS, isn't spoken.
+    """
+    try:
+        answer = _ask(host, port, time.monotonic() + seconds)
+    except (OSError, UnreachableError):
+        return None
+    body = answer[_HEADER:]
+    for place in range(0, len(body) - 4, 5):
+        if body[place] == _END_OF_OPTIONS:
+            break
+        value = body[int.from_bytes(body[place + 1 : place + 3], "big") :][:1]
+        if body[place] == _ENCRYPTION and value and answer[0] == _RESPONSE:
+            return value[0]
+    return None
+
+
+def _ask(host: str, port: int, deadline: float) -> bytes:
+    """Return the answer to PRELOGIN, or what has come of it. Raise OSError, also if there is none by `deadline`."""
+    family, where = network.places(host, port, socket.SOCK_STREAM)[0]
+    answer = b""
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(max(deadline - time.monotonic(), 0.1))
+        sock.connect(where)
+        sock.sendall(_QUESTION)
+        while len(answer) < _HEADER or len(answer) < int.from_bytes(answer[2:4], "big") <= _LONGEST:
+            sock.settimeout(max(deadline - time.monotonic(), 0.001))
+            received = sock.recv(_LONGEST)
+            if not received:
+                break
+            answer += received
+    return answer

@@ -1,0 +1,150 @@
+"""Logging in wherever Octopus.Server itself would: trust, encryption, slow logins, several addresses."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import odbcini
+import pytest
+from sqlclient import Client
+from standin.sqlserver.testing import SqlServer
+
+from entrypoint.exitcodes import ExitCode
+
+
+SOON = 25  # seconds; what is for good ends long before the minute that it may wait
+WAIT = 60
+
+
+@pytest.fixture(params=list(odbcini.libraries()))
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Client:
+    """Return a client for each driver."""
+    return Client(tmp_path, request.param)
+
+
+@pytest.fixture
+def microsoft(tmp_path: Path) -> Client:
+    """Return a client with Microsoft's driver."""
+    return Client(tmp_path, odbcini.MICROSOFT)
+
+
+def without(server: SqlServer, *, trust: str = "", encrypt: str = "") -> str:
+    """Return a connection string that has only what is given of trust and encryption."""
+    text = f"Server=tcp:127.0.0.1,{server.port};Database=master;User Id=sa;Password=Passw0rd!"
+    return text + (f";TrustServerCertificate={trust}" if trust else "") + (f";Encrypt={encrypt}" if encrypt else "")
+
+
+def test_trusted_unless_told_otherwise(client: Client, tmp_path: Path) -> None:
+    """A certificate that nobody issued is no obstacle, as for Octopus.Server; that it isn't checked is said once."""
+    with SqlServer.start(tmp_path / "sql", tls="on") as server:
+        end, lines = client.run(without(server), wait=WAIT)
+    assert end["code"] == 0
+    assert ["certificate isn't checked" in line["event"] for line in lines if line["level"] == "info"] == [True]
+    assert not [line for line in lines if line["level"] == "warning"]
+
+
+def test_untrusted_certificate(client: Client, tmp_path: Path) -> None:
+    """`TrustServerCertificate=False` ends the wait at once; FreeTDS, which can't check it, says that."""
+    with SqlServer.start(tmp_path / "sql", tls="on") as server:
+        end, lines = client.run(without(server, trust="False"), wait=WAIT)
+    if end["code"] == 0:
+        assert lines[0]["event"].startswith("FreeTDS can't check SQL Server's certificate")
+        assert "FreeTDS" in (tmp_path / "odbcinst.ini").read_text()
+    else:
+        assert end["code"] == ExitCode.SQL_NOT_READY
+        assert "take `TrustServerCertificate=False`" in end["sentence"]
+        assert end["took"] < SOON
+
+
+def test_certificate_for_another_host(microsoft: Client, tmp_path: Path) -> None:
+    """The advice is the keyword that helps, and it does help."""
+    with SqlServer.start(tmp_path / "sql", tls="on", certificate_name="sql.example") as server:
+        server.query("master", "SELECT 1")
+        microsoft.environment["SSL_CERT_FILE"] = str(server.data / "server.crt")
+        end, _ = microsoft.run(without(server, trust="False"), wait=WAIT)
+        named, _ = microsoft.run(without(server, trust="False") + ";HostNameInCertificate=sql.example", wait=WAIT)
+    assert end["code"] == ExitCode.SQL_NOT_READY
+    assert "add `HostNameInCertificate=`" in end["sentence"]
+    assert end["took"] < SOON
+    assert named["code"] == 0
+
+
+def test_no_encryption(client: Client, tmp_path: Path) -> None:
+    """Encryption that is asked for and isn't there is known at once; where nobody asks, there is a warning."""
+    with SqlServer.start(tmp_path / "sql") as server:
+        end, _ = client.run(without(server, encrypt="True"), wait=WAIT)
+        checked, _ = client.run(without(server, trust="False"), wait=WAIT)
+        plain, lines = client.run(without(server), wait=WAIT)
+    assert [each["code"] for each in (end, checked)] == [ExitCode.SQL_NOT_READY, ExitCode.SQL_NOT_READY]
+    assert "doesn't encrypt" in end["sentence"]
+    assert end["took"] < SOON
+    assert plain["code"] == 0
+    assert any("isn't encrypted" in line["event"] for line in lines if line["level"] == "warning")
+
+
+def test_strict_without_tds_8(microsoft: Client, tmp_path: Path) -> None:
+    """A server before 2022 hangs up on `Strict`: that is told from one that is starting."""
+    with SqlServer.start(tmp_path / "sql", tls="on", no_tds8=True) as server:
+        end, _ = microsoft.run(without(server, encrypt="Strict"), wait=WAIT)
+    assert end["code"] == ExitCode.SQL_NOT_READY
+    assert "doesn't speak TDS 8" in end["sentence"]
+    assert end["took"] < SOON
+
+
+def test_no_tls_version_in_common(microsoft: Client, tmp_path: Path) -> None:
+    """TLS 1.0 alone is never enough, so it isn't waited for."""
+    with SqlServer.start(tmp_path / "sql", tls="on", tls_version="1.0") as server:
+        end, _ = microsoft.run(without(server), wait=WAIT)
+    assert end["code"] == ExitCode.SQL_NOT_READY
+    assert "no TLS version in common" in end["sentence"]
+    assert end["took"] < SOON
+
+
+def test_a_slow_login(client: Client, tmp_path: Path) -> None:
+    """A login of five seconds succeeds, after those that were given less."""
+    with SqlServer.start(tmp_path / "sql") as server:
+        server.control(login_delay=4.5)
+        end, lines = client.run(server.connection_string(), wait=WAIT)
+    assert end["code"] == 0
+    assert [line["reason"] for line in lines if line["level"] == "publish"] == ["timed out"]
+
+
+@contextmanager
+def dead_address(host: str, port: int) -> Iterator[None]:
+    """Have connections to `host` begin and never come to anything: its queue is full."""
+    with socket.create_server((host, port), backlog=0):
+        waiting = [socket.socket() for _ in range(4)]
+        for sock in waiting:
+            sock.setblocking(False)  # noqa: FBT003 - that is its only parameter
+            sock.connect_ex((host, port))
+        yield
+        for sock in waiting:
+            sock.close()
+
+
+def test_two_addresses(client: Client, tmp_path: Path) -> None:
+    """A name whose first address is dead connects by the second."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n127.0.0.2 db\n127.0.0.3 db\n")
+    isolate = ["unshare", *([] if os.getuid() == 0 else ["-Ur"]), "-m", "sh", "-c"]
+    script = f'mount --bind {hosts} /etc/hosts && exec "$@"'
+    with SqlServer.start(tmp_path / "sql", host="127.0.0.3") as server, dead_address("127.0.0.2", server.port):
+        text = f"Server=db,{server.port};Database=master;User Id=sa;Password=Passw0rd!;Encrypt=False"
+        program = "import sys; from entrypoint.sqlserver import connect, connection_string as said; "
+        program += "print(connect.connect(said.parse(sys.argv[1]), login_timeout=4).execute('SELECT 7').fetchval())"
+        begun = time.monotonic()
+        done = subprocess.run(
+            [*isolate, script, "sh", sys.executable, "-c", program, text],
+            env=client.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.stdout == "7\n", done.stderr
+    assert time.monotonic() - begun < SOON
