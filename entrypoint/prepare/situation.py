@@ -67,7 +67,7 @@ def _is_anothers(noted: History, context: Context, *, believed: bool) -> bool:
     return noted.last != own and not (mine and context.memory.get(_MARK) == noted.mark)
 
 
-def note_history(connection: pyodbc.Connection | None, context: Context) -> None:
+def note_history(connection: Connection | None, context: Context) -> None:
     """Note what was noted last as this server takes the database over: it may never note itself (see `history`)."""
     if connection is not None:
         context.memory.put(_MARK, history.read(connection).mark)
