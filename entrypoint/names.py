@@ -39,17 +39,18 @@ def warnings(environ: Mapping[str, str]) -> Iterator[str]:
 def _warning(name: str, environ: Mapping[str, str]) -> str | None:
     if reason := _WITHOUT_SUCCESSOR.get(_plain(name)):
         return f"{shown(name)} isn't read by this image: {reason}."
+    if near := _near(name):
+        return f"{shown(name)} isn't a variable of this image: did you mean {near}?"
     if successor := _successor(name):
         given = environ.get(successor) or environ.get(f"{successor}_FILE")
         advice = f"{successor}, which is set and counts" if given else f"{successor}: rename it"
         return f"{shown(name)} isn't read by this image. Its name here is {advice}."
-    near = _near(name)
-    return f"{shown(name)} isn't a variable of this image: did you mean {near}?" if near else None
+    return None
 
 
 def instead_of(wanted: str, environ: Mapping[str, str]) -> str:
     """Return a sentence, after a blank, on what is set in place of variable `wanted`; nothing if nothing is."""
-    found = [name for name in environ if name not in _KNOWN and (_successor(name) or _near(name)) == wanted]
+    found = [name for name in environ if name not in _KNOWN and wanted in {_near(name), _successor(name)}]
     return f" {shown(found[0])}, which is set, isn't read by this image: its name here is {wanted}." if found else ""
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from . import prelogin, statefile
+from . import sqlping, statefile
 from .phases import Phase
 
 
@@ -44,6 +44,6 @@ def database_away(environ: "Mapping[str, str]", seconds: float) -> str:
     host, port = prepare.get("host"), prepare.get("port")
     if not (isinstance(host, str) and isinstance(port, int) and 0 < port < 1 << 16):
         return ""
-    if prelogin.is_answered(host, port, seconds, strict=prepare.get("strict") is True):
+    if sqlping.is_answered(host, port, seconds, strict=prepare.get("strict") is True):
         return ""
     return f"alive all the same: its SQL Server {host},{port} doesn't answer either"

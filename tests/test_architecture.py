@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 WORDS = {
     "", "apart", "errors", "exitcodes", "files", "handover", "jsontext", "limits", "log", "mask", "oom", "paths",
-    "phases", "plainfile", "prctl", "prelogin", "relay", "statefile", "streams", "termination", "variables",
+    "phases", "plainfile", "prctl", "relay", "sqlping", "statefile", "streams", "termination", "variables",
     "whereabouts",
 }  # fmt: skip
 SETTINGS = {"kinds", "names", "oddities", "overrides", "settings", "structured"}
@@ -43,7 +43,7 @@ LIGHT = {"words", "init", "question", "probe", "cli", "__main__"}
 BRIEF = {"dockerd"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs
 # nothing; only readers of state files need json; only TDS 8 needs TLS from the first byte
-LAZY = {"__main__", "cli", "heavy", "prelogin", "question", "statefile"}
+LAZY = {"__main__", "cli", "heavy", "question", "sqlping", "statefile"}
 
 DEAR = {
     "argparse", "ast", "asyncio", "configparser", "contextlib", "ctypes.util", "dataclasses", "datetime", "decimal",

@@ -6,6 +6,8 @@
 import socket
 import time
 
+from entrypoint import sqlping
+
 from . import network
 from .network import UnreachableError
 
@@ -13,8 +15,6 @@ from .network import UnreachableError
 NOT_SUPPORTED = 2  # ENCRYPT_NOT_SUP
 _HEADER, _RESPONSE, _ENCRYPTION, _END_OF_OPTIONS = 8, 4, 1, 0xFF
 _LONGEST = 4096  # bytes of an answer
-# a version, and ENCRYPT_ON; the values begin after 11 bytes
-_QUESTION = bytes.fromhex("1201001a00000100 00000b0006 0100110001 ff 000000000000 01")
 
 
 def encryption(host: str, port: int, seconds: float = 1.0) -> int | None:
@@ -43,7 +43,7 @@ def _ask(host: str, port: int, deadline: float) -> bytes:
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         sock.settimeout(max(deadline - time.monotonic(), 0.1))
         sock.connect(where)
-        sock.sendall(_QUESTION)
+        sock.sendall(sqlping.PACKET)
         while len(answer) < _HEADER or len(answer) < int.from_bytes(answer[2:4], "big") <= _LONGEST:
             sock.settimeout(max(deadline - time.monotonic(), 0.001))
             received = sock.recv(_LONGEST)

@@ -11,12 +11,15 @@ import pytest
 from entrypoint import settings, variables
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus.version import Version
 from entrypoint.prepare import instance, masterkey
 from entrypoint.structured import logger
 
 
 SECRET = "hush-hush"
 GOOD = {"ACCEPT_EULA": "Y", "DB_CONNECTION_STRING": f"Server=db;Database=Octopus;User Id=sa;Password={SECRET}"}
+VERSION = Version("2026.2.197", (2026, 2, 197, 0), ())
+LOG = logger("test", [])
 KEYS = {size: base64.b64encode(bytes(range(size))).decode() for size in (15, 16, 17, 24, 31, 32, 33, 64)}
 # prints the default name of a node where the host is called as the first argument says
 NAME = """
@@ -55,7 +58,7 @@ def test_a_saved_master_key_may_have_either_size(tmp_path: Path, size: int) -> N
     (tmp_path / "masterKey").mkdir()
     (tmp_path / "masterKey" / "OctopusServer").write_text(f"{KEYS[size]}\n")
     environ = {"OCTO_NODE_ROOT": str(tmp_path)}
-    found = masterkey.find(environ, None, has_schema=True, ask_instance=lambda: None, log=logger("test", []))
+    found = masterkey.find(environ, None, has_schema=True, ask_instance=lambda: None, version=VERSION, log=LOG)
     assert found == KEYS[size]
 
 
@@ -67,7 +70,7 @@ def test_show_master_key_may_tell_either_size(tmp_path: Path, size: int) -> None
     program.chmod(0o755)
     environ = {"OCTO_NODE_SERVER_DIR": str(tmp_path), "OCTOPUS_SERVER_CONFIGURATION_DIRECTORY": str(tmp_path)}
     (tmp_path / "OctopusServer.config").touch()
-    assert instance.master_key(environ, logger("test", [])) == KEYS[size]
+    assert instance.master_key(environ, LOG) == KEYS[size]
 
 
 @pytest.mark.parametrize("make", ["mkfifo", "mkdir"])
@@ -77,7 +80,7 @@ def test_a_master_key_is_read_from_a_regular_file_only(tmp_path: Path, make: str
     getattr(os, make)(tmp_path / "masterKey" / "OctopusServer")
     environ = {"OCTO_NODE_ROOT": str(tmp_path)}
     with pytest.raises(NodeError, match=r"masterKey/OctopusServer, is a .*, not a regular file") as caught:
-        masterkey.find(environ, None, has_schema=False, ask_instance=lambda: None, log=logger("test", []))
+        masterkey.find(environ, None, has_schema=False, ask_instance=lambda: None, version=VERSION, log=LOG)
     assert caught.value.code == ExitCode.SETTINGS
 
 
@@ -233,7 +236,7 @@ def test_a_windows_line_ending(tmp_path: Path, name: str) -> None:
         ("ServerNodeName", "OCTOPUS_SERVER_NODE_NAME"),
         ("LicenceBase64", "OCTOPUS_SERVER_BASE64_LICENSE"),
         ("LICENSE_BASE64", "OCTOPUS_SERVER_BASE64_LICENSE"),
-        ("OCTOPUS_SERVER_BASE64_LICENCE", "OCTOPUS_SERVER_BASE64_LICENSE"),
+        ("OCTOPUS_SERVER_LICENCE_BASE64", "OCTOPUS_SERVER_BASE64_LICENSE"),
         ("OCTOPUS_SERVER_LICENSE_BASE64", "OCTOPUS_SERVER_BASE64_LICENSE"),
         ("ImportPassword", "IMPORT_PASSWORD"),
         ("EnableUsage", "ENABLE_USAGE"),

@@ -7,8 +7,8 @@ import time
 from _socket import SOCK_STREAM, getaddrinfo, socket
 
 
-# PRELOGIN of [MS-TDS] 2.2.6.5: the header, the options VERSION and ENCRYPTION with their places, their values
-_PACKET = bytes.fromhex("12 01 00 1a 00 00 01 00  00 00 0b 00 06  01 00 11 00 01  ff  00 00 00 00 00 00  00")
+# PRELOGIN of [MS-TDS] 2.2.6.5: the header, the options VERSION and ENCRYPTION with their places, their values: none, on
+PACKET = bytes.fromhex("12 01 00 1a 00 00 01 00  00 00 0b 00 06  01 00 11 00 01  ff  00 00 00 00 00 00  01")
 _LONGEST = 253  # characters of a host name
 
 
@@ -42,7 +42,7 @@ def _says_something(family: int, address: "tuple[object, ...]", deadline: float,
 def _client_hello(*, strict: bool) -> bytes:
     """Return what a client says first."""
     if not strict:
-        return _PACKET
+        return PACKET
     import ssl  # noqa: PLC0415 - only for TDS 8
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
