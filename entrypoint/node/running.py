@@ -20,7 +20,8 @@ from .ping import Ping, Throttle
 
 ANSWER_SECONDS = 5  # that SQL Server has for an answer
 LOGIN_SECONDS = (5.0, 15.0)  # for a login: at first, and at most; what slow servers need is found by `Patience`
-RELOGIN_SECONDS = 10.0  # after a login that was refused: again and again locks accounts
+LOOK_SECONDS = 0.9  # after a login that failed, before the next: looks are a second apart
+RELOGIN_SECONDS = 10.0  # the same after a login that was refused: again and again locks accounts
 SERVER_ERRORS = 500  # and above: a server that isn't well
 GOOD = range(200, 300)
 FLAG_SECONDS = 30.0  # after which a server has seen the flag in its row: it looks at the queue every 20
@@ -77,6 +78,7 @@ class Database:
         self._patience = Patience(settings.db_connection_string, min(seconds, LOGIN_SECONDS[0]))
         self._connection: Connection | None = None
         self._not_before = 0.0
+        self._refused = ""
         self.answers = False  # whether the last question was answered
 
     def tasks(self) -> list[Task]:
@@ -99,7 +101,7 @@ class Database:
         self.answers = False
         if self._connection is None:
             if time.monotonic() < self._not_before:
-                raise UnknownError("SQL Server refused the login, and is left alone for a while")
+                raise UnknownError(self._refused)
             self._connection = self._connect()
         self.answers = True
         return self._connection
@@ -117,10 +119,11 @@ class Database:
             if kind is Kind.NEVER or (kind is Kind.LOGIN_FAILED and not error.verdict.unsure):
                 self.answers = True
                 raise NeverError(str(error)) from error
-            # a database that another replica is about to open is refused, too
-            if kind is not Kind.NOT_YET:
-                self._not_before = time.monotonic() + RELOGIN_SECONDS
-            raise UnknownError(f"SQL Server doesn't answer: {error}") from error
+            # a database that another replica is about to open is refused, too; and one look isn't two logins
+            pause = LOOK_SECONDS if kind is Kind.NOT_YET else RELOGIN_SECONDS
+            self._not_before = time.monotonic() + pause
+            self._refused = f"SQL Server doesn't answer: {error}"
+            raise UnknownError(self._refused) from error
 
     def _lost(self, error: pyodbc.Error) -> UnknownError:
         self._connection = None

@@ -13,7 +13,7 @@ import pytest
 from node import DATABASE, Node
 from processes import OCTO_NODE, ROOT, enter, wait_until
 from standin.sqlserver.testing import SqlServer
-from tasks import ask, state, task
+from tasks import ask, drain_that_waits, state, task
 
 from entrypoint.node.drain import GRACE_SECONDS
 
@@ -131,9 +131,8 @@ def test_sql_server_comes_back(tmp_path: Path, sql: SqlServer) -> None:
 
 def test_the_run_folder_is_gone(node: Node) -> None:
     """Without the state of process 1, and without a place for a lock, a drain waits for the task, with warnings."""
-    running = task(node, 3)
     shutil.rmtree(node.run_dir)
-    done = node.verb("drain", "--wait", "60")
+    running, (done,) = drain_that_waits(node, "--wait", "300")
 
     assert done.returncode == 0, done.stderr
     assert f"left: {running} Deploy web" in done.stderr
@@ -145,10 +144,9 @@ def test_the_run_folder_is_gone(node: Node) -> None:
 
 def test_the_run_folder_cannot_be_written(node: Node) -> None:
     """Lock, intent and note that can't be written (here, a folder stands where each would be) harm no drain."""
-    running = task(node, 3)
     for name in ("drain.lock", "drain.json", "lines", "cut-off"):
         (node.run_dir / name / "in-the-way").mkdir(parents=True)
-    done = node.verb("drain", "--wait", "60")
+    running, (done,) = drain_that_waits(node, "--wait", "300")
 
     assert done.returncode == 0, done.stderr
     assert f"left: {running} Deploy web" in done.stderr
