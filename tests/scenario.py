@@ -152,13 +152,16 @@ class Life:
             self._check(migrations_made=2)
 
     def go_back(self, build: str) -> None:
-        """An older build of the same release waits until the node has stopped, and then runs."""
+        """An earlier build of the same release waits until the node has stopped, then runs, and says from where."""
         with step("going back"):
             back = self._pod(build, "octopus-1")
+            back.start().wait_log("octopus-0", seconds=PATIENCE)
+            assert not {"database", "run"} & set(begun(back))
             self._terminate()
-            up(back)
+            back.wait_phase("up", seconds=PATIENCE)
+            assert self.version in back.log
             self.node = back
-            assert not self._whole(), self._whole()
+            self._check(migrations_made=1)
 
     def _is_seen(self, newer: str) -> bool:
         """Whether anybody can know that the older node still runs."""
