@@ -95,7 +95,7 @@ class _Drain:
             # tried once in any case, and not begun again at the end: a command may last beyond the deadline, once
             if self.switch.error is None or self.deadlines.left > drainage.LEAST_SECONDS:
                 self.switch.try_again(self.deadlines.left)
-            look = self.watch.look()
+            look = self.watch.look(self.deadlines.left)
             self.switch.seen(look.flagged)
             self.note.write(look)
             # a task that was taken just before the server saw the flag must be counted: it says when it has

@@ -91,6 +91,17 @@ def test_a_command_that_hangs_does_not_use_up_the_time(node: Node) -> None:
     assert time.monotonic() - begun < 3 + GRACE_SECONDS + SLACK
 
 
+def test_a_command_that_hung_is_tried_again(node: Node) -> None:
+    """A `node` command that waits for an answer that never comes leaves time for another one."""
+    node.control(hang=["node"])
+    command = [*enter(node.pid), *OCTO_NODE, "drain", "--wait", "60"]
+    with subprocess.Popen(command, env=node.environment, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        node.wait_log("hasn't ended yet")
+        node.control()
+        assert process.wait(60 + GRACE_SECONDS + SLACK) == 0, node.log
+    assert "The node is drained: no task runs on it." in node.wait_log("is drained")
+
+
 def test_a_stalled_reader_does_not_hold_it_up(node: Node) -> None:
     """A drain whose output nobody reads ends in its time."""
     task(node, 60)
