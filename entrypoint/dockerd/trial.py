@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-SECONDS = 20.0  # for all of it
+SECONDS = 60.0  # for all of it: the first container may wait for a slow disk
 LABEL = "io.octo-node.trial"
 _AFTERWARDS = 5.0  # seconds for taking away what was made
 _ROOM = 1 << 16  # bytes that are read of an answer

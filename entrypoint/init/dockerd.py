@@ -81,11 +81,11 @@ class Dockerd:
         return self._children.pid(ROLE) is not None and self._children.codes.get(WAITER) in _ANSWERS
 
     def overdue(self) -> Event:
-        """Say that dockerd hasn't answered in time."""
+        """Say that dockerd hasn't answered and started a container in time."""
         self._is_overdue = True
         self._report.say(
             "warning",
-            f"dockerd hasn't answered within {PATIENCE_SECONDS:g} s, and Octopus.Server waits for it no longer: "
+            f"dockerd isn't ready after {PATIENCE_SECONDS:g} s, and Octopus.Server waits for it no longer: "
             "steps in execution containers fail until it does. Its own lines, above, say why.",
         )
         return Event.DOCKERD_OVERDUE

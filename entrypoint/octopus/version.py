@@ -103,7 +103,8 @@ def left_out(notes: Notes, version: Version) -> frozenset[str]:
     match notes.get("left_out"):
         case {"version": version.text, "options": list(options)}:
             return frozenset(option for option in options if isinstance(option, str))
-    return frozenset()
+        case _:
+            return frozenset()
 
 
 def leave_out(notes: Notes, version: Version, options: frozenset[str]) -> None:
