@@ -119,18 +119,19 @@ def test_a_stalled_reader_does_not_hold_it_up(node: Node) -> None:
 
 def test_sql_server_comes_back(tmp_path: Path, sql: SqlServer) -> None:
     """A stop whose drain finds SQL Server frozen for longer than half a minute waits for the task all the same."""
-    with Node(tmp_path, sql, OCTO_NODE_DRAIN_ON_STOP="90", STANDIN_OCTOPUS_POLL="0.2") as node:
+    with Node(tmp_path, sql, OCTO_NODE_DRAIN_ON_STOP="150", STANDIN_OCTOPUS_POLL="0.2") as node:
         node.start().wait_phase("up")
-        running = task(node, 45)
+        running = task(node, 60)
         assert sql.process is not None
-        sql.process.send_signal(signal.SIGSTOP)
         node.send()
+        node.wait_log("1 task running")
+        sql.process.send_signal(signal.SIGSTOP)
         begun = time.monotonic()
-        wait_until(lambda: time.monotonic() - begun > 38, 60)
+        wait_until(lambda: time.monotonic() - begun > 40, 60)
         assert "Octopus.Server ended" not in node.log
         sql.process.send_signal(signal.SIGCONT)
 
-        assert node.wait(120) == 0, node.log
+        assert node.wait(200) == 0, node.log
         assert "1 task running, " in node.log
         assert running in node.log
         assert states(sql) == ["Success"]
