@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,19 +68,30 @@ def driver(request: pytest.FixtureRequest) -> str:
 
 def ask(server: SqlServer, folder: Path, driver: str, *made: str, then: str = "SELECT 1") -> dict[str, Any]:
     """Make a database of the statements `made`, run `then` in it, and return what is found."""
-    server.query("master", "DROP DATABASE IF EXISTS Octopus")
-    server.query("master", "CREATE DATABASE Octopus")
+    database = new_database(server)
     for statement in made:
-        server.query("Octopus", statement)
-    return asked(server, folder, driver, then)
+        server.query(database, statement)
+    return asked(server, folder, driver, database, then)
+
+
+def new_database(server: SqlServer) -> str:
+    """Make a database and return its name."""
+    name = f"Octopus{uuid.uuid4().hex}"
+    server.query("master", f"CREATE DATABASE {name}")
+    return name
 
 
 def asked(
-    server: SqlServer, folder: Path, driver: str, then: str, meanwhile: Callable[[], object] = lambda: None
+    server: SqlServer,
+    folder: Path,
+    driver: str,
+    database: str,
+    then: str,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Connect to the database, do something `meanwhile`, run `then` in it, and return what is found there."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | odbcini.environment(folder, [driver])
-    text = json.dumps([server.connection_string("Octopus"), then])
+    text = json.dumps([server.connection_string(database), then])
     command = [sys.executable, "-c", PROGRAM, text]
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -151,19 +163,17 @@ def test_what_passes_is_a_lost_server(server: SqlServer, tmp_path: Path, driver:
 def test_a_server_that_was_restarted_is_lost(tmp_path: Path, driver: str) -> None:
     """A session whose server is another one now is lost, whatever the driver calls that."""
     with SqlServer.start(tmp_path / "sql") as server:
-        server.query("master", "CREATE DATABASE Octopus")
-        found = asked(server, tmp_path, driver, "SELECT 1", meanwhile=server.restart)
+        found = asked(server, tmp_path, driver, new_database(server), "SELECT 1", meanwhile=server.restart)
     assert found["failed"][0] == "LostError"
 
 
 def test_a_locked_table(server: SqlServer, tmp_path: Path, driver: str) -> None:
     """A table that is locked is told as such: the lock is given up before the question is."""
-    server.query("master", "DROP DATABASE IF EXISTS Octopus")
-    server.query("master", "CREATE DATABASE Octopus")
-    server.query("Octopus", "CREATE TABLE dbo.T (Id int); INSERT INTO dbo.T VALUES (1)")
-    with server.connect(database="Octopus") as other:
+    database = new_database(server)
+    server.query(database, "CREATE TABLE dbo.T (Id int); INSERT INTO dbo.T VALUES (1)")
+    with server.connect(database=database) as other:
         other.execute("BEGIN TRANSACTION; UPDATE dbo.T SET Id = 2")
-        found = asked(server, tmp_path, driver, "UPDATE dbo.T SET Id = 3")
+        found = asked(server, tmp_path, driver, database, "UPDATE dbo.T SET Id = 3")
     kind, _, sentence = found["failed"]
     assert kind == "LostError"
     assert "Lock request time out period exceeded" in sentence
