@@ -26,11 +26,13 @@ _MAX_NOTE = 4096
 
 def append(folder: str, line: bytes, supervisor: int) -> None:
     """Have process 1, whose pid is `supervisor`, print `line`. Raise OSError if that can't be."""
-    path = f"{folder}/{_LINES}"
-    number = plainfile.open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    path, flags = f"{folder}/{_LINES}", os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    number = plainfile.open_plain(path, flags)
+    if os.fstat(number).st_size > _MAX:
+        os.close(number)
+        os.unlink(path)
+        number = plainfile.open_plain(path, flags)
     try:
-        if os.fstat(number).st_size > _MAX:
-            os.unlink(path)
         os.write(number, line)
     finally:
         os.close(number)

@@ -7,7 +7,6 @@ raising AssertionError, with the step's name in a note.
 import base64
 import functools
 import json
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -26,6 +25,7 @@ NEXT = dict(zip(about.AGES.values(), [*list(about.AGES.values())[1:], "2026.3.1"
 LOOKS_FOR_NODES_SINCE = "2023.2.9755"
 FAST = {"POLL": "0.2", "HEARTBEAT": "1", "STARTUP": "0", "MIGRATION": "0.1"}
 CACHE = "Octopus.Node.Cache"
+PATIENCE = 240.0  # seconds for what takes seconds: others may be at work on the machine
 
 
 class Life:
@@ -66,7 +66,7 @@ class Life:
         switches |= {"ANSWERS": json.dumps(self._answers)} if self._answers else {}
         environ = {f"STANDIN_OCTOPUS_{key}": value for key, value in (FAST | switches).items()}
         environ |= {"OCTOPUS_SERVER_NODE_NAME": name, "MASTER_KEY": self._key}
-        environ |= {"OCTOPUS_SERVER_BASE64_LICENSE": self._licence}
+        environ |= {"OCTOPUS_SERVER_BASE64_LICENSE": self._licence, "OCTO_NODE_STOP_TIMEOUT": str(int(PATIENCE))}
         return self._stack.enter_context(Node(self._folder / f"pod-{self._made}", self._sql, version, **environ))
 
     def switched(self, name: str) -> object:
@@ -81,7 +81,7 @@ class Life:
     def boot(self) -> None:
         """A new database: every command succeeds, the node is up, and the administrator can log in."""
         with step("boot"):
-            self.node.start().wait_phase("up")
+            up(self.node)
             failed = [line for line in self.node.journal() if line.get("exit") and line["verb"] != "license"]
             assert not failed, self.node.log
             with self._database() as connection:
@@ -94,9 +94,9 @@ class Life:
         """The same container again, while a task ran: no command but `run`, and nothing runs that isn't there."""
         with step("unchanged restart"):
             left = self._task(60)
-            assert self.node.terminate() == self._term_exit
+            self._terminate()
             self.node.forget_journal()
-            self.node.start().wait_phase("up")
+            up(self.node)
             assert begun(self.node) == ["run"], self.node.log
             assert self._state(left) == tasks.CANCELED
             self._check(migrations_made=1)
@@ -104,9 +104,9 @@ class Life:
     def new_pod(self) -> None:
         """A new container of the same node: it has its own cache folder, the administrator is left alone."""
         with step("new pod"):
-            assert self.node.terminate() == self._term_exit
+            self._terminate()
             self.node = self._pod(self.version)
-            self.node.start().wait_phase("up")
+            up(self.node)
             assert not [line for line in self.node.journal() if line.get("exit")], self.node.log
             assert ("admin" in begun(self.node)) is (self.switched("schema") == "bare")
             assert configuration(self.node)[CACHE] == str(self.node.root / "cache")
@@ -116,19 +116,20 @@ class Life:
         """A task whose step waits for a person is waited for; the node is undrained at once."""
         with step("drain"):
             running = self._task(2, Interruption="child-step")
-            done = self.node.verb("drain", "--wait", "60")
+            done = self.node.verb("drain", "--wait", str(PATIENCE), seconds=PATIENCE)
             assert done.returncode == 0, done.stderr
             assert self._state(running) == tasks.SUCCESS
-            assert self.node.verb("undrain").returncode == 0
+            done = self.node.verb("undrain", "--wait", str(PATIENCE), seconds=PATIENCE)
+            assert done.returncode == 0, done.stderr
 
     def stop(self) -> None:
         """With OCTO_NODE_DRAIN_ON_STOP the task that runs is waited for; the exit code is the server's own."""
         with step("stop"):
-            assert self.node.terminate() == self._term_exit
-            self.node.environment["OCTO_NODE_DRAIN_ON_STOP"] = "60"
-            self.node.start().wait_phase("up")
+            self._terminate()
+            self.node.environment["OCTO_NODE_DRAIN_ON_STOP"] = str(int(PATIENCE))
+            up(self.node)
             running = self._task(2, Interruption="child-step")
-            assert self.node.terminate(signal.SIGTERM) == self._term_exit
+            self._terminate()
             assert self._state(running) == tasks.SUCCESS
 
     def upgrade(self) -> None:
@@ -137,41 +138,45 @@ class Life:
             newer = NEXT[self.version]
             self._licence = self._licence or LICENCE
             self.node.environment |= {"OCTO_NODE_DRAIN_ON_STOP": "", "OCTOPUS_SERVER_NODE_NAME": "octopus-old"}
-            self.node.start().wait_phase("up")
+            up(self.node)
             new = self._pod(newer)
             if self._is_seen(newer):
-                new.start().wait_log("octopus-old" if self.switched("schema") != "bare" else "other nodes")
+                told = "octopus-old" if self.switched("schema") != "bare" else "other nodes"
+                new.start().wait_log(told, seconds=PATIENCE)
                 assert self._made_migrations == 1
-            assert self.node.terminate() == self._term_exit
+            self._terminate()
             if new.process is None:
                 new.start()
-            new.wait_phase("up", seconds=90)
+            new.wait_phase("up", seconds=PATIENCE)
             self.node, self.version = new, newer
             self._check(migrations_made=2)
 
     def go_back(self, build: str) -> None:
-        """An older build of the same release waits until the node has stopped, and then runs."""
+        """An earlier build of the same release waits until the node has stopped, then runs, and says from where."""
         with step("going back"):
             back = self._pod(build, "octopus-1")
-            assert self.node.terminate() == self._term_exit
-            back.start().wait_phase("up")
+            back.start().wait_log("octopus-0", seconds=PATIENCE)
+            assert not {"database", "run"} & set(begun(back))
+            self._terminate()
+            back.wait_phase("up", seconds=PATIENCE)
+            assert self.version in back.log
             self.node = back
-            assert not self._whole(), self._whole()
+            self._check(migrations_made=1)
 
     def _is_seen(self, newer: str) -> bool:
         """Whether anybody can know that the older node still runs."""
         return self.switched("schema") != "bare" or about.ordered(newer) >= about.ordered(LOOKS_FOR_NODES_SINCE)
 
-    @property
-    def _term_exit(self) -> int:
-        return int(str(self._row.get("term_exit", 0)))
+    def _terminate(self) -> None:
+        """Stop the node; its exit code is the server's own."""
+        assert self.node.terminate(seconds=PATIENCE) == int(str(self._row.get("term_exit", 0))), self.node.log
 
     def _task(self, seconds: float, **arguments: object) -> str:
         """Queue a task in the database, whatever HTTP says, wait until it runs, return its Id."""
         body = {"Name": "Deploy", "Description": "Deploy web 1.4", "Arguments": {"Seconds": seconds, **arguments}}
         with self._database() as connection:
             found = tasks.queue(connection, body, "Spaces-1")
-        wait_until(functools.partial(self._runs, found), what="the task runs")
+        wait_until(functools.partial(self._runs, found), PATIENCE, what="the task runs")
         return found
 
     def _runs(self, task_id: str) -> bool:
@@ -204,6 +209,11 @@ def step(name: str) -> Iterator[None]:
     except AssertionError as error:
         error.add_note(f"in the step: {name}")
         raise
+
+
+def up(node: Node) -> None:
+    """Start a node, and wait until it is up."""
+    node.start().wait_phase("up", seconds=PATIENCE)
 
 
 def begun(node: Node) -> list[str]:

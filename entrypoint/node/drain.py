@@ -92,10 +92,10 @@ class _Drain:
     def _until_done(self) -> Look | None:
         """Return what was seen at the deadline; None as soon as no task runs and none can come."""
         while self.process.lives:
-            if self.deadlines.left > 0 or self.switch.error is None:
+            # tried once in any case, and not begun again at the end: a command may last beyond the deadline, once
+            if self.switch.error is None or self.deadlines.left > drainage.LEAST_SECONDS:
                 self.switch.try_again(self.deadlines.left)
-            is_last = self.deadlines.is_over
-            look = self.watch.look()
+            look = self.watch.look(self.deadlines.left)
             self.switch.seen(look.flagged)
             self.note.write(look)
             # a task that was taken just before the server saw the flag must be counted: it says when it has
@@ -103,7 +103,7 @@ class _Drain:
                 self.log.info("The node is drained: no task runs on it.")
                 return None
             self._refuse_if_dead(look)
-            if is_last:
+            if self.deadlines.is_over:
                 return look
             self._tell(look)
             time.sleep(min(COUNT_SECONDS, max(self.deadlines.left, 0)))

@@ -9,7 +9,9 @@ from entrypoint.octopus import commandline, runner
 from entrypoint.structured import Logger
 
 
-SECONDS = 60.0  # for one command, which waits for nothing but SQL Server
+# for one command, at first: it waits for nothing but SQL Server, and one that waits for an answer that never comes
+# doesn't notice that SQL Server is back
+SECONDS = 30.0
 LEAST_SECONDS = 10.0  # whatever the deadline says: .NET takes seconds to start
 END_SECONDS = 5.0  # between TERM and KILL: it writes one row
 RETRY_SECONDS = (2.0, 30.0)  # before the flag is set again: after the first failure, and at most
@@ -39,21 +41,27 @@ class Switch:
         self._command = Command(environ, log, tick)
         self._log = log
         self._on = on
-        self._pause, self._next = RETRY_SECONDS[0], 0.0
+        self._pause, self._next, self._limit = RETRY_SECONDS[0], 0.0, SECONDS
         self.is_set = False
         self.error: NodeError | None = None
 
     def try_again(self, seconds: float) -> None:
-        """Run the command if that is due; it has `seconds`, but not less than .NET needs."""
+        """Run the command if that is due, with half of `seconds`, what is left: so there is time for another one.
+
+        It has not less than .NET needs, and after each that took too long twice as much.
+        """
         if self.is_set or time.monotonic() < self._next:
             return
-        limit = max(min(seconds, SECONDS), LEAST_SECONDS)
+        limit = round(max(min(seconds / 2, self._limit), LEAST_SECONDS), 1)
+        begun = time.monotonic()
         try:
             self._command.run(f"--drain={str(self._on).lower()}", seconds=limit)
             self.is_set = True
         except runner.CommandError as error:
             self.error = error
             self._log.warning(f"{error.args[0].splitlines()[0]} It is tried again.")
+            if time.monotonic() - begun >= limit:
+                self._limit *= 2
             self._next = time.monotonic() + self._pause
             self._pause = min(self._pause * 2, RETRY_SECONDS[1])
 

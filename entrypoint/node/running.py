@@ -77,7 +77,15 @@ class Database:
         self._patience = Patience(settings.db_connection_string, min(seconds, LOGIN_SECONDS[0]))
         self._connection: Connection | None = None
         self._not_before = 0.0
-        self.answers = False  # whether the last question was answered
+        self._longest = LOGIN_SECONDS[1]
+        self._failed = ""
+        self.answers = False  # whether it answered since the last `begin`
+
+    def begin(self, left: float) -> None:
+        """Begin a look, in which one login is tried at most; it has the `left` seconds, but not too few or too many."""
+        self.answers = False
+        self._failed = ""
+        self._longest = min(max(left, LOGIN_SECONDS[0]), LOGIN_SECONDS[1])
 
     def tasks(self) -> list[Task]:
         """Return the running tasks. Raise UnknownError if the database doesn't answer, or doesn't tell."""
@@ -96,10 +104,11 @@ class Database:
             raise self._lost(error) from error
 
     def _connected(self) -> Connection:
-        self.answers = False
         if self._connection is None:
-            if time.monotonic() < self._not_before:
-                raise UnknownError("SQL Server refused the login, and is left alone for a while")
+            if not self._failed and time.monotonic() < self._not_before:
+                self._failed = "SQL Server refused the login, and is left alone for a while"
+            if self._failed:
+                raise UnknownError(self._failed)
             self._connection = self._connect()
         self.answers = True
         return self._connection
@@ -107,7 +116,7 @@ class Database:
     def _connect(self) -> Connection:
         string = self._settings.db_connection_string
         try:
-            login = self._patience.seconds(LOGIN_SECONDS[1])
+            login = self._patience.seconds(self._longest)
             return connect(string, login_timeout=login, query_timeout=self._seconds)
         except NodeError as error:
             raise NeverError(str(error)) from error
@@ -120,13 +129,15 @@ class Database:
             # a database that another replica is about to open is refused, too
             if kind is not Kind.NOT_YET:
                 self._not_before = time.monotonic() + RELOGIN_SECONDS
-            raise UnknownError(f"SQL Server doesn't answer: {error}") from error
+            self._failed = f"SQL Server doesn't answer: {error}"
+            raise UnknownError(self._failed) from error
 
     def _lost(self, error: pyodbc.Error) -> UnknownError:
         self._connection = None
         self.answers = False
         said = describe(error, self._settings.db_connection_string.password)
-        return UnknownError(f"SQL Server doesn't answer: {said}")
+        self._failed = f"SQL Server doesn't answer: {said}"
+        return UnknownError(self._failed)
 
 
 class Watch:
@@ -141,8 +152,13 @@ class Watch:
         self._database: Database | None = Database(settings, max(int(seconds), 1))
         self._flagged_since: float | None = None
 
-    def flag(self) -> Flag:
-        """Return whether the node takes no new tasks: asked of its ping address, or of its row if that won't tell."""
+    def flag(self, left: float = LOGIN_SECONDS[1]) -> Flag:
+        """Return whether the node takes no new tasks: asked of its ping address, or of its row if that won't tell.
+
+        A login for that is given up after the `left` seconds, or after a few if that is less.
+        """
+        if self._database is not None:
+            self._database.begin(left)
         said = self._ping.ask()
         draining = said.draining
         if draining is None and said.status and self._database is not None:
@@ -152,11 +168,12 @@ class Watch:
                 pass
         return Flag(draining, said.status, said.words)
 
-    def look(self) -> Look:
-        """Return what can be seen of the node now. Raise NeverError if nobody can ever count its tasks."""
-        if self._database is not None:
-            self._database.answers = False
-        flag = self.flag()
+    def look(self, left: float) -> Look:
+        """Return what can be seen of the node now, `left` seconds before the deadline.
+
+        Raise NeverError if nobody can ever count its tasks.
+        """
+        flag = self.flag(left)
         by_ping = flag.status in {DRAINING, *GOOD}
         troubles = [] if by_ping else [flag.words]
         tasks: list[Task] | None = None

@@ -100,9 +100,11 @@ def remember_schema(notes: Notes, version: Version) -> None:
 
 def left_out(notes: Notes, version: Version) -> frozenset[str]:
     """Return the options, as `verb --name`, that a server of `version` was found not to know."""
-    note = notes.get("left_out")
-    known_of = isinstance(note, dict) and note.get("version") == version.text
-    return frozenset(note.get("options", ())) if known_of and isinstance(note, dict) else frozenset()
+    match notes.get("left_out"):
+        case {"version": version.text, "options": list(options)}:
+            return frozenset(option for option in options if isinstance(option, str))
+        case _:
+            return frozenset()
 
 
 def leave_out(notes: Notes, version: Version, options: frozenset[str]) -> None:

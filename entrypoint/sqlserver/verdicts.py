@@ -109,6 +109,8 @@ _STATES = {
     "HYT00": (Kind.NOT_YET, "timed out"),
     "HYT01": (Kind.NOT_YET, "timed out"),
 }
+_SAYING_NOTHING = {"01000", "HY000", "S1000"}
+_FREETDS_OWN = range(20000, 20100)  # not SQL Server's: include/freetds/tds.h
 _NUMBER = re.compile(r"\((-?\d+)\)(?: \(SQL\w+\))?(?=; \[|\Z)")
 
 
@@ -151,7 +153,8 @@ def _in_state(state: str) -> Verdict | None:
 
 
 def _unknown(state: str, numbers: list[int]) -> tuple[str, int]:
-    number = next((number for number in numbers if number > 0), 0)
-    if state.startswith("08"):
+    number = next((number for number in numbers if number > 0 and number not in _FREETDS_OWN), 0)
+    # of a connection that is gone FreeTDS often says "Unknown error", without a number; SQL Server's errors have one
+    if state.startswith("08") or (number == 0 and state in _SAYING_NOTHING):
         return FAILED, number
     return f"{_ERROR}{number or state}", number

@@ -21,16 +21,19 @@ MANY = (8, 32)
 PATIENCE = 200  # seconds until all nodes are up
 GOES_ON = 5.0  # seconds
 RELEASED = "The schema's lock is released."
+WAITS = "Waiting for "  # what a node says that can't have the lock at once
 
 
 class Start(NamedTuple):
     """What came of nodes that were started together.
 
-    Seconds until all were up, seconds for which the lock was held, and whether the schema was changed just once.
+    Seconds until all were up, seconds for which one node had the lock alone, how many nodes waited for it, and whether
+    the schema was changed as often as it had to be.
     """
 
     total: float
     held: float
+    waited: int
     is_whole: bool
 
 
@@ -41,6 +44,7 @@ def rows(effort: Effort) -> list[Row]:
         one = start(1)
         for count in MANY[: effort.of(2, 1)]:
             found += _rows(f"{count} nodes on {what}", start(count), one)
+        found += _beside(count, _same(count))
     late = median([_goes_on() for _ in range(effort.of(5, 2))], "s", 2)
     what = "the last older node's stop → the newer one migrates"
     return [*found, Row(what, late, "its own look each second", None, f"≤ {GOES_ON:g} s", late.number <= GOES_ON)]
@@ -51,6 +55,17 @@ def _rows(what: str, many: Start, one: Start) -> list[Row]:
     return [
         Row(f"{what}: until all are up", _seconds(many.total), "one node", _seconds(one.total), whole, many.is_whole),
         Row(f"{what}: the lock is held", _seconds(many.held), "one node", _seconds(one.held)),
+    ]
+
+
+def _beside(count: int, start: Start) -> list[Row]:
+    """Return the figures of nodes that change no schema: each writes its settings, and none has to wait."""
+    what, peer = f"{count} nodes on a database of their version", "one node alone at a time"
+    waited = Figure(start.waited, str(start.waited))
+    return [
+        Row(f"{what}: until all are up", _seconds(start.total), peer, None, "no migration", start.is_whole),
+        Row(f"{what}: the exclusive lock is held", _seconds(start.held), peer, None, "0 s", start.held == 0),
+        Row(f"{what}: nodes that wait for another", waited, peer, None, "0", start.waited == 0),
     ]
 
 
@@ -95,6 +110,14 @@ def _older(count: int) -> Start:
         return _start(_nodes(stack, folder, sql, range(count), NEW), sql, migrations_wanted=2)
 
 
+def _same(count: int) -> Start:
+    with _place() as (stack, folder, sql):
+        first = _nodes(stack, folder / "first", sql, range(1), NEW)[0]
+        first.start().wait_phase("up")
+        first.terminate()
+        return _start(_nodes(stack, folder, sql, range(count), NEW), sql, migrations_wanted=1)
+
+
 def _start(nodes: list[Node], sql: SqlServer, migrations_wanted: int) -> Start:
     begun = time.monotonic()
     for node in nodes:
@@ -104,12 +127,13 @@ def _start(nodes: list[Node], sql: SqlServer, migrations_wanted: int) -> Start:
     total = time.monotonic() - begun
     with sql.connect(database=DATABASE) as connection:
         is_whole = not integrity(connection) and migrations(connection) == migrations_wanted
-    return Start(total, sum(_held(node) for node in nodes), is_whole)
+    waited = sum(WAITS in node.log for node in nodes)
+    return Start(total, sum(_held(node) for node in nodes), waited, is_whole)
 
 
 def _held(node: Node) -> float:
     lines = [json.loads(line) for line in node.log.splitlines() if RELEASED in line]
-    return sum(float(line["seconds"]) for line in lines)
+    return sum(float(line["seconds"]) for line in lines if line["mode"] == "exclusive")
 
 
 def _goes_on() -> float:

@@ -98,7 +98,7 @@ class Demo:
         self.show("probe", "liveness", has="418")
 
     def _ask(self, method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
-        answer = self.api.request(method, f"http://localhost:{self.programs.port}/api{path}", json=body, timeout=10)
+        answer = self.api.request(method, f"http://127.0.0.1:{self.programs.port}/api{path}", json=body, timeout=10)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found

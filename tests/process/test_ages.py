@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scenario import Life
+from scenario import PATIENCE, Life
 from standin.octopus import about
 from standin.sqlserver.testing import SqlServer
 
@@ -26,7 +26,7 @@ def sql(tmp_path: Path) -> Iterator[SqlServer]:
         yield server
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(4 * PATIENCE)
 @pytest.mark.parametrize("version", about.AGES.values())
 def test_life(tmp_path: Path, sql: SqlServer, version: str) -> None:
     """Boot, unchanged restart, new pod, drain, stop and upgrade, with a server that refuses what its age refused."""
@@ -39,6 +39,7 @@ def test_life(tmp_path: Path, sql: SqlServer, version: str) -> None:
         found.upgrade()
 
 
+@pytest.mark.timeout(4 * PATIENCE)
 @pytest.mark.parametrize("version", about.AGES.values())
 def test_going_back(tmp_path: Path, sql: SqlServer, version: str) -> None:
     """A build may be replaced by an earlier one of its release: the upgrade scripts are the same (Issues 7790)."""

@@ -241,6 +241,7 @@ def test_drawn_master_key(tmp_path: Path, sql: SqlServer) -> None:
         )
 
         assert saved.read_text().strip() in told.stdout
+        assert len(base64.b64decode(saved.read_text())) == 32  # as this version draws it
         assert saved.stat().st_mode & 0o777 == 0o600
         assert saved.read_text().strip() not in node.log
 

@@ -1,6 +1,5 @@
 """Drain and undrain of a node with real tasks."""
 
-import functools
 import os
 import signal
 import subprocess
@@ -12,7 +11,7 @@ import pytest
 from node import DATABASE, Node
 from processes import NAMESPACE, OCTO_NODE, ROOT, enter, wait_until
 from standin.sqlserver.testing import SqlServer
-from tasks import ask, state, task
+from tasks import ask, drain_that_waits, state, task
 
 
 @pytest.fixture
@@ -50,8 +49,7 @@ WAYS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_waits_for_tasks(node: Node, way: str) -> None:
     """Drain returns when the running tasks are done, however they are counted, and tells what it waits for."""
-    running = task(node, 3)
-    done = beside(node, way, "drain", "--wait", "60")
+    running, (done,) = drain_that_waits(node, "--wait", "300", environ=WAYS[way])
 
     assert done.returncode == 0, done.stderr
     assert "1 task running, " in done.stderr
@@ -146,14 +144,9 @@ def test_twice(node: Node) -> None:
 
 def test_two_at_once(node: Node) -> None:
     """Two drains don't wait for each other, only for the task, and both end well."""
-    task(node, 3)
-    command = [*enter(node.pid), *OCTO_NODE, "drain", "--wait", "60"]
-    start = functools.partial(subprocess.Popen, command, env=node.environment, cwd=ROOT, stderr=subprocess.PIPE)
-    with start() as one, start() as other:
-        told = [str(process.communicate(timeout=60)[1]) for process in (one, other)]
+    _, both = drain_that_waits(node, "--wait", "300", times=2)
 
-    assert [one.returncode, other.returncode] == [0, 0], told
-    assert all("1 task running" in text for text in told)
+    assert [done.returncode for done in both] == [0, 0], both
 
 
 def test_before_the_server_was_started(tmp_path: Path, sql: SqlServer) -> None:

@@ -13,7 +13,7 @@ import pytest
 from node import DATABASE, Node
 from processes import OCTO_NODE, ROOT, enter, wait_until
 from standin.sqlserver.testing import SqlServer
-from tasks import ask, state, task
+from tasks import ask, drain_that_waits, state, task
 
 from entrypoint.node.drain import GRACE_SECONDS
 
@@ -91,6 +91,17 @@ def test_a_command_that_hangs_does_not_use_up_the_time(node: Node) -> None:
     assert time.monotonic() - begun < 3 + GRACE_SECONDS + SLACK
 
 
+def test_a_command_that_hung_is_tried_again(node: Node) -> None:
+    """A `node` command that waits for an answer that never comes leaves time for another one."""
+    node.control(hang=["node"])
+    command = [*enter(node.pid), *OCTO_NODE, "drain", "--wait", "60"]
+    with subprocess.Popen(command, env=node.environment, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        node.wait_log("hasn't ended yet")
+        node.control()
+        assert process.wait(60 + GRACE_SECONDS + SLACK) == 0, node.log
+    assert "The node is drained: no task runs on it." in node.wait_log("is drained")
+
+
 def test_a_stalled_reader_does_not_hold_it_up(node: Node) -> None:
     """A drain whose output nobody reads ends in its time."""
     task(node, 60)
@@ -108,18 +119,19 @@ def test_a_stalled_reader_does_not_hold_it_up(node: Node) -> None:
 
 def test_sql_server_comes_back(tmp_path: Path, sql: SqlServer) -> None:
     """A stop whose drain finds SQL Server frozen for longer than half a minute waits for the task all the same."""
-    with Node(tmp_path, sql, OCTO_NODE_DRAIN_ON_STOP="90", STANDIN_OCTOPUS_POLL="0.2") as node:
+    with Node(tmp_path, sql, OCTO_NODE_DRAIN_ON_STOP="150", STANDIN_OCTOPUS_POLL="0.2") as node:
         node.start().wait_phase("up")
-        running = task(node, 45)
+        running = task(node, 60)
         assert sql.process is not None
-        sql.process.send_signal(signal.SIGSTOP)
         node.send()
+        node.wait_log("1 task running")
+        sql.process.send_signal(signal.SIGSTOP)
         begun = time.monotonic()
-        wait_until(lambda: time.monotonic() - begun > 38, 60)
+        wait_until(lambda: time.monotonic() - begun > 40, 60)
         assert "Octopus.Server ended" not in node.log
         sql.process.send_signal(signal.SIGCONT)
 
-        assert node.wait(120) == 0, node.log
+        assert node.wait(200) == 0, node.log
         assert "1 task running, " in node.log
         assert running in node.log
         assert states(sql) == ["Success"]
@@ -131,9 +143,8 @@ def test_sql_server_comes_back(tmp_path: Path, sql: SqlServer) -> None:
 
 def test_the_run_folder_is_gone(node: Node) -> None:
     """Without the state of process 1, and without a place for a lock, a drain waits for the task, with warnings."""
-    running = task(node, 3)
     shutil.rmtree(node.run_dir)
-    done = node.verb("drain", "--wait", "60")
+    running, (done,) = drain_that_waits(node, "--wait", "300")
 
     assert done.returncode == 0, done.stderr
     assert f"left: {running} Deploy web" in done.stderr
@@ -145,10 +156,9 @@ def test_the_run_folder_is_gone(node: Node) -> None:
 
 def test_the_run_folder_cannot_be_written(node: Node) -> None:
     """Lock, intent and note that can't be written (here, a folder stands where each would be) harm no drain."""
-    running = task(node, 3)
     for name in ("drain.lock", "drain.json", "lines", "cut-off"):
         (node.run_dir / name / "in-the-way").mkdir(parents=True)
-    done = node.verb("drain", "--wait", "60")
+    running, (done,) = drain_that_waits(node, "--wait", "300")
 
     assert done.returncode == 0, done.stderr
     assert f"left: {running} Deploy web" in done.stderr

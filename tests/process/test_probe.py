@@ -67,10 +67,20 @@ def ask(*words: str, folder: Path | None = None, program: tuple[str, ...] = PROB
 
 @pytest.mark.parametrize(
     ("status", "alive", "ready"),
-    [(200, 0, 0), (204, 0, 0), (299, 0, 0), (301, 1, 1), (401, 1, 1), (418, 0, 1), (500, 1, 1), (503, 1, 1)],
+    [
+        (200, 0, 0),
+        (204, 0, 0),
+        (299, 0, 0),
+        (301, 1, 1),
+        (401, 1, 1),
+        (418, 0, 1),
+        (429, 0, 1),
+        (500, 1, 1),
+        (503, 1, 1),
+    ],
 )
 def test_which_answers_are_a_yes(status: int, alive: int, ready: int) -> None:
-    """2xx is a yes; a drained node's 418 is one for startup and liveness, not for readiness; all else is a no."""
+    """2xx is a yes; 418 (drained) and 429 (busy) are for startup and liveness, not for readiness; all else is a no."""
     with serve(str(status)) as server:
         for kind, code, path in (("startup", alive, PING), ("liveness", alive, PING), ("readiness", ready, READY)):
             found, line = ask(kind, OCTO_NODE_WEB_PORT=str(server.port))
@@ -177,6 +187,12 @@ def test_settings_may_be_in_files(tmp_path: Path) -> None:
         file = tmp_path / "port"
         file.write_text(f"{server.port}\n")
         assert ask("readiness", OCTO_NODE_WEB_PORT_FILE=str(file))[0] == 0
+
+
+def test_a_pipe_in_place_of_a_setting_holds_nothing_up(tmp_path: Path) -> None:
+    """A NAME_FILE that nobody writes to leaves the default, at once."""
+    os.mkfifo(tmp_path / "port")
+    assert ask("readiness", "--timeout", "2", OCTO_NODE_WEB_PORT_FILE=str(tmp_path / "port"))[0] == 1
 
 
 @pytest.mark.parametrize(("url", "path"), [("{}", READY), ("{}/", READY), ("{}/octopus", f"/octopus{READY}")])

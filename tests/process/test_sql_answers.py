@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from entrypoint.sqlserver.connection_string import parse
 text, statement = json.loads(sys.argv[1])
 found = {}
 connection = connect(parse(text), query_timeout=4)
+print("connected", flush=True)
+sys.stdin.readline()
 try:
     connection.execute(statement)
 except pyodbc.Error as error:
@@ -72,14 +74,22 @@ def ask(server: SqlServer, folder: Path, driver: str, *made: str, then: str = "S
     return asked(server, folder, driver, then)
 
 
-def asked(server: SqlServer, folder: Path, driver: str, then: str) -> dict[str, Any]:
-    """Run `then` in the database, and return what is found there."""
+def asked(
+    server: SqlServer, folder: Path, driver: str, then: str, meanwhile: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
+    """Connect to the database, do something `meanwhile`, run `then` in it, and return what is found there."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | odbcini.environment(folder, [driver])
     text = json.dumps([server.connection_string("Octopus"), then])
     command = [sys.executable, "-c", PROGRAM, text]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "connected\n"
+        meanwhile()
+        output, errors = process.communicate("go on\n", timeout=60)
+    assert process.returncode == 0, errors
+    found: dict[str, Any] = json.loads(output)
     return found
 
 
@@ -136,6 +146,14 @@ def test_what_passes_is_a_lost_server(server: SqlServer, tmp_path: Path, driver:
     found = ask(server, tmp_path, driver, then="SELECT 46")
     assert found["failed"][0] == "LostError"
     assert "error" not in found
+
+
+def test_a_server_that_was_restarted_is_lost(tmp_path: Path, driver: str) -> None:
+    """A session whose server is another one now is lost, whatever the driver calls that."""
+    with SqlServer.start(tmp_path / "sql") as server:
+        server.query("master", "CREATE DATABASE Octopus")
+        found = asked(server, tmp_path, driver, "SELECT 1", meanwhile=server.restart)
+    assert found["failed"][0] == "LostError"
 
 
 def test_a_locked_table(server: SqlServer, tmp_path: Path, driver: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pairwise
 import pytest
 from pairwise import Row
-from scenario import LICENCE, Life
+from scenario import LICENCE, PATIENCE, Life
 from standin.octopus import about
 from standin.sqlserver.testing import SqlServer
 
@@ -33,7 +33,7 @@ def life(folder: Path, sql: SqlServer, row: Row) -> Life:
     return Life(folder, sql, about.AGES[str(row["age"])], switches, pairwise.answers(row), licence)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(4 * PATIENCE)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{pairwise.rows().index(row)}-{row['age']}")
 def test_row(tmp_path: Path, sql: SqlServer, row: Row) -> None:
     """Boot, unchanged restart, new pod, drain, stop and upgrade, whichever way the server turns out."""

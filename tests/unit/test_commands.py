@@ -1,5 +1,6 @@
 """The configure commands: which options each gets on which version, and what an operator may change about them."""
 
+import base64
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +15,9 @@ from entrypoint.octopus.commandline import OPTIONS, Inputs, arguments
 from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.version import Version
 from entrypoint.overrides import VERBS
-from entrypoint.prepare import plan
+from entrypoint.prepare import masterkey, plan
 from entrypoint.prepare.plan import Command, Situation
+from entrypoint.structured import logger
 
 
 AGES = list(about.AGES.values())
@@ -130,6 +132,18 @@ def test_what_is_left_out_for_its_age_is_told() -> None:
 def test_the_oldest_supported_version_knows_what_a_node_needs(option: commandline.Option) -> None:
     """What a node can't do without is known to all supported versions."""
     assert option.is_known(known(commandline.OLDEST)) or not option.needed
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [(OLD, 16), ("2024.3.12345", 16), ("2024.4.0", 32), ("2025.1.1-hotfix.1", 32), (NEW, 32)]
+)
+def test_a_drawn_master_key_is_as_long_as_the_server_s_own(tmp_path: Path, text: str, size: int) -> None:
+    """A new database gets a key of 128 bits before 2024.4, of 256 from then on (OctopusDeploy issue 9104)."""
+    environ = {"OCTO_NODE_ROOT": str(tmp_path)}
+    key = masterkey.find(
+        environ, None, has_schema=False, ask_instance=lambda: None, version=known(text), log=logger("prepare", [])
+    )
+    assert len(base64.b64decode(key, validate=True)) == size
 
 
 # --- refused options

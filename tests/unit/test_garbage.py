@@ -16,7 +16,7 @@ from entrypoint.octopus.version import Version
 
 
 VALUES = ["text", "", "zz", "9" * 40, 0, -1, 1.5, True, None, [], [[]], [1, "x"], {}, {"file": 1}, {"x": {"y": []}}]
-NOTES = ("salt", "steps", "database", "files", "version", "schema", "making", "import")
+NOTES = ("salt", "steps", "database", "files", "version", "schema", "making", "import", "left_out", "history")
 DATABASE = {"server": "db", "name": "Octopus"}
 HUGE = "9" * 5000  # more digits than Python makes a number of
 
@@ -44,7 +44,9 @@ def use(given: dict[str, str]) -> None:
     memory.knows("path", digest)
     memory.has("path")
     assert version.known(memory, "/bin/sh") in (None, version.parse("1.2.3"))
-    version.is_of_schema(memory, Version("2026.2.197", (2026, 2, 197, 0), ()))
+    own = Version("2026.2.197", (2026, 2, 197, 0), ())
+    version.is_of_schema(memory, own)
+    version.left_out(memory, own)
     memory.note_files()
     memory.remember("path", digest, DATABASE)
     version.remember(memory, "/bin/sh", Version("1.2.3", (1, 2, 3, 0), ()))
