@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+_TRIALS = 5
+
+
 def launch(environ: "Mapping[str, str]") -> int:
     """Become dockerd, on its unix socket only; return the exit code if it can't be executed."""
     report = _Report(environ)
@@ -44,11 +47,23 @@ def wait(environ: "Mapping[str, str]") -> ExitCode:
     report = _Report(environ)
     answer.wait(paths.docker_socket(environ))
     report.say("info", "dockerd answers.")
-    problem = trial.problem(paths.docker_socket(environ))
+    problem = _trial(environ, report)
     if problem is None:
         return ExitCode.DONE
     report.say("warning", f"dockerd can't start a container: {problem}. Steps in execution containers fail.")
     return ExitCode.DOCKER_IN_DOCKER
+
+
+def _trial(environ: "Mapping[str, str]", report: "_Report") -> str | None:
+    """Return why dockerd can't start a container, None if it can; one that is slow is tried again."""
+    reason = None
+    for _ in range(_TRIALS):
+        try:
+            return trial.problem(paths.docker_socket(environ))
+        except TimeoutError as error:
+            reason = str(error)
+            report.say("warning", f"dockerd answers, but {reason}.")
+    return reason
 
 
 def command(environ: "Mapping[str, str]", group: str = "/") -> list[str]:

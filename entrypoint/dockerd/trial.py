@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-SECONDS = 60.0  # for all of it: the first container may wait for a slow disk
+SECONDS = 60.0  # for all of it
 LABEL = "io.octo-node.trial"
 _AFTERWARDS = 5.0  # seconds for taking away what was made
 _ROOM = 1 << 16  # bytes that are read of an answer
@@ -30,9 +30,9 @@ _BASE = 0x400000  # where the program is in memory
 
 
 def problem(path: str, seconds: float = SECONDS) -> str | None:
-    """Return why the dockerd on socket `path` starts no container, within `seconds`.
+    """Return why the dockerd on socket `path` starts no container; None if it does, or if it can't be tried here.
 
-    None if it does, or if it can't be tried on this machine. What was made for it is taken away.
+    What was made for it is taken away. Raise TimeoutError if none was started within `seconds`.
     """
     if os.uname().machine not in _PROGRAMS:
         return None
@@ -40,8 +40,8 @@ def problem(path: str, seconds: float = SECONDS) -> str | None:
     try:
         _within(seconds)
         return _run(path, name)
-    except TimeoutError:
-        return f"none was started within {seconds:g} s"
+    except TimeoutError as error:
+        raise TimeoutError(f"no container was started within {seconds:g} s") from error
     except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
         return str(error)[:_WORDS] or type(error).__name__
     finally:
