@@ -10,6 +10,7 @@ from entrypoint import apart, files, limits
 SECONDS = 10.0
 _BYTES = 1 << 16  # an empty file fits on a full disk, and a few bytes into its entry in the folder
 _MOUNT = "Mount a volume there that this user may write to"
+_ROOM = "Make room there"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -17,10 +18,10 @@ def problems(folders: Sequence[str], seconds: float = SECONDS, *, untouched: boo
     """Return what is wrong with each of `folders` that can't be written, in words that fit after its name.
 
     Each is tried in a process of its own, for `seconds` at most: a hung NFS must not hang us. If they have to be left
-    `untouched`, the kernel is only asked for rights. Raise OSError if a process can't be started.
+    `untouched`, the kernel is only asked for rights and room. Raise OSError if a process can't be started.
     """
     silence = f"gave no answer within {seconds:g} s (a file server that hangs?). {_MOUNT}"
-    answers = apart.ask(_ask_for_rights if untouched else _try, folders, seconds)
+    answers = apart.ask(_ask if untouched else _try, folders, seconds)
     told = {folder: silence if answer is None else answer.decode() for folder, answer in answers.items()}
     return {folder: problem for folder, problem in told.items() if problem}
 
@@ -38,14 +39,16 @@ def write(path: str, content: bytes) -> None:
         raise
 
 
-def _ask_for_rights(folder: str) -> bytes:
-    """Return what is wrong with the rights to `folder`, or to make it; nothing if they are there."""
+def _ask(folder: str) -> bytes:
+    """Return what is wrong with the rights to `folder`, or to make it, or with its room; nothing if both are there."""
     there = folder
     while not os.path.lexists(there) and os.path.dirname(there) != there:
         there = os.path.dirname(there)
-    if os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK):
-        return b""
-    return f"can't be written by user {os.getuid()}:{os.getgid()}. {_MOUNT}".encode()
+    if not (os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
+        return f"can't be written by user {os.getuid()}:{os.getgid()}. {_MOUNT}".encode()
+    disk = os.statvfs(there)
+    # file systems that don't count have no blocks at all
+    return f"has no room. {_ROOM}".encode() if disk.f_blocks and disk.f_bavail * disk.f_frsize < _BYTES else b""
 
 
 def _try(folder: str) -> bytes:
@@ -57,6 +60,6 @@ def _try(folder: str) -> bytes:
         write(path, bytes(_BYTES))
         os.unlink(path)
     except OSError as error:
-        advice = "Make room there" if error.errno in _FULL else _MOUNT
+        advice = _ROOM if error.errno in _FULL else _MOUNT
         return f"can't be written by user {os.getuid()}:{os.getgid()}: {limits.reason(error)}. {advice}".encode()
     return b""

@@ -18,10 +18,11 @@ ENOUGH = 20  # seconds, on a machine that is busy with others
 
 def test_what_comes_of_it() -> None:
     """A call gives what it gives, raises what it raises, and leaves no thread."""
+    before = threading.active_count()
     assert bounded.call(lambda: 7, ENOUGH, set) == 7
     with pytest.raises(ZeroDivisionError):
         bounded.call(lambda: 1 // 0, ENOUGH, set)
-    assert threading.active_count() == 1
+    assert threading.active_count() <= before
 
 
 def test_a_socket_is_shut_down() -> None:
@@ -29,12 +30,12 @@ def test_a_socket_is_shut_down() -> None:
     ours, peer = socket.socketpair()
     other, another = socket.socketpair()
     with ours, peer, other, another:
-        before = set(bounded.open_sockets())
+        before, threads = set(bounded.open_sockets()), threading.active_count()
         mine, theirs = socket.socketpair()
         with mine, theirs:
             with pytest.raises(TimeoutError):
                 bounded.call(lambda: mine.recv(1), 0.1, lambda: set(bounded.open_sockets()) - before)
-            assert threading.active_count() == 1
+            assert threading.active_count() <= threads
         another.send(b"!")
         assert other.recv(1) == b"!"
 
