@@ -65,7 +65,10 @@ def _fault(verb: str, error: Exception) -> int:
     sentence = f"{verb} can't go on: {limits.reason(error)}."
     print(f"octo-node: {sentence}", file=sys.stderr)
     if verb in INTERNAL:
-        termination.write(os.environ, sentence)
+        from .base_settings import BaseSettings  # noqa: PLC0415 - only a fault needs it
+        from .environment import Environment  # noqa: PLC0415 - as above
+
+        termination.write(BaseSettings(Environment(os.environ)).termination_log, sentence)
     return ExitCode.SETTINGS
 
 
@@ -137,9 +140,11 @@ def _start_dockerd(_rest: "Sequence[str]") -> int:
 
 
 def _await_dockerd(_rest: "Sequence[str]") -> int:
-    from .dockerd import launcher  # noqa: PLC0415 - imported only for its verb
+    from .base_settings import BaseSettings  # noqa: PLC0415 - imported only for its verb
+    from .dockerd import launcher  # noqa: PLC0415 - as above
+    from .environment import Environment  # noqa: PLC0415 - as above
 
-    return launcher.wait(os.environ)
+    return launcher.wait(BaseSettings(Environment(os.environ)))
 
 
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":

@@ -1,6 +1,5 @@
-"""Read small files that somebody named: regular ones only, within a limit of bytes and of seconds. And sync ours."""
+"""Read small files that somebody named: regular ones only, within a limit of bytes and of seconds."""
 
-import errno
 import os
 import stat
 
@@ -15,8 +14,6 @@ MAX_BYTES = 1 << 20  # more is a mistake: no secret, certificate or setting is t
 SECONDS = 5.0  # for all files that are read together
 ABSENT = "can't be read: No such file or directory"  # what is told of a file that isn't there
 _CONTENT, _PROBLEM = b"c", b"p"
-# of file systems that have nothing to wait for (some network, FUSE and virtual ones), for a folder above all
-_KNOWS_NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 _KINDS = (
     (stat.S_ISDIR, "a directory (which a bind mount makes of a file that isn't on the host)"),
     (stat.S_ISFIFO, "a pipe"),
@@ -58,12 +55,3 @@ def _read(path: str) -> bytes:
     if len(content) > MAX_BYTES:
         return _PROBLEM + f"is larger than {MAX_BYTES} bytes".encode()
     return _CONTENT + content
-
-
-def sync(descriptor: int) -> None:
-    """Have what was written to a file or folder reach the disk, where its file system knows how. Raise OSError."""
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _KNOWS_NO_FSYNC:
-            raise

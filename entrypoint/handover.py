@@ -35,67 +35,58 @@ def pack(secrets: "Mapping[str, str]") -> bytes:
     return b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in secrets.items())
 
 
-def descriptor(environ: "Mapping[str, str]") -> int | None:
-    """Return the inherited descriptor's number, or None if none of octo-node was inherited."""
-    number, target, found = _inherited(environ, DESCRIPTOR)
-    if number is None or found is None:
+def descriptor(number: str) -> int | None:
+    """Return the inherited descriptor, whose `number` DESCRIPTOR tells; None if it is none of octo-node's."""
+    target, status = _inherited(number)
+    if status is None:
         return None
     # what was never given a name is called by its inode
-    nameless = (f"{SHARED_MEMORY}/#{found.st_ino} (deleted)", 0, os.geteuid())
-    is_ours = target.startswith(f"/memfd:{MEMFD}") or (target, found.st_nlink, found.st_uid) == nameless
-    return number if is_ours else None
+    nameless = (f"{SHARED_MEMORY}/#{status.st_ino} (deleted)", 0, os.geteuid())
+    is_ours = target.startswith(f"/memfd:{MEMFD}") or (target, status.st_nlink, status.st_uid) == nameless
+    return int(number) if is_ours else None
 
 
-def descriptors(environ: "Mapping[str, str]") -> tuple[int, ...]:
-    """Return the numbers of all that a process with secrets inherits."""
-    return tuple(number for number in (descriptor(environ), _learnt(environ)) if number is not None)
+def learnt_descriptor(number: str) -> int | None:
+    """Return the descriptor for what is learnt, whose `number` LEARNT tells; None if it is none of octo-node's."""
+    target, _ = _inherited(number)
+    return int(number) if target.startswith(f"/memfd:{_LEARNT_MEMFD}") else None
 
 
-def _learnt(environ: "Mapping[str, str]") -> int | None:
-    number, target, _ = _inherited(environ, LEARNT)
-    return number if target.startswith(f"/memfd:{_LEARNT_MEMFD}") else None
-
-
-def _inherited(environ: "Mapping[str, str]", variable: str) -> "tuple[int | None, str, os.stat_result | None]":
-    """Return the descriptor that `variable` names, what it leads to, and its status; None if it isn't one."""
-    number = environ.get(variable, "")
+def _inherited(number: str) -> "tuple[str, os.stat_result | None]":
+    """Return what descriptor `number` leads to, and its status; nothing if it isn't one."""
     if not number.isdecimal():
-        return None, "", None
+        return "", None
     try:
-        return int(number), os.readlink(f"/proc/self/fd/{number}"), os.fstat(int(number))
+        return os.readlink(f"/proc/self/fd/{number}"), os.fstat(int(number))
     except (OSError, OverflowError, ValueError):
-        return None, "", None
+        return "", None
 
 
-def whole(environ: "Mapping[str, str]") -> dict[str, str]:
-    """Return `environ` with the secrets that were handed over, and without the descriptors' numbers."""
-    merged = {k: v for k, v in environ.items() if k not in {DESCRIPTOR, LEARNT}}
-    number = descriptor(environ)
-    if number is not None:
-        entries = os.pread(number, os.fstat(number).st_size, 0).split(b"\0")[:-1]
-        merged |= dict(os.fsdecode(entry).split("=", 1) for entry in entries)
-    return merged
+def unpack(descriptor: int | None) -> dict[str, str]:
+    """Return the secrets that `descriptor` holds; none if there is none."""
+    if descriptor is None:
+        return {}
+    entries = os.pread(descriptor, os.fstat(descriptor).st_size, 0).split(b"\0")[:-1]
+    return dict(os.fsdecode(entry).split("=", 1) for entry in entries)
 
 
-def with_learnt(environ: "Mapping[str, str]") -> dict[str, str]:
-    """Return `environ` with the number of a new memfd for what is learnt; as it is where there can't be one."""
+def make_learnt() -> int | None:
+    """Return a new memfd for what is learnt; None where there can't be one."""
     try:
-        return dict(environ) | {LEARNT: str(os.memfd_create(_LEARNT_MEMFD))}
+        return os.memfd_create(_LEARNT_MEMFD)
     except OSError:
-        return dict(environ)
+        return None
 
 
-def learn(secret: str, environ: "Mapping[str, str]" = os.environ) -> None:
-    """Tell process 1 a secret that isn't in the environment, if it started this process."""
-    number = _learnt(environ)
-    if number is not None:
+def learn(secret: str, learnt: int | None) -> None:
+    """Tell process 1 a secret that isn't in the environment, by the descriptor `learnt` if it started this process."""
+    if learnt is not None:
         try:
-            os.write(number, os.fsencode(secret) + b"\0")  # all who write share one position in it
+            os.write(learnt, os.fsencode(secret) + b"\0")  # all who write share one position in it
         except OSError:
             pass  # no memory left: no reason to fail
 
 
-def learnt(environ: "Mapping[str, str]") -> list[str]:
+def learnt_secrets(learnt: int | None) -> list[str]:
     """Return the secrets that were told with `learn`."""
-    number = _learnt(environ)
-    return [] if number is None else [os.fsdecode(entry) for entry in os.pread(number, _ROOM, 0).split(b"\0")[:-1]]
+    return [] if learnt is None else [os.fsdecode(entry) for entry in os.pread(learnt, _ROOM, 0).split(b"\0")[:-1]]

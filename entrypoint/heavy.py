@@ -1,45 +1,61 @@
 """The door's other half, for the verbs that may import libraries: arguments, environment, log, masked errors."""
 
 import argparse
+import os
 import re
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from . import handover, limits, mask, prctl, settings, streams, structured, termination
+from . import handover, limits, mask, prctl, streams, structured, termination
+from .base_settings import BaseSettings
+from .environment import Environment
 from .errors import NodeError
 from .exitcodes import ExitCode
+from .octopus.runner import Runner
+from .settings import Configuration
 from .structured import Logger, Tee
 
 
-Hide = Callable[[str], None]
-Work = Callable[[Mapping[str, str], Logger, Hide], ExitCode | None]
-Relay = Callable[[Mapping[str, str]], Tee | None]
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a verb is given: what it reads, who runs commands, its log, and whom it tells of secrets that it learns."""
+
+    configuration: Configuration
+    runner: Runner
+    log: Logger
+    hide: Callable[[str], None]
+
+
+Work = Callable[[Tools], ExitCode | None]
+Relay = Callable[[BaseSettings], Tee | None]
 
 
 def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None = None) -> int:
-    """Run `work` with the whole environment, a logger and a way to hide a secret; return the exit code.
+    """Read the environment, run `work` with what it needs, and return the exit code.
 
     An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message. With
-    `relay` each line also goes to what that makes of the environment.
+    `relay` each line also goes to what that makes of the settings.
     """
     streams.fill()
     prctl.hide_memory()
-    environ = settings.inherited()
-    hidden = settings.secret_values(environ)
-    logger = structured.logger(process, hidden, environ, tee=relay(environ) if relay is not None else None)
+    environment = Environment(os.environ)
+    configuration = Configuration(environment)
+    base, hidden = configuration.base, configuration.secrets()
+    logger = structured.logger(process, hidden, base.log_format, tee=relay(base) if relay is not None else None)
 
     def hide(secret: str) -> None:
         hidden.append(secret)
-        handover.learn(secret)
+        handover.learn(secret, environment.learnt)
 
     try:
-        return work(environ, logger, hide) or ExitCode.DONE
+        return work(Tools(configuration, Runner(environment.public, logger), logger, hide)) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = _told(error, process)
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
-        termination.write(environ, mask.mask(message, hidden))
+        termination.write(base.termination_log, mask.mask(message, hidden))
     return code
 
 
@@ -56,19 +72,25 @@ def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
 def _preflight(_arguments: Sequence[str]) -> int:
     from .prepare.preflight import preflight  # noqa: PLC0415 - imported only for its verb
 
-    return run("preflight", lambda environ, log, _: preflight(environ, log), is_boot=True)
+    return run("preflight", lambda tools: preflight(tools.configuration, tools.log), is_boot=True)
 
 
 def _prepare(_arguments: Sequence[str]) -> int:
     from .prepare.sequence import prepare  # noqa: PLC0415 - imported only for its verb
 
-    return run("prepare", prepare, is_boot=True)
+    def work(tools: Tools) -> None:
+        prepare(tools.configuration.settings(), tools.runner, tools.log, tools.hide)
+
+    return run("prepare", work, is_boot=True)
 
 
 def _settle(_arguments: Sequence[str]) -> int:
     from .node.settle import settle  # noqa: PLC0415 - imported only for its verb
 
-    return run("settle", lambda environ, log, _: settle(environ, log), is_boot=True)
+    def work(tools: Tools) -> None:
+        settle(tools.configuration.settings(), tools.runner, tools.log)
+
+    return run("settle", work, is_boot=True)
 
 
 def _drain(arguments: Sequence[str]) -> int:
@@ -85,7 +107,7 @@ def _drain(arguments: Sequence[str]) -> int:
     )
     given = parser.parse_args(arguments)
     options = Options(wait=given.wait, cancel_tasks=given.cancel_tasks, cancel_wait=given.cancel_wait)
-    return run("drain", lambda environ, log, _: drain(environ, log, options), relay=relay)
+    return run("drain", lambda tools: drain(tools.configuration, tools.runner, tools.log, options), relay=relay)
 
 
 def _undrain(arguments: Sequence[str]) -> int:
@@ -97,7 +119,7 @@ def _undrain(arguments: Sequence[str]) -> int:
         "--wait", type=_seconds, metavar="SECONDS", default=60.0, help="seconds to wait for the node to answer (60)"
     )
     wait = parser.parse_args(arguments).wait
-    return run("undrain", lambda environ, log, _: undrain(environ, log, wait), relay=relay)
+    return run("undrain", lambda tools: undrain(tools.configuration, tools.runner, tools.log, wait), relay=relay)
 
 
 def _status(arguments: Sequence[str]) -> int:
@@ -106,7 +128,7 @@ def _status(arguments: Sequence[str]) -> int:
     parser = _parser("status", "What this node is doing.")
     parser.add_argument("--json", action="store_true", help="as JSON, all there is")
     as_json = parser.parse_args(arguments).json
-    return run("status", lambda environ, log, _: status(environ, log, as_json=as_json))
+    return run("status", lambda tools: status(tools.configuration, tools.log, as_json=as_json))
 
 
 def _check(arguments: Sequence[str]) -> int:
@@ -116,7 +138,12 @@ def _check(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--commands", action="store_true", help="also what prepare would run, without secrets")
     given = parser.parse_args(arguments)
-    return run("check", lambda environ, log, _: check(environ, log, as_json=given.json, with_commands=given.commands))
+
+    def work(tools: Tools) -> ExitCode:
+        configuration, runner, log = tools.configuration, tools.runner, tools.log
+        return check(configuration, runner, log, as_json=given.json, with_commands=given.commands)
+
+    return run("check", work)
 
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {

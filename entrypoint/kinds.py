@@ -27,6 +27,20 @@ def parse(variable: Variable, text: str) -> object:
     return _PARSERS[variable.kind](variable.name, text)
 
 
+def is_master_key(text: str) -> bool:
+    """Return whether `text` can be a master key."""
+    try:
+        master_key(text)
+    except ValueError:
+        return False
+    return True
+
+
+def master_key(text: str) -> str:
+    """Return `text`. Raise ValueError, with a finished sentence, if it can't be a master key."""
+    return _key("MASTER_KEY", text)
+
+
 def _flag(name: str, text: str) -> bool:
     if not (variables.is_yes(text) or variables.is_no(text)):
         raise ValueError(f"{name} is {text!r}, but it must be Y or N.")

@@ -1,7 +1,7 @@
 """Names of variables that aren't ours, and which of ours was meant: misspelt ones, and those of other images."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from . import handover
 from .variables import BY_NAME
@@ -29,28 +29,30 @@ _WITHOUT_SUCCESSOR = {
 _KNOWN = [*BY_NAME, *(f"{name}_FILE" for name in BY_NAME), handover.DESCRIPTOR]
 
 
-def warnings(environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield a sentence for each variable that is another image's, or looks like a misspelt one."""
-    for name in environ:
-        if name not in _KNOWN and (sentence := _warning(name, environ)):
+def warnings(names: Iterable[str], is_given: Callable[[str], bool]) -> Iterator[str]:
+    """Yield a sentence for each of `names` that is another image's, or looks like a misspelt one.
+
+    `is_given` tells whether a variable of this image has a value.
+    """
+    for name in names:
+        if name not in _KNOWN and (sentence := _warning(name, is_given)):
             yield sentence
 
 
-def _warning(name: str, environ: Mapping[str, str]) -> str | None:
+def _warning(name: str, is_given: Callable[[str], bool]) -> str | None:
     if reason := _WITHOUT_SUCCESSOR.get(_plain(name)):
         return f"{shown(name)} isn't read by this image: {reason}."
     if near := _near(name):
         return f"{shown(name)} isn't a variable of this image: did you mean {near}?"
     if successor := _successor(name):
-        given = environ.get(successor) or environ.get(f"{successor}_FILE")
-        advice = f"{successor}, which is set and counts" if given else f"{successor}: rename it"
+        advice = f"{successor}, which is set and counts" if is_given(successor) else f"{successor}: rename it"
         return f"{shown(name)} isn't read by this image. Its name here is {advice}."
     return None
 
 
-def instead_of(wanted: str, environ: Mapping[str, str]) -> str:
-    """Return a sentence, after a blank, on what is set in place of variable `wanted`; nothing if nothing is."""
-    found = [name for name in environ if name not in _KNOWN and wanted in {_near(name), _successor(name)}]
+def instead_of(wanted: str, names: Iterable[str]) -> str:
+    """Return a sentence, after a blank, on which of `names` is set in place of `wanted`; nothing if none is."""
+    found = [name for name in names if name not in _KNOWN and wanted in {_near(name), _successor(name)}]
     return f" {shown(found[0])}, which is set, isn't read by this image: its name here is {wanted}." if found else ""
 
 

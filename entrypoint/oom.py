@@ -6,8 +6,6 @@ Both are in the kernel's Documentation/admin-guide, cgroup-v2.rst and cgroup-v1/
 
 import os
 
-from . import paths
-
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,12 +15,12 @@ _ROOM = 4096  # bytes: more than each of these files has
 _NESTED = "/init"  # where Docker-in-Docker moves the container's processes (dockerd/cgroups.py)
 
 
-def open_counter(environ: "Mapping[str, str]", membership: str = "/proc/self/cgroup") -> int | None:
+def open_counter(mount: str, membership: str = "/proc/self/cgroup") -> int | None:
     """Return a descriptor of the file that has the counter; None if there is none, or it can't be read.
 
-    `membership` is the file that tells our own group.
+    `mount` is where cgroups are mounted, `membership` the file that tells our own group.
     """
-    for path in _places(paths.under_root(environ, "/sys/fs/cgroup"), membership):
+    for path in _places(mount, membership):
         try:
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
@@ -67,9 +65,9 @@ def sentence(count: int) -> str:
     )
 
 
-def killed_since(environ: "Mapping[str, str]", node: "Mapping[str, object]") -> int:
+def killed_since(mount: str, node: "Mapping[str, object]") -> int:
     """Return how many were killed since process 1, whose state file is `node`, was started; 0 if it can't be known."""
-    counter, before = open_counter(environ, f"/proc/{node.get('pid')}/cgroup"), node.get("oom_kills_before")
+    counter, before = open_counter(mount, f"/proc/{node.get('pid')}/cgroup"), node.get("oom_kills_before")
     if counter is None:
         return 0
     count = kills(counter)

@@ -2,69 +2,62 @@
 
 import os
 
-from . import variables
-
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 INSTANCE = "OctopusServer"
 
 
-def under_root(environ: "Mapping[str, str]", path: str) -> str:
-    """Return `path`, an absolute one of the image, below OCTO_NODE_ROOT."""
-    return variables.value_or_default("OCTO_NODE_ROOT", environ).rstrip("/") + path
+class Paths:
+    """The files and folders of a node, below `root`, which is OCTO_NODE_ROOT.
 
+    `server` is the folder of Octopus.Server, `home` that of the instance's configuration and logs, empty for the
+    image's own.
 
-def home(environ: "Mapping[str, str]") -> str:
-    """Return the folder of the instance's configuration and logs."""
-    given = variables.value_or_default("OCTOPUS_SERVER_CONFIGURATION_DIRECTORY", environ)
-    return given or under_root(environ, f"/home/octopus/.octopus/{INSTANCE}/Server")
-
-
-def config_file(environ: "Mapping[str, str]") -> str:
-    """Return the instance's configuration file."""
-    return f"{home(environ)}/{INSTANCE}.config"
-
-
-def log_file(environ: "Mapping[str, str]") -> str:
-    """Return Octopus.Server's own log."""
-    return f"{home(environ)}/Logs/OctopusServer.txt"
-
-
-def server_command(environ: "Mapping[str, str]") -> list[str] | None:
-    """Return the arguments that start Octopus.Server, without a verb; None if it isn't there.
-
-    Older images have only the assembly, which `dotnet` runs.
+    Attributes: `config_file`, the instance's configuration, and `log_file`, the server's own log; `registry`, the
+    folder of the instance registry and of the machine key that encrypts configuration files; `master_key_file`, where
+    the image keeps a master key that was drawn for a new database; `import_folder`, where an export to import is
+    mounted; `docker_socket` and `docker_data`, where dockerd is asked and keeps its images if it isn't told other
+    places; `cgroups`, where the kernel shows them.
     """
-    folder = variables.value_or_default("OCTO_NODE_SERVER_DIR", environ)
-    executable, assembly = f"{folder}/Octopus.Server", f"{folder}/Octopus.Server.dll"
-    if os.path.isfile(executable):
-        return [executable]
-    return ["dotnet", assembly] if os.path.isfile(assembly) else None
 
+    __slots__ = (
+        "_prefix",
+        "cgroups",
+        "config_file",
+        "docker_data",
+        "docker_socket",
+        "home",
+        "import_folder",
+        "is_moved",
+        "log_file",
+        "master_key_file",
+        "registry",
+        "server",
+    )
 
-def registry(environ: "Mapping[str, str]") -> str:
-    """Return the folder of the instance registry and of the machine key that encrypts configuration files."""
-    return under_root(environ, "/etc/octopus")
+    def __init__(self, root: str, server: str, home: str) -> None:
+        self._prefix = root.rstrip("/")
+        self.is_moved = root != "/"
+        self.server = server
+        self.home = home or self.under_root(f"/home/octopus/.octopus/{INSTANCE}/Server")
+        self.config_file = f"{self.home}/{INSTANCE}.config"
+        self.log_file = f"{self.home}/Logs/OctopusServer.txt"
+        self.registry = self.under_root("/etc/octopus")
+        self.master_key_file = self.under_root(f"/masterKey/{INSTANCE}")
+        self.import_folder = self.under_root("/import")
+        self.docker_socket = self.under_root("/var/run/docker.sock")
+        self.docker_data = self.under_root("/var/lib/docker")
+        self.cgroups = self.under_root("/sys/fs/cgroup")
 
+    def under_root(self, path: str) -> str:
+        """Return `path`, an absolute one of the image, below the root."""
+        return self._prefix + path
 
-def master_key_file(environ: "Mapping[str, str]") -> str:
-    """Return where the image keeps a master key that was drawn for a new database."""
-    return under_root(environ, f"/masterKey/{INSTANCE}")
+    def server_command(self) -> list[str] | None:
+        """Return the arguments that start Octopus.Server, without a verb; None if it isn't there.
 
-
-def docker_socket(environ: "Mapping[str, str]") -> str:
-    """Return the socket that the `docker` command asks when it isn't told another."""
-    return under_root(environ, "/var/run/docker.sock")
-
-
-def docker_data(environ: "Mapping[str, str]") -> str:
-    """Return where dockerd keeps images and containers when it isn't told another place."""
-    return under_root(environ, "/var/lib/docker")
-
-
-def import_folder(environ: "Mapping[str, str]") -> str:
-    """Return where an export to import is mounted."""
-    return under_root(environ, "/import")
+        Older images have only the assembly, which `dotnet` runs.
+        """
+        executable, assembly = f"{self.server}/Octopus.Server", f"{self.server}/Octopus.Server.dll"
+        if os.path.isfile(executable):
+            return [executable]
+        return ["dotnet", assembly] if os.path.isfile(assembly) else None

@@ -8,12 +8,12 @@ import errno
 import os
 import stat
 
-from . import files
-
 
 _OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _PRIVATE = 0o600
 _ROOT = 0
+# of file systems that have nothing to wait for (some network, FUSE and virtual ones), for a folder above all
+_KNOWS_NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def is_trusted(uid: int) -> bool:
@@ -57,7 +57,7 @@ def replace(path: str, content: bytes, *, durably: bool = False) -> None:
             os.fchmod(number, _PRIVATE)  # whatever the umask takes away
             _write(number, content)
             if durably:
-                files.sync(number)
+                sync(number)
         finally:
             os.close(number)
         os.rename(temporary, path)
@@ -70,3 +70,12 @@ def _write(number: int, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(number, left) :]
+
+
+def sync(descriptor: int) -> None:
+    """Have what was written to a file or folder reach the disk, where its file system knows how. Raise OSError."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _KNOWS_NO_FSYNC:
+            raise

@@ -216,8 +216,10 @@ def refuse(kind: str, reason: str, seconds: float) -> int:
     import os  # noqa: PLC0415 - only a no pays for it
 
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # we may be past the package
-    from entrypoint import whereabouts  # noqa: PLC0415 - as above
+    from entrypoint import statefile, whereabouts  # noqa: PLC0415 - as above
+    from entrypoint.environment import Environment  # noqa: PLC0415 - as above
 
-    away = whereabouts.database_away(os.environ, seconds) if kind == "liveness" else ""
-    print(f"{reason}; {away or whereabouts.sentence(os.environ)}")
+    folder = statefile.find_folder(Environment(os.environ).text("OCTO_NODE_RUN_DIR"))
+    away = whereabouts.database_away(folder, seconds) if kind == "liveness" else ""
+    print(f"{reason}; {away or whereabouts.sentence(folder)}")
     return 0 if away else 1

@@ -1,12 +1,13 @@
 """The environment as one frozen object, or every problem with it at once."""
 
-import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from . import handover, kinds, mask, names, oddities, overrides, variables
+from . import kinds, mask, names, oddities, overrides, variables
+from .base_settings import BaseSettings
+from .environment import Environment
 from .errors import NodeError, ProblemsError
 from .exitcodes import ExitCode
 from .sqlserver import connection_string
@@ -23,8 +24,12 @@ ACCEPTED = "Y"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
-    """What the operator set, parsed; each field is the variable of the same name. None: not set, no default."""
+    """What the operator set, parsed: what every process needs (`base`), and the variables by their names.
 
+    None: not set, no default.
+    """
+
+    base: BaseSettings
     db_connection_string: ConnectionString
     master_key: str | None
     octopus_server_base64_license: str | None
@@ -67,42 +72,115 @@ class Settings:
         return self.octo_node_api_key or self.admin_api_key
 
 
-def inherited(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the whole environment of a process of octo-node, with the secrets that process 1 kept for it."""
-    return handover.whole(environ)
+class Configuration:
+    """What a process that may import libraries reads of its `environment`, as it is or with all that is wrong with it.
 
-
-def secret_values(environ: Mapping[str, str]) -> list[str]:
-    """Return every value of `environ` that must not be printed, the password of the connection string included."""
-    values = [variables.value_or_default(name, environ) for name in variables.SECRETS]
-    try:
-        values.append(
-            connection_string.parse(variables.value_or_default("DB_CONNECTION_STRING", environ)).password or ""
-        )
-    except ValueError:
-        pass  # what can't be parsed is masked as a whole
-    return mask.forms(values)
-
-
-def parse(environ: Mapping[str, str]) -> Settings:
-    """Return the settings in `environ` (the whole one). Raise ProblemsError with every problem there is.
-
-    Without an accepted EULA nothing else is looked at (exit code 10); other problems have exit code 11.
+    Attribute: `base`, which is there whatever is wrong.
     """
-    if not is_eula_accepted(environ):
-        raise NodeError(ExitCode.EULA, eula_refusal(environ))
-    problems: list[str] = []
-    values: dict[str, object] = {}
-    for variable in VARIABLES:
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self.base = BaseSettings(environment)
+
+    def secrets(self) -> list[str]:
+        """Return every value that must not be printed, the password of the connection string included."""
+        values = [self._environment.text(name) for name in variables.SECRETS]
         try:
-            values[variable.name.lower()] = _value(variable, environ)
+            values.append(connection_string.parse(self._environment.text("DB_CONNECTION_STRING")).password or "")
+        except ValueError:
+            pass  # what can't be parsed is masked as a whole
+        return mask.forms(values)
+
+    def settings(self) -> Settings:
+        """Return the settings. Raise ProblemsError with every problem there is.
+
+        Without an accepted EULA nothing else is looked at (exit code 10); other problems have exit code 11.
+        """
+        if not self.is_eula_accepted:
+            raise NodeError(ExitCode.EULA, self.eula_refusal())
+        problems: list[str] = []
+        values: dict[str, object] = {"base": self.base}
+        for variable in VARIABLES:
+            try:
+                values[variable.name.lower()] = self._value(variable)
+            except ValueError as error:
+                problems.append(str(error))
+        if problems:
+            raise ProblemsError([(ExitCode.SETTINGS, text) for text in problems])
+        values["octopus_server_node_name"] = values["octopus_server_node_name"] or _machine_name()
+        values["has_external_admin"] = any(values[name.lower()] for name in variables.OIDC)
+        return Settings(**{name: values[name] for name in Settings.__dataclass_fields__})  # type: ignore[arg-type]  # by kind
+
+    @property
+    def is_eula_accepted(self) -> bool:
+        """Whether the licence agreement is accepted."""
+        return self._environment.text("ACCEPT_EULA") == ACCEPTED
+
+    def eula_refusal(self) -> str:
+        """Return what to say where the licence agreement isn't accepted, with what was found in its place."""
+        try:
+            found = self._environment.lookup("ACCEPT_EULA")
         except ValueError as error:
-            problems.append(str(error))
-    if problems:
-        raise ProblemsError([(ExitCode.SETTINGS, text) for text in problems])
-    values["octopus_server_node_name"] = values["octopus_server_node_name"] or _machine_name()
-    values["has_external_admin"] = any(values[name.lower()] for name in variables.OIDC)
-    return Settings(**{name: values[name] for name in Settings.__dataclass_fields__})  # type: ignore[arg-type]  # by kind
+            return f"{EULA} {error}"
+        if found is None:
+            return f"{EULA}{self._instead_of('ACCEPT_EULA')}"
+        character = oddities.of_characters(found)
+        reason = f": it {character}" if character else ", but only a capital `Y`, and nothing else, accepts it"
+        if oddities.is_quoted(found):
+            reason = f", with quotes: {oddities.TAKE_AWAY}"
+        return f"{EULA} ACCEPT_EULA is {oddities.shown(found)}{reason}."
+
+    def warnings(self) -> list[str]:
+        """Return a sentence for each variable that looks like a misspelt one, or has consequences easily missed."""
+        text = self._environment.text
+        found = [*names.warnings(self._environment.names(), self._environment.is_given), *self._quoted_passwords()]
+        if text("SSL_CERTIFICATE_PASSWORD") and "SSL_CERTIFICATE_PASSWORD" not in text("OCTO_NODE_KEEP_ENV"):
+            found.append(
+                "SSL_CERTIFICATE_PASSWORD is kept from Octopus.Server's environment as all secrets are: if your server "
+                "reads it there, set OCTO_NODE_KEEP_ENV=SSL_CERTIFICATE_PASSWORD."
+            )
+        external = [name for name in variables.OIDC if text(name)]
+        missing = [name for name in variables.OIDC if name not in external]
+        if external and missing:
+            found.append(f"{', '.join(external)} without {', '.join(missing)}: set all of them, or none.")
+        if skipped := text("OCTO_NODE_SKIP_COMMANDS"):
+            found.append(f"OCTO_NODE_SKIP_COMMANDS leaves out {skipped}: what they set stays as it is.")
+        return found
+
+    def _value(self, variable: Variable) -> object:
+        """Return the parsed value of `variable`. Raise ValueError with a finished sentence that has no secret in it."""
+        text = self._environment.lookup(variable.name)
+        if text is None:
+            text = variable.default
+        if variable.kind in {"key", "licence"}:
+            text = re.sub(r"[ \t\r\n]+", "", text)  # `base64` breaks lines
+        if character := oddities.of_characters(text):
+            raise ValueError(f"{variable.name} {character}.")
+        if oddities.is_quoted(text) and not _may_be_quoted(variable):
+            found = "begins and ends with a quote" if variable.secret else f"is {oddities.shown(text)}, with quotes"
+            raise ValueError(f"{variable.name} {found}: {oddities.TAKE_AWAY}.")
+        return kinds.parse(variable, text) if text else self._unset(variable)
+
+    def _unset(self, variable: Variable) -> bool | None:
+        if variable.kind == "connection":
+            raise ValueError(
+                f"{variable.name} isn't set: set it to the ADO.NET connection string of the Octopus database, such as "
+                "Server=db,1433;Database=OctopusDeploy;User Id=octopus;Password=...;TrustServerCertificate=True."
+                f"{self._instead_of(variable.name)}"
+            )
+        return False if variable.kind == "flag" else None
+
+    def _instead_of(self, name: str) -> str:
+        return names.instead_of(name, self._environment.names())
+
+    def _quoted_passwords(self) -> Iterator[str]:
+        for variable in VARIABLES:
+            is_password = variable.secret and variable.kind == "text"
+            if is_password and oddities.is_quoted(self._environment.text(variable.name)):
+                yield (
+                    f"{variable.name} begins and ends with a quote, which is a part of the password as it stands: if "
+                    f"that isn't meant, {oddities.TAKE_AWAY}."
+                )
 
 
 def _machine_name() -> str:
@@ -111,77 +189,6 @@ def _machine_name() -> str:
     return name.partition(".")[0] or name
 
 
-def is_eula_accepted(environ: Mapping[str, str]) -> bool:
-    """Return whether the licence agreement is accepted."""
-    return variables.value_or_default("ACCEPT_EULA", environ) == ACCEPTED
-
-
-def eula_refusal(environ: Mapping[str, str]) -> str:
-    """Return what to say where the licence agreement isn't accepted, with what was found in its place."""
-    try:
-        found = variables.lookup("ACCEPT_EULA", environ)
-    except ValueError as error:
-        return f"{EULA} {error}"
-    if found is None:
-        return f"{EULA}{names.instead_of('ACCEPT_EULA', environ)}"
-    character = oddities.of_characters(found)
-    reason = f": it {character}" if character else ", but only a capital `Y`, and nothing else, accepts it"
-    if oddities.is_quoted(found):
-        reason = f", with quotes: {oddities.TAKE_AWAY}"
-    return f"{EULA} ACCEPT_EULA is {oddities.shown(found)}{reason}."
-
-
-def warnings(environ: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each variable that looks like a misspelt one, or that has no effect as it is."""
-    found = [*names.warnings(environ), *_quoted_passwords(environ)]
-    kept = variables.value_or_default("OCTO_NODE_KEEP_ENV", environ)
-    if variables.value_or_default("SSL_CERTIFICATE_PASSWORD", environ) and "SSL_CERTIFICATE_PASSWORD" not in kept:
-        found.append(
-            "SSL_CERTIFICATE_PASSWORD is kept from Octopus.Server's environment as all secrets are: if your server "
-            "reads it there, set OCTO_NODE_KEEP_ENV=SSL_CERTIFICATE_PASSWORD."
-        )
-    external = [name for name in variables.OIDC if variables.value_or_default(name, environ)]
-    missing = [name for name in variables.OIDC if name not in external]
-    if external and missing:
-        found.append(f"{', '.join(external)} without {', '.join(missing)}: set all of them, or none.")
-    return found
-
-
-def _value(variable: Variable, environ: Mapping[str, str]) -> object:
-    """Return the parsed value of `variable`. Raise ValueError with a finished sentence that has no secret in it."""
-    text = variables.lookup(variable.name, environ)
-    if text is None:
-        text = variable.default
-    if variable.kind in {"key", "licence"}:
-        text = re.sub(r"[ \t\r\n]+", "", text)  # `base64` breaks lines
-    if character := oddities.of_characters(text):
-        raise ValueError(f"{variable.name} {character}.")
-    if oddities.is_quoted(text) and not _may_be_quoted(variable):
-        found = "begins and ends with a quote" if variable.secret else f"is {oddities.shown(text)}, with quotes"
-        raise ValueError(f"{variable.name} {found}: {oddities.TAKE_AWAY}.")
-    return kinds.parse(variable, text) if text else _unset(variable, environ)
-
-
 def _may_be_quoted(variable: Variable) -> bool:
     """Return whether a value may begin and end with a quote: a password, or words quoted as in a shell."""
     return variable.kind == "dockerd" or (variable.secret and variable.kind == "text")
-
-
-def _quoted_passwords(environ: Mapping[str, str]) -> Iterator[str]:
-    for variable in VARIABLES:
-        is_password = variable.secret and variable.kind == "text"
-        if is_password and oddities.is_quoted(variables.value_or_default(variable.name, environ)):
-            yield (
-                f"{variable.name} begins and ends with a quote, which is a part of the password as it stands: if that "
-                f"isn't meant, {oddities.TAKE_AWAY}."
-            )
-
-
-def _unset(variable: Variable, environ: Mapping[str, str]) -> bool | None:
-    if variable.kind == "connection":
-        raise ValueError(
-            f"{variable.name} isn't set: set it to the ADO.NET connection string of the Octopus database, such as "
-            "Server=db,1433;Database=OctopusDeploy;User Id=octopus;Password=...;TrustServerCertificate=True."
-            f"{names.instead_of(variable.name, environ)}"
-        )
-    return False if variable.kind == "flag" else None

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 
-from . import jsontext, plainfile, variables
+from . import jsontext, plainfile
 
 
 TYPE_CHECKING = False
@@ -29,8 +29,8 @@ def _path(folder: str, name: str) -> str:
     return f"{folder}/{name}.json"
 
 
-def _wanted(environ: "Mapping[str, str]") -> str:
-    return variables.value_or_default("OCTO_NODE_RUN_DIR", environ).rstrip("/") or "/"
+def _plain(folder: str) -> str:
+    return folder.rstrip("/") or "/"
 
 
 def _fallback() -> str:
@@ -47,15 +47,15 @@ def _is_private(folder: str) -> bool:
     return stat.S_ISDIR(status.st_mode) and plainfile.is_trusted(status.st_uid) and is_closed
 
 
-def is_refused(environ: "Mapping[str, str]") -> bool:
-    """Return whether the run folder isn't used because others could write to it, or own it."""
-    wanted = _wanted(environ)
+def is_refused(wanted: str) -> bool:
+    """Return whether the run folder `wanted` isn't used because others could write to it, or own it."""
+    wanted = _plain(wanted)
     return os.path.lexists(wanted) and not _is_private(wanted)
 
 
-def make_folder(environ: "Mapping[str, str]") -> str | None:
-    """Make the run folder, or its stand-in in /tmp, empty it, and return its path; None if neither can be had."""
-    for folder in (_wanted(environ), _fallback()):
+def make_folder(wanted: str) -> str | None:
+    """Make the run folder `wanted`, or its stand-in in /tmp, empty it, and return its path; None if that fails."""
+    for folder in (_plain(wanted), _fallback()):
         try:
             _make(folder)
             if _is_private(folder):
@@ -91,9 +91,9 @@ def _empty(folder: str) -> None:
             os.unlink(f"{folder}/{entry}")
 
 
-def find_folder(environ: "Mapping[str, str]") -> str | None:
-    """Return the folder that the running node writes its state to; None if there is no state."""
-    for folder in (_wanted(environ), _fallback()):
+def find_folder(wanted: str) -> str | None:
+    """Return the folder that the running node writes its state to, `wanted` or its stand-in; None if there is none."""
+    for folder in (_plain(wanted), _fallback()):
         if _is_private(folder) and os.path.exists(_path(folder, NODE)):
             return folder
     return None

@@ -2,11 +2,11 @@
 
 import os
 import select
-from collections.abc import Callable, Collection, Mapping, MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 
 import structlog
 
-from . import log, mask, variables
+from . import log, mask
 
 
 Logger = structlog.typing.FilteringBoundLogger
@@ -41,14 +41,11 @@ class _Stderr:
     debug = info = warning = error = msg
 
 
-def logger(
-    process: str, secrets: Collection[str], environ: Mapping[str, str] = os.environ, *, tee: Tee | None = None
-) -> Logger:
+def logger(process: str, secrets: Collection[str], style: str = "console", *, tee: Tee | None = None) -> Logger:
     """Return the logger of `process`; it writes to stderr, and to `tee`, with the values `secrets` masked.
 
-    `secrets` may grow meanwhile.
+    `style` is `console` or `json`; `secrets` may grow meanwhile.
     """
-    style = variables.value_or_default("OCTO_NODE_LOG_FORMAT", environ)
     stderr = _Stderr()
     also = [tee] if tee is not None else []
 

@@ -3,22 +3,17 @@
 import os
 import stat
 
-from . import variables
-
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_MESSAGE = 4096  # bytes: kubelet keeps no more
 
 
-def write(environ: "Mapping[str, str]", text: str) -> None:
-    """Replace the message by `text`; do nothing if the file isn't there, can't be written, or is no plain file.
+def write(path: str, text: str) -> None:
+    """Replace the message in the file `path` by `text`.
+
+    Do nothing if the file isn't there, can't be written, or is no plain file.
 
     A link might lead to another file. Whose it is isn't asked: with user namespaces kubelet's own is nobody's.
     """
-    path = variables.value_or_default("OCTO_NODE_TERMINATION_LOG", environ)
     try:
         number = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:

@@ -4,17 +4,6 @@
 and a few values.
 """
 
-from . import files
-
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-# each NAME_FILE is read once a process: a Secret that changes while prepare waits must not make it mean two databases
-_contents: dict[str, bytes] = {}
-_problems: dict[str, str] = {}
-
 
 class Variable:
     """One variable: its name, what kind of value it takes, its default as text, and a sentence on it.
@@ -36,10 +25,6 @@ class Variable:
     def ours(self) -> bool:
         """Whether octo-node brought this variable; the others are the official image's."""
         return self.name.startswith(("OCTO_NODE_", "DOCKER_"))
-
-
-class UnreadableError(ValueError):
-    """A NAME_FILE that can't give the value; the message is a finished sentence."""
 
 
 V = Variable
@@ -170,59 +155,6 @@ VARIABLES = (
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 SECRETS = frozenset(variable.name for variable in VARIABLES if variable.secret)
 OIDC = tuple(name for name in BY_NAME if name.startswith(("ADMIN_OIDC", "ADMIN_EXTERNAL")))
-
-
-def lookup(name: str, environ: "Mapping[str, str]") -> str | None:
-    """Return the value of variable `name`, from the environment or the file named by NAME_FILE.
-
-    None if it isn't set; an empty value means not set. A file is read once a process, together with all others that
-    `environ` names. Raise UnreadableError if it can't be read or is empty, or if both are given.
-    """
-    value = environ.get(name) or None
-    path = environ.get(f"{name}_FILE") or None
-    if path is None:
-        return value
-    if value is not None:
-        raise UnreadableError(f"{name} and {name}_FILE are both set: keep one of them.")
-    if path not in _contents and path not in _problems:
-        read_files(environ)
-    return _text(name, path)
-
-
-def read_files(environ: "Mapping[str, str]") -> None:
-    """Read every NAME_FILE of `environ` that wasn't read before: at the start of a process that lives long."""
-    named = {environ.get(f"{name}_FILE") or "" for name in BY_NAME}
-    contents, problems = files.read(named - {""} - _contents.keys() - _problems.keys())
-    _contents.update(contents)
-    _problems.update(problems)
-
-
-def _text(name: str, path: str) -> str:
-    """Return the text of a file that was read. Raise UnreadableError if it gives no value."""
-    if path in _problems:
-        raise UnreadableError(f"The file that {name}_FILE names, {path}, {_problems[path]}.")
-    text = _contents[path].decode("utf-8", "surrogateescape").removesuffix("\n")
-    if not text.strip():
-        raise UnreadableError(
-            f"The file that {name}_FILE names, {path}, is empty: put the value into it, or unset {name}_FILE."
-        )
-    return text
-
-
-def value_or_default(name: str, environ: "Mapping[str, str]") -> str:
-    """Return the value of `name`, or its default where it isn't set or can't be read (preflight reports that)."""
-    try:
-        return lookup(name, environ) or BY_NAME[name].default
-    except UnreadableError:
-        return BY_NAME[name].default
-
-
-def seconds(name: str, environ: "Mapping[str, str]") -> float | None:
-    """Return the value of `name` in seconds; None if it isn't set and has no default."""
-    for text in (value_or_default(name, environ), BY_NAME[name].default):
-        if text.isascii() and text.replace(".", "", 1).isdigit():
-            return float(text)
-    return None
 
 
 def is_yes(text: str) -> bool:

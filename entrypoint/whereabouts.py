@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def sentence(environ: "Mapping[str, str]") -> str:
-    """Return what the node is doing, such as `not up yet: preparing, waiting for SQL Server db,1433 for 42 s`."""
-    folder = statefile.find_folder(environ)
+def sentence(folder: str | None) -> str:
+    """Return what the node whose state is in `folder` is doing.
+
+    Such as `not up yet: preparing, waiting for SQL Server db,1433 for 42 s`.
+    """
     node = statefile.read(folder, statefile.NODE)
     if node is None:
         return "no state of a node was found here"
@@ -35,9 +37,8 @@ def _doing(prepare: "Mapping[str, object] | None", node: "Mapping[str, object]")
     return f", {prepare['doing']}{for_long}"
 
 
-def database_away(environ: "Mapping[str, str]", seconds: float) -> str:
+def database_away(folder: str | None, seconds: float) -> str:
     """Return in words that a running node's SQL Server, asked for `seconds`, says nothing; nothing if it does."""
-    folder = statefile.find_folder(environ)
     node, prepare = statefile.read(folder, statefile.NODE), statefile.read(folder, statefile.PREPARE)
     if node is None or prepare is None or not statefile.is_live(node):
         return ""

@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 from processes import ROOT
 
+from entrypoint import variables
+
 
 PACKAGE = ROOT / "entrypoint"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 WORDS = {
-    "", "apart", "errors", "exitcodes", "files", "handover", "jsontext", "limits", "log", "mask", "oom", "paths",
-    "phases", "plainfile", "prctl", "relay", "sqlping", "statefile", "streams", "termination", "variables",
-    "whereabouts",
+    "", "apart", "base_settings", "environment", "errors", "exitcodes", "files", "handover", "jsontext", "limits",
+    "log", "mask", "oom", "paths", "phases", "plainfile", "prctl", "relay", "sqlping", "statefile", "streams",
+    "termination", "variables", "whereabouts",
 }  # fmt: skip
 SETTINGS = {"kinds", "names", "oddities", "overrides", "settings", "structured"}
 # a folder, or a group of files, and the floors below it; what isn't named here it doesn't know
@@ -42,8 +44,19 @@ LIGHT = {"words", "init", "question", "probe", "cli", "__main__"}
 # needs no library either, but is soon gone: no part of the standard one is too dear for it
 BRIEF = {"dockerd"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs
-# nothing; only readers of state files need json; only TDS 8 needs TLS from the first byte
-LAZY = {"__main__", "cli", "heavy", "question", "sqlping", "statefile"}
+# nothing; process 1 reads files only where some are named; only readers of state files need json; only TDS 8 needs TLS
+# from the first byte
+LAZY = {"__main__", "cli", "environment", "heavy", "question", "sqlping", "statefile"}
+
+# who may use a variable's name as a key: the declarations, their readers, what is said of wrong names, and the probe,
+# which reads its port itself, because a yes must load nothing else
+READERS = {"variables", "base_settings", "settings", "kinds", "names", "question"}
+# who is given an environment: the doors, what reads and splits it, and what starts a child with it
+WITH_ENVIRONMENT = {
+    "base_settings.__init__", "dockerd.iptables.__init__", "dockerd.launcher.launch", "environment.__init__",
+    "handover.split", "init.children.__init__", "init.command.run", "init.processes.__init__",
+    "init.secrets.execute_without", "init.supervisor.run", "octopus.runner.__init__", "settings.__init__",
+}  # fmt: skip
 
 DEAR = {
     "argparse", "ast", "asyncio", "configparser", "contextlib", "ctypes.util", "dataclasses", "datetime", "decimal",
@@ -125,6 +138,27 @@ def test_imports_stand_at_the_top(module: str) -> None:
     """A function imports nothing, but for the few files where that saves every other caller the cost."""
     lazily = {name for function in functions(MODULES[module]) for name in imports(module, function)}
     assert module in LAZY or not lazily
+
+
+def test_only_the_readers_name_a_variable() -> None:
+    """A variable's name is a key in the declarations and their readers only: below them settings are attributes."""
+    names = variables.BY_NAME.keys() | {f"{name}_FILE" for name in variables.BY_NAME}
+    for module, tree in MODULES.items():
+        constants = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        texts = {value.decode() if isinstance(value, bytes) else value for value in constants}
+        assert module in READERS or not texts & names, module
+
+
+def test_few_take_an_environment() -> None:
+    """Only the doors, what splits an environment, and what starts a child with it are given one."""
+    found = set()
+    for module, tree in MODULES.items():
+        for function in functions(tree):
+            arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+            if any(argument.arg in {"environ", "environment"} for argument in arguments):
+                found.add(f"{module}.{function.name}")
+    assert found == WITH_ENVIRONMENT
+    assert len(found) <= 12
 
 
 def test_there_is_one_waiter() -> None:

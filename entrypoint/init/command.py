@@ -31,7 +31,7 @@ def run(argv: "Sequence[str]", environ: "Mapping[str, str]", mask: "Set[int]") -
         pid = processes.start(program)
     except OSError as error:
         number = error.errno or errno.EIO
-        if not _is_there(argv[0], environ):
+        if not _is_there(argv[0], os.get_exec_path(environ)):
             number = errno.ENOENT  # and not what a file or a closed folder in PATH led to
         code = ExitCode.NOT_FOUND if number == errno.ENOENT else ExitCode.NOT_EXECUTABLE
         raise NodeError(code, f"{argv[0]}: {limits.reason(OSError(number, os.strerror(number)))}.") from error
@@ -43,8 +43,8 @@ def run(argv: "Sequence[str]", environ: "Mapping[str, str]", mask: "Set[int]") -
     return of_status(status)
 
 
-def _is_there(word: str, environ: "Mapping[str, str]") -> bool:
-    folders = [""] if "/" in word else [f"{folder}/" for folder in os.get_exec_path(environ)]
+def _is_there(word: str, search_path: "Sequence[str]") -> bool:
+    folders = [""] if "/" in word else [f"{folder}/" for folder in search_path]
     return any(os.path.exists(folder + word) for folder in folders)
 
 

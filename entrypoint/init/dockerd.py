@@ -2,7 +2,6 @@
 
 import signal
 
-from entrypoint import handover, variables
 from entrypoint.exitcodes import ExitCode
 
 from . import processes
@@ -14,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .children import Children, Timers
+    from .children import ChildEnvironments, Children, Timers
     from .report import Report
 
 ROLE = "dockerd"
@@ -26,16 +25,24 @@ PATIENCE_SECONDS = 30.0  # the start of the server is held up no longer
 
 
 class Dockerd:
-    """dockerd and who waits for its answer, among the `children` of process 1; `environ` has no secrets."""
+    """dockerd and who waits for its answer, among the `children` of process 1, if it `is_wanted`."""
 
-    def __init__(self, environ: "Mapping[str, str]", children: "Children", timers: "Timers", report: "Report") -> None:
-        self._environ, _ = handover.split(handover.whole(environ))
+    def __init__(
+        self,
+        environments: "ChildEnvironments",
+        children: "Children",
+        timers: "Timers",
+        report: "Report",
+        *,
+        is_wanted: bool,
+    ) -> None:
+        self._environ = environments.public
         self._children = children
         self._timers = timers
         self._report = report
         self._restarts = -1
         self._is_overdue = False
-        self._is_wanted = not variables.is_yes(variables.value_or_default("DISABLE_DIND", environ))
+        self._is_wanted = is_wanted
 
     def begin(self) -> None:
         """Start it for the first time, if it is wanted."""

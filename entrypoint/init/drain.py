@@ -1,6 +1,5 @@
 """The drain of a stop as process 1 sees it: tried until its deadline, if no process can be had for it at first."""
 
-from entrypoint import variables
 from entrypoint.exitcodes import ExitCode
 
 from . import processes
@@ -11,9 +10,7 @@ from .signals import TERM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .children import Children, Timers
+    from .children import ChildEnvironments, Children, Timers
     from .report import Report
 
 ROLE = "drain"
@@ -22,17 +19,25 @@ MARGIN_SECONDS = 40.0
 
 
 class Drain:
-    """The drain among the `children` of process 1.
+    """The drain among the `children` of process 1, for `seconds`; 0: none.
 
     Attribute: `is_wanted`, whether a stop begins with one.
     """
 
-    def __init__(self, environ: "Mapping[str, str]", children: "Children", timers: "Timers", report: "Report") -> None:
-        self._environ = environ
+    def __init__(
+        self,
+        environments: "ChildEnvironments",
+        children: "Children",
+        timers: "Timers",
+        report: "Report",
+        *,
+        seconds: float,
+    ) -> None:
+        self._environments = environments
         self._children = children
         self._timers = timers
         self._report = report
-        self._seconds = variables.seconds("OCTO_NODE_DRAIN_ON_STOP", environ) or 0.0
+        self._seconds = seconds
         self.is_wanted = self._seconds > 0
         self._is_told = False  # what is cut off
 
@@ -47,7 +52,7 @@ class Drain:
         if server is None:
             return
         left = max(self._seconds - self._children.starved(ROLE), 0.0)
-        program = helper(self._environ, ROLE, "--wait=" + f"{left:.1f}".removesuffix(".0"))
+        program = helper(self._environments, ROLE, "--wait=" + f"{left:.1f}".removesuffix(".0"))
         try:
             start_or_retry(ROLE, program, self._children, self._timers, self._report, patience=self._seconds)
         except OSError as error:

@@ -3,8 +3,9 @@
 import functools
 import signal
 
-from entrypoint import handover, limits, paths, variables
+from entrypoint import limits
 from entrypoint.exitcodes import ExitCode
+from entrypoint.paths import INSTANCE
 from entrypoint.phases import Wanted
 
 from . import drain, processes
@@ -19,8 +20,11 @@ from .victims import Victims
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
+    from entrypoint.base_settings import BaseSettings
+
+    from .children import ChildEnvironments
     from .report import Report
 
 HELPERS = ("preflight", "prepare", "settle")
@@ -32,20 +36,21 @@ AFTER_KILL_SECONDS = 5.0
 
 
 class Node:
-    """The processes of a node. `environ` is the environment without secrets.
+    """The processes of a node, which get what is in `environments`.
 
     `actions` has what is done for each action of the lifecycle, `due` for each deadline but a rung's; each returns the
     event that this was, if it was one.
     """
 
-    def __init__(self, environ: "Mapping[str, str]", report: "Report") -> None:
-        self.environ = environ
+    def __init__(self, settings: "BaseSettings", environments: "ChildEnvironments", report: "Report") -> None:
+        self.settings = settings
+        self.environments = environments
         self.report = report
         self.children = Children()
         self.timers = Timers()
-        self.dockerd = Dockerd(environ, self.children, self.timers, report)
-        self.drain = Drain(environ, self.children, self.timers, report)
-        self.victims = Victims(environ, self.timers)
+        self.dockerd = Dockerd(environments, self.children, self.timers, report, is_wanted=settings.has_dockerd)
+        self.drain = Drain(environments, self.children, self.timers, report, seconds=settings.drain_on_stop)
+        self.victims = Victims(settings.paths.cgroups, self.timers)
         self.ladder = Ladder(self._rungs())
         self.wanted = Wanted.UP
         self.actions: dict[Action, Callable[[], Event | None]] = {
@@ -72,8 +77,9 @@ class Node:
     def start_helper(self, verb: str) -> Event | None:
         """Start a process of octo-node that has the secrets; return the event that it failed, if it can't be."""
         patience = None if verb == "settle" else PATIENCE_SECONDS  # a node that is up must not stay drained
+        program = helper(self.environments, verb)
         try:
-            start_or_retry(verb, helper(self.environ, verb), self.children, self.timers, self.report, patience=patience)
+            start_or_retry(verb, program, self.children, self.timers, self.report, patience=patience)
         except OSError as error:
             # a limit of the container is its owner's to raise, everything else our own fault
             code = ExitCode.SETTINGS if limits.of(error) else ExitCode.FAULT
@@ -89,7 +95,7 @@ class Node:
 
     def start_server(self) -> Event | None:
         """Start Octopus.Server, without secrets but those of OCTO_NODE_KEEP_ENV."""
-        program = _server_program(self.environ)
+        program = _server_program(self.settings, self.environments)
         try:
             if not start_or_retry(
                 "server", program, self.children, self.timers, self.report, patience=PATIENCE_SECONDS
@@ -142,7 +148,7 @@ class Node:
         return None
 
     def _rungs(self) -> "Iterator[Rung]":
-        patience = variables.seconds("OCTO_NODE_STOP_TIMEOUT", self.environ) or 0.0
+        patience = self.settings.stop_timeout
         rung = functools.partial(_roles_rung, self.children)
         yield rung("helpers", (*HELPERS, WAITER), patience)
         if self.drain.is_wanted and self.wanted is Wanted.DOWN and self.children.pid("server"):
@@ -158,15 +164,11 @@ class Node:
         yield _rest()
 
 
-def _server_program(environ: "Mapping[str, str]") -> processes.Program:
-    whole = handover.whole(environ)
-    names = variables.value_or_default("OCTO_NODE_KEEP_ENV", environ).replace(",", " ").split()
-    kept = {name: variables.value_or_default(name, whole) for name in names if name in variables.SECRETS}
-    public, _ = handover.split(whole)
-    command = [*(paths.server_command(environ) or ["Octopus.Server"]), "run"]
-    mode = variables.value_or_default("SERVICE_MODE", environ)
-    options = [f"--instance={paths.INSTANCE}", "--noninteractive", *([f"--service-mode={mode}"] if mode else [])]
-    program = processes.Program([*command, *options], public | kept)
+def _server_program(settings: "BaseSettings", environments: "ChildEnvironments") -> processes.Program:
+    command = [*(settings.paths.server_command() or ["Octopus.Server"]), "run"]
+    mode = settings.service_mode
+    options = [f"--instance={INSTANCE}", "--noninteractive", *([f"--service-mode={mode}"] if mode else [])]
+    program = processes.Program([*command, *options], environments.server)
     program.parent_death = signal.SIGTERM
     return program
 

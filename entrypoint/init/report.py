@@ -4,7 +4,7 @@ import os
 import select
 import time
 
-from entrypoint import handover, log, mask, plainfile, relay, statefile, termination, variables
+from entrypoint import handover, log, mask, plainfile, relay, statefile, termination
 from entrypoint.phases import Phase, Wanted
 
 from . import signals
@@ -12,7 +12,9 @@ from . import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
+
+    from entrypoint.base_settings import BaseSettings
 
 _TAIL = 2048  # bytes of the server's log that go into the termination message
 _LOOK = 16384  # bytes of it that are searched: a .NET stack is longer than what is told
@@ -47,24 +49,24 @@ class _Stderr:
 class Report:
     """The voice of process 1. It never blocks, and what can't be said is counted.
 
-    `environ` is the public environment, `secrets` are the values to mask besides those that prepare has learnt.
+    `secrets` are the values to mask, besides those that prepare learns and tells by the descriptor `learnt`.
     """
 
-    def __init__(self, environ: "Mapping[str, str]", secrets: "Collection[str]") -> None:
-        self._environ = environ
+    def __init__(self, settings: "BaseSettings", secrets: "Collection[str]", learnt: int | None) -> None:
+        self._settings = settings
         self._secrets = secrets
-        self._style = variables.value_or_default("OCTO_NODE_LOG_FORMAT", environ)
-        self._folder = statefile.make_folder(environ)
+        self._learnt = learnt
+        self._folder = statefile.make_folder(settings.run_dir)
         self._inbox = relay.Inbox(self._folder)
         self._stderr = _Stderr()
         self._state: dict[str, object] = {"booted": time.monotonic(), "phases": {}}
-        termination.write(environ, "")
+        termination.write(settings.termination_log, "")
 
     def say(self, level: str, event: str, **fields: object) -> None:
         """Write one log line, or count it as dropped if stderr is full."""
         if self._stderr.dropped:
             fields = fields | {"dropped": self._stderr.dropped}
-        self._stderr.write(log.line(self._style, "run", level, self._masked(event), fields))
+        self._stderr.write(log.line(self._settings.log_format, "run", level, self._masked(event), fields))
 
     def relay(self) -> None:
         """Print the lines that other processes of octo-node left for the container's log."""
@@ -73,7 +75,7 @@ class Report:
             self._stderr.write(text.encode("utf-8", "backslashreplace")[: log.MAX_LINE - 1].removesuffix(b"\n") + b"\n")
 
     def _masked(self, text: str) -> str:
-        return mask.mask(text, [*self._secrets, *handover.learnt(self._environ)])
+        return mask.mask(text, [*self._secrets, *handover.learnt_secrets(self._learnt)])
 
     def state(self, phase: Phase, wanted: Wanted, **fields: object) -> None:
         """Publish where the node is; `fields` stay until they are given anew."""
@@ -90,13 +92,13 @@ class Report:
 
     def folder_problem(self) -> str | None:
         """Return a sentence if there is no folder for the state files, or not the one that was asked for."""
-        wanted = variables.value_or_default("OCTO_NODE_RUN_DIR", self._environ)
+        wanted = self._settings.run_dir
         if self._folder is None:
             return (
                 f"Neither {wanted} nor a folder in /tmp can be made, written and kept from others, so probes, drain "
                 "and status can't tell where this node is: mount a tmpfs on /tmp, or set OCTO_NODE_RUN_DIR."
             )
-        if statefile.is_refused(self._environ):
+        if statefile.is_refused(wanted):
             return (
                 f"Other users could write to {wanted}, or own it, so the state files are in {self._folder}: set "
                 "OCTO_NODE_RUN_DIR to a folder below it, which octo-node makes for itself, or take their rights away."
@@ -106,7 +108,7 @@ class Report:
     def fail(self, sentence: str) -> None:
         """Tell why the node can't go on, in the log and as the container's termination message."""
         self.say("error", sentence)
-        termination.write(self._environ, self._masked(sentence))
+        termination.write(self._settings.termination_log, self._masked(sentence))
 
     def cut_off(self, drained: int | None, why: str = "") -> None:
         """Tell which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any.
@@ -131,7 +133,7 @@ class Report:
         sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{hint}"
         self.say(level, sentence, log=log_file)
         said = self._masked(text)
-        termination.write(self._environ, f"{sentence}\n{said}" if said else sentence)
+        termination.write(self._settings.termination_log, f"{sentence}\n{said}" if said else sentence)
 
 
 def tail(path: str) -> "tuple[str, bool]":

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sys
 
-from entrypoint import handover, limits, termination
+from entrypoint import handover, limits
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 
@@ -25,15 +25,15 @@ def execute_without(environ: "Mapping[str, str]") -> None:
     """
     public, secrets = handover.split(environ)
     if secrets:
-        descriptor = _hold(handover.pack(secrets), environ)
+        descriptor = _hold(handover.pack(secrets))
         os.set_inheritable(descriptor, True)  # noqa: FBT003 - the signature is Python's
         os.execve(sys.executable, sys.orig_argv, public | {handover.DESCRIPTOR: str(descriptor)})
-    inherited = handover.descriptor(environ)
+    inherited = handover.descriptor(environ.get(handover.DESCRIPTOR, ""))
     if inherited is not None:
         os.set_inheritable(inherited, False)  # noqa: FBT003 - as above
 
 
-def _hold(packed: bytes, environ: "Mapping[str, str]") -> int:
+def _hold(packed: bytes) -> int:
     """Return a descriptor of memory with `packed` in it: a sealed memfd, or where those are refused a nameless file."""
     try:
         return _memfd(packed)
@@ -42,13 +42,12 @@ def _hold(packed: bytes, environ: "Mapping[str, str]") -> int:
     try:
         return _nameless(packed)
     except OSError as error:
-        sentence = (
+        raise NodeError(
+            ExitCode.SETTINGS,
             f"The secrets can't be taken out of the environment: memfd_create is refused here ({refusal}), and so is "
             f"a file in {handover.SHARED_MEMORY} ({limits.reason(error)}). Allow memfd_create in the seccomp profile, "
-            f"mount a tmpfs on {handover.SHARED_MEMORY}, or give the secrets as files (NAME_FILE)."
-        )
-        termination.write(environ, sentence)
-        raise NodeError(ExitCode.SETTINGS, sentence) from error
+            f"mount a tmpfs on {handover.SHARED_MEMORY}, or give the secrets as files (NAME_FILE).",
+        ) from error
 
 
 def _memfd(packed: bytes) -> int:

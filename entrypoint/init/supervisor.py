@@ -5,11 +5,15 @@ The loop: wait for a signal or the nearest deadline; reap; let the lifecycle say
 
 import os
 
-from entrypoint import __version__, handover, mask, oom, paths, prctl, relay, streams, variables
+from entrypoint import __version__, mask, oom, prctl, relay, streams, termination, variables
+from entrypoint.base_settings import BaseSettings
+from entrypoint.environment import Environment
+from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.phases import Phase, Wanted
 
 from . import drain, secrets, signals, victims
+from .children import ChildEnvironments
 from .lifecycle import Event, ended, step
 from .node import HELPERS, Node
 from .report import Report
@@ -27,16 +31,21 @@ _STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
 def run(environ: "Mapping[str, str]") -> int:
     """Be the supervisor of a node until nobody is left; return the container's exit code."""
     streams.fill()
-    secrets.execute_without(environ)
+    try:
+        secrets.execute_without(environ)
+    except NodeError as error:
+        termination.write(BaseSettings(Environment(environ)).termination_log, str(error))
+        raise
     prctl.hide_memory()
     signals.take_over()
     if os.getpid() != 1:
         prctl.become_subreaper()
-    variables.read_files(environ)  # now: a file server that hangs later must not hold up a stop
-    whole = handover.whole(environ)
-    environ = handover.with_learnt(environ)
-    report = Report(environ, mask.forms(variables.value_or_default(name, whole) for name in variables.SECRETS))
-    return Supervisor(Node(environ, report), report).run()
+    environment = Environment(environ)
+    environment.read_files()  # now: a file server that hangs later must not hold up a stop
+    settings = BaseSettings(environment)
+    environments = ChildEnvironments(environment, settings)
+    report = Report(settings, mask.forms(environment.text(name) for name in variables.SECRETS), environments.learnt)
+    return Supervisor(Node(settings, environments, report), report).run()
 
 
 class Supervisor:
@@ -107,7 +116,7 @@ class Supervisor:
 
     def _tell_servers_end(self, code: int) -> None:
         if self.phase in {Phase.STARTING, Phase.UP}:
-            self.report.end_of_server(code, paths.log_file(self.node.environ), self.node.victims.explain(code))
+            self.report.end_of_server(code, self.node.settings.paths.log_file, self.node.victims.explain(code))
         else:
             self.report.say("info", f"Octopus.Server ended with exit code {code}.")
 

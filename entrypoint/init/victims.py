@@ -12,8 +12,6 @@ from . import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .children import Timers
 
 ROLE = "the look at memory"
@@ -23,15 +21,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Victims:
-    """The kernel's counter of processes killed because memory ran out.
+    """The kernel's counter of processes killed because memory ran out; cgroups are mounted on `mount`.
 
     Attributes: `before`, what it was at the start (None: it can't be read); `killed`, how much it rose until the last
     look; `news`, how much at the last look.
     """
 
-    def __init__(self, environ: "Mapping[str, str]", timers: "Timers") -> None:
+    def __init__(self, mount: str, timers: "Timers") -> None:
         self._timers = timers
-        self._counter = oom.open_counter(environ)
+        self._counter = oom.open_counter(mount)
         self.before = None if self._counter is None else oom.kills(self._counter)
         self.killed = 0
         self.news = 0

@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from entrypoint import relay as mailbox
 from entrypoint import statefile
+from entrypoint.base_settings import BaseSettings
 from entrypoint.structured import Tee
 
 from . import server
@@ -17,13 +18,13 @@ AGAIN_SECONDS = 5.0  # between two notes that say the same, but for the time
 _STDERR = 2
 
 
-def relay(environ: Mapping[str, str]) -> Tee | None:
+def relay(settings: BaseSettings) -> Tee | None:
     """Return what hands a line to process 1, None where stderr is the container's log already, or no node runs."""
-    found = server.find(environ)
-    supervisor = server.supervisor(environ)
+    folder = statefile.find_folder(settings.run_dir)
+    found = server.find(settings.paths, folder)
+    supervisor = server.supervisor(folder)
     if (found is None and supervisor is None) or (found is not None and _is_ours_too(found.pid)):
         return None
-    folder = statefile.find_folder(environ)
 
     def tee(line: bytes) -> str | None:
         if folder is None or supervisor is None:
@@ -47,10 +48,10 @@ def _is_ours_too(pid: int) -> bool:
 
 
 class Note:
-    """What process 1 is to say of the tasks that run when a stop comes; kept up to date by the drain."""
+    """What process 1 is to say of the tasks that run when a stop comes; kept up to date by the drain, in `folder`."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._folder = statefile.find_folder(environ)
+    def __init__(self, folder: str | None) -> None:
+        self._folder = folder
         self._tasks: Sequence[object] | None = None
         self._seen = ""
         self._next = 0.0

@@ -6,15 +6,14 @@ but a server that is dead; and nothing in it lasts longer than GRACE_SECONDS bey
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from entrypoint import settings
+from entrypoint import statefile
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus.runner import CommandError
+from entrypoint.octopus.runner import CommandError, Runner
 from entrypoint.octopus.tables import Task
-from entrypoint.settings import Settings
+from entrypoint.settings import Configuration, Settings
 from entrypoint.structured import Logger
 
 from . import beside, drainage, intent, server
@@ -40,19 +39,25 @@ class Options:
     cancel_wait: float
 
 
-def drain(environ: Mapping[str, str], log: Logger, options: Options) -> None:
-    """Drain this node. Raise NodeError: (20) tasks still run at the deadline, (21) the node can't be reached."""
-    found = server.find(environ)
+def drain(configuration: Configuration, runner: Runner, log: Logger, options: Options) -> None:
+    """Drain this node; `runner` runs the server's command.
+
+    Raise NodeError: (20) tasks still run at the deadline, (21) the node can't be reached.
+    """
+    base = configuration.base
+    folder = statefile.find_folder(base.run_dir)
+    found = server.find(base.paths, folder)
     if found is None:
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
         return
-    beside.tell(environ, log)
+    beside.tell(base, folder, log)
     deadlines = Deadlines(options.wait, options.cancel_wait if options.cancel_tasks else 0.0, GRACE_SECONDS)
-    config = settings.parse(environ)
-    with intent.draining(environ, options.wait, log):
-        intent.want_drained(environ, log)
+    settings = configuration.settings()
+    with intent.draining(folder, options.wait, log):
+        intent.want_drained(folder, log)
+        note = Note(folder)
         try:
-            _Drain(environ, config, log, deadlines, found).run(options)
+            _Drain(settings, runner, log, deadlines, found, note).run(options)
         except (KeyboardInterrupt, SystemExit):
             log.warning(f"Interrupted: the node is still draining. {UNDO}")
             raise
@@ -62,17 +67,23 @@ class _Drain:
     """The wait of a node that takes no new tasks."""
 
     def __init__(
-        self, environ: Mapping[str, str], config: Settings, log: Logger, deadlines: Deadlines, process: server.Process
+        self,
+        settings: Settings,
+        runner: Runner,
+        log: Logger,
+        deadlines: Deadlines,
+        process: server.Process,
+        note: Note,
     ) -> None:
-        self.environ = environ
         self.log = log
         self.deadlines = deadlines
         self.process = process
-        self.watch = Watch(config, log)
+        self.watch = Watch(settings, log)
         self.tasks, self.trouble = Teller(log), Teller(log)
-        self.note = Note(environ)
-        self.switch = drainage.Switch(environ, log, self._tick, on=True)
-        self.own = OwnWait(drainage.Command(environ, log, self._tick), log, deadlines, process)
+        self.note = note
+        command = drainage.Command(settings.base.paths, runner, self._tick)
+        self.switch = drainage.Switch(command, log, on=True)
+        self.own = OwnWait(command, log, deadlines, process)
         self.mute_since: float | None = None
 
     def run(self, options: Options) -> None:

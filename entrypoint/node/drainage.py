@@ -1,11 +1,13 @@
 """The server's own drain switch: a flag of the node in the database, set through its command line."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus import commandline, runner
+from entrypoint.octopus import commandline
+from entrypoint.octopus.runner import CommandError, Runner
+from entrypoint.paths import Paths
 from entrypoint.structured import Logger
 
 
@@ -18,17 +20,17 @@ RETRY_SECONDS = (2.0, 30.0)  # before the flag is set again: after the first fai
 
 
 class Command:
-    """`Octopus.Server node`; `tick` is called now and then while it runs."""
+    """`Octopus.Server node`, run by `runner`; `tick` is called now and then while it runs."""
 
-    def __init__(self, environ: Mapping[str, str], log: Logger, tick: Callable[[], None]) -> None:
-        self._environ = environ
-        self._log = log
+    def __init__(self, paths: Paths, runner: Runner, tick: Callable[[], None]) -> None:
+        self._paths = paths
+        self._runner = runner
         self._tick = tick
 
     def run(self, *options: str, seconds: float = SECONDS) -> None:
         """Run it with `options`, for `seconds` + END_SECONDS at most. Raise CommandError if it fails."""
-        line = commandline.server(self._environ, "node", *options)
-        runner.run(self._environ, line, "node", self._log, seconds=seconds, tick=self._tick, end_seconds=END_SECONDS)
+        line = commandline.server(self._paths, "node", *options)
+        self._runner.run(line, "node", seconds=seconds, tick=self._tick, end_seconds=END_SECONDS)
 
 
 class Switch:
@@ -37,8 +39,8 @@ class Switch:
     `is_set` is whether the flag is as wanted: a command said so, or the node showed it. `error` is the last failure.
     """
 
-    def __init__(self, environ: Mapping[str, str], log: Logger, tick: Callable[[], None], *, on: bool) -> None:
-        self._command = Command(environ, log, tick)
+    def __init__(self, command: Command, log: Logger, *, on: bool) -> None:
+        self._command = command
         self._log = log
         self._on = on
         self._pause, self._next, self._limit = RETRY_SECONDS[0], 0.0, SECONDS
@@ -57,7 +59,7 @@ class Switch:
         try:
             self._command.run(f"--drain={str(self._on).lower()}", seconds=limit)
             self.is_set = True
-        except runner.CommandError as error:
+        except CommandError as error:
             self.error = error
             self._log.warning(f"{error.args[0].splitlines()[0]} It is tried again.")
             if time.monotonic() - begun >= limit:

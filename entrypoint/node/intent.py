@@ -1,13 +1,13 @@
 """Drain and undrain on one node exclude each other, and what was asked last is known to settle.
 
-Both are helps: a drain goes on without them where the run folder can't be used.
+Both are in the node's run `folder`, and both are helps: a drain goes on without them where there is none (None).
 """
 
 import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from entrypoint import statefile
@@ -21,18 +21,18 @@ DRAIN_SECONDS = 30.0  # that a drain waits for an undrain to end
 
 
 @contextmanager
-def draining(environ: Mapping[str, str], seconds: float, log: Logger) -> Iterator[None]:
+def draining(folder: str | None, seconds: float, log: Logger) -> Iterator[None]:
     """Keep undrains out, but not other drains, whose waits are their own. After `seconds` go on without."""
-    with _lock(environ, log) as lock:
+    with _lock(folder, log) as lock:
         if lock is not None and not _acquire(lock, fcntl.LOCK_SH, min(seconds, DRAIN_SECONDS), log):
             log.warning("An undrain is still under way on this node, and isn't waited for any longer.")
         yield
 
 
 @contextmanager
-def undraining(environ: Mapping[str, str], seconds: float, log: Logger) -> Iterator[None]:
+def undraining(folder: str | None, seconds: float, log: Logger) -> Iterator[None]:
     """Keep drains and other undrains out. Raise NodeError (21) if one is still under way after `seconds`."""
-    with _lock(environ, log) as lock:
+    with _lock(folder, log) as lock:
         if lock is not None and not _acquire(lock, fcntl.LOCK_EX, seconds, log):
             raise NodeError(
                 ExitCode.NODE_UNREACHABLE,
@@ -42,9 +42,8 @@ def undraining(environ: Mapping[str, str], seconds: float, log: Logger) -> Itera
 
 
 @contextmanager
-def _lock(environ: Mapping[str, str], log: Logger) -> Iterator[int | None]:
+def _lock(folder: str | None, log: Logger) -> Iterator[int | None]:
     """Give the file of the node's drain lock; None, with a warning, where there can't be one."""
-    folder = statefile.find_folder(environ)
     lock = None
     if folder is None:
         _warn(log, "there is no state of octo-node's process 1")
@@ -85,14 +84,13 @@ def _acquire(lock: int, kind: int, seconds: float, log: Logger) -> bool:
         time.sleep(POLL_SECONDS)
 
 
-def is_drained_on_purpose(environ: Mapping[str, str]) -> bool:
+def is_drained_on_purpose(folder: str | None) -> bool:
     """Return whether a drain was asked for since this node was started, and no undrain after it."""
-    return statefile.read(statefile.find_folder(environ), statefile.DRAIN) is not None
+    return statefile.read(folder, statefile.DRAIN) is not None
 
 
-def want_drained(environ: Mapping[str, str], log: Logger) -> None:
+def want_drained(folder: str | None, log: Logger) -> None:
     """Note that the node is to be drained, before the server is told."""
-    folder = statefile.find_folder(environ)
     if folder is None:
         return
     try:
@@ -101,9 +99,8 @@ def want_drained(environ: Mapping[str, str], log: Logger) -> None:
         log.warning("It can't be noted that the node is to be drained.", folder=folder, reason=error.strerror)
 
 
-def want_undrained(environ: Mapping[str, str], log: Logger) -> None:
+def want_undrained(folder: str | None, log: Logger) -> None:
     """Forget that the node was to be drained."""
-    folder = statefile.find_folder(environ)
     if folder is None:
         return
     try:

@@ -1,12 +1,12 @@
 """The running server, as the tools of a node see it: in /proc, whatever became of the state files."""
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psutil
 
-from entrypoint import paths, statefile
+from entrypoint import statefile
+from entrypoint.paths import Paths
 
 
 SUPERVISOR = "octo-node"  # what process 1 of a node is called in /proc: see `init/signals.py`
@@ -32,18 +32,18 @@ class Process:
         return fields is not None and fields[0] in {"T", "t"}
 
 
-def find(environ: Mapping[str, str]) -> Process | None:
+def find(paths: Paths, folder: str | None) -> Process | None:
     """Return the Octopus.Server that octo-node started here, or None if it doesn't run.
 
-    It is the child of a process with octo-node's name that runs our server's file. The state file only helps where
-    /proc hides the processes of others.
+    It is the child of a process with octo-node's name that runs our server's file. The state file in `folder` only
+    helps where /proc hides the processes of others.
     """
-    words = paths.server_command(environ) or ["Octopus.Server"]
+    words = paths.server_command() or ["Octopus.Server"]
     for process in psutil.process_iter():
         found = _as_server(process, words[-1])
         if found is not None:
             return found
-    state = statefile.read(statefile.find_folder(environ), statefile.NODE) or {}
+    state = statefile.read(folder, statefile.NODE) or {}
     server = state.get("server")
     if isinstance(server, dict) and statefile.is_live(server):
         return _process(server["pid"])
@@ -69,9 +69,9 @@ def _process(pid: int) -> Process | None:
     return None if fields is None or start is None else Process(pid, start, int(fields[1]))
 
 
-def supervisor(environ: Mapping[str, str]) -> int | None:
-    """Return the pid of octo-node's `run`, as the state file tells; None if it tells of none that lives."""
-    state = statefile.read(statefile.find_folder(environ), statefile.NODE)
+def supervisor(folder: str | None) -> int | None:
+    """Return the pid of octo-node's `run`, as the state file in `folder` tells; None if it tells of none that lives."""
+    state = statefile.read(folder, statefile.NODE)
     if state is None or not statefile.is_live(state):
         return None
     try:

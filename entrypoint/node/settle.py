@@ -6,11 +6,12 @@ from typing import cast
 
 import pyodbc
 
-from entrypoint import paths, settings, statefile, termination
+from entrypoint import statefile, termination
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import tables, version
 from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.runner import Runner
 from entrypoint.settings import Settings
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.structured import Logger
@@ -26,43 +27,45 @@ LOGIN_SECONDS = 20  # at most: nothing is said meanwhile, and the server just ha
 UNDRAIN_PAUSE = (1.0, 30.0)  # seconds before undrain is tried again: the first time, and at most
 
 
-def settle(environ: Mapping[str, str], log: Logger) -> None:
+def settle(settings: Settings, runner: Runner, log: Logger) -> None:
     """Return when the node answers and isn't drained; undrain it if it is, unless that was asked for.
 
-    Raise NodeError (14) if another node migrated the database since this one looked.
+    The server's command for that is run by `runner`. Raise NodeError (14) if another node migrated the database since
+    this one looked.
     """
-    options = settings.parse(environ)
-    _check_version(environ, options, log)
-    watch, teller = Watch(options, log), Teller(log)
+    folder = statefile.find_folder(settings.base.run_dir)
+    _check_version(settings, log)
+    watch, teller = Watch(settings, log), Teller(log)
     pause, next_try = UNDRAIN_PAUSE[0], 0.0
     while not (flag := watch.flag()).takes_tasks:
         if flag.draining:
-            if not _is_ours_to_undrain(environ, options):
+            if not _is_ours_to_undrain(settings, folder):
                 log.info("The node answers, and stays drained.")
                 break
             if time.monotonic() >= next_try:
-                _undrain(environ, log)
+                _undrain(settings, runner, folder, log)
                 next_try = time.monotonic() + pause
                 pause = min(pause * 2, UNDRAIN_PAUSE[1])
         else:
             teller.tell(flag.status, f"The node doesn't answer as it should yet: {flag.words}.")
         time.sleep(ASK_SECONDS)
-    _check_version(environ, options, log)  # Octopus notes its version when its server runs: maybe only now
-    _finish(environ, options, log)
+    _check_version(settings, log)  # Octopus notes its version when its server runs: maybe only now
+    _finish(settings, folder, log)
 
 
-def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
-    executable = (paths.server_command(environ) or [""])[-1]
-    own = version.known(Memory(environ), executable)
+def _check_version(settings: Settings, log: Logger) -> None:
+    paths = settings.base.paths
+    executable = (paths.server_command() or [""])[-1]
+    own = version.known(Memory(paths), executable)
     try:
-        string = options.db_connection_string
+        string = settings.db_connection_string
         login = min(string.connect_timeout or LOGIN_SECONDS, LOGIN_SECONDS)
         with connect(string, login_timeout=login, query_timeout=ANSWER_SECONDS) as connection:
             newest = tables.newest_version(connection)
     except (ConnectError, pyodbc.Error) as error:
         log.warning(
             "SQL Server can't be asked which version was installed last.",
-            reason=describe(error, options.db_connection_string.password),
+            reason=describe(error, settings.db_connection_string.password),
         )
         return
     if own is not None and version.is_too_new(newest, own):
@@ -73,33 +76,34 @@ def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -
         )
 
 
-def _is_ours_to_undrain(environ: Mapping[str, str], options: Settings) -> bool:
-    return options.octo_node_undrain == "always" and not intent.is_drained_on_purpose(environ)
+def _is_ours_to_undrain(settings: Settings, folder: str | None) -> bool:
+    return settings.octo_node_undrain == "always" and not intent.is_drained_on_purpose(folder)
 
 
-def _undrain(environ: Mapping[str, str], log: Logger) -> None:
+def _undrain(settings: Settings, runner: Runner, folder: str | None, log: Logger) -> None:
     log.info("The node is drained: it is undrained.")
     teller = Teller(log)
     try:
-        with intent.undraining(environ, 0.0, log):
-            command = drainage.Command(environ, log, lambda: teller.tell("", "The command hasn't ended yet."))
+        with intent.undraining(folder, 0.0, log):
+            command = drainage.Command(
+                settings.base.paths, runner, lambda: teller.tell("", "The command hasn't ended yet.")
+            )
             command.run("--drain=false")
     except NodeError as error:
         log.warning(str(error))
 
 
-def _finish(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
+def _finish(settings: Settings, folder: str | None, log: Logger) -> None:
     """Log how long the boot took, and keep what others want to know: none of that is worth another settle."""
-    termination.write(environ, "")  # what a settle before us may have left there
-    folder = statefile.find_folder(environ)
+    termination.write(settings.base.termination_log, "")  # what a settle before us may have left there
     node, prepare = (statefile.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
     seconds = timeline(node, prepare)
     whole = time.monotonic() - cast("float", node.get("booted", time.monotonic()))
     parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-    text = f"node {options.octopus_server_node_name} is up after {whole:.1f} s: {parts}"
+    text = f"node {settings.octopus_server_node_name} is up after {whole:.1f} s: {parts}"
     log.info(text)
     try:
-        Memory(environ).note_files()
+        Memory(settings.base.paths).note_files()
         if folder is not None:
             statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
     except (OSError, NodeError) as error:

@@ -1,11 +1,12 @@
 """Undrain: take tasks again."""
 
 import time
-from collections.abc import Mapping
 
-from entrypoint import settings
+from entrypoint import statefile
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
+from entrypoint.octopus.runner import Runner
+from entrypoint.settings import Configuration
 from entrypoint.structured import Logger
 
 from . import drainage, intent, server
@@ -17,18 +18,24 @@ from .telling import Teller
 ASK_SECONDS = 0.25
 
 
-def undrain(environ: Mapping[str, str], log: Logger, wait: float) -> None:
-    """Undrain this node within `wait` seconds. Raise NodeError (21) if it can't be reached."""
-    if server.find(environ) is None:
+def undrain(configuration: Configuration, runner: Runner, log: Logger, wait: float) -> None:
+    """Undrain this node within `wait` seconds; `runner` runs the server's command.
+
+    Raise NodeError (21) if it can't be reached.
+    """
+    base = configuration.base
+    folder = statefile.find_folder(base.run_dir)
+    if server.find(base.paths, folder) is None:
         raise NodeError(
             ExitCode.NODE_UNREACHABLE,
             "Octopus.Server isn't running here, so it can't be undrained; a node that starts is undrained by itself.",
         )
     deadline = time.monotonic() + wait
-    watch = Watch(settings.parse(environ), log)
+    watch = Watch(configuration.settings(), log)
     teller = Teller(log)
-    switch = drainage.Switch(environ, log, lambda: teller.tell("command", "The command hasn't ended yet."), on=False)
-    with intent.undraining(environ, wait, log):
+    command = drainage.Command(base.paths, runner, lambda: teller.tell("command", "The command hasn't ended yet."))
+    switch = drainage.Switch(command, log, on=False)
+    with intent.undraining(folder, wait, log):
         while not switch.is_set:
             switch.try_again(deadline - time.monotonic())
             switch.seen(watch.flag().draining)
@@ -37,8 +44,8 @@ def undrain(environ: Mapping[str, str], log: Logger, wait: float) -> None:
             time.sleep(ASK_SECONDS)
         if not switch.is_set:
             raise switch.failure()
-        intent.want_undrained(environ, log)
-        Note(environ).remove()
+        intent.want_undrained(folder, log)
+        Note(folder).remove()
         while not (flag := watch.flag()).takes_tasks:
             if time.monotonic() >= deadline:
                 raise NodeError(

@@ -11,10 +11,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from entrypoint import paths
+from entrypoint.paths import Paths
 
 from .notes import Notes
 
@@ -27,11 +27,11 @@ Database = dict[str, str]
 
 
 class Memory(Notes):
-    """The memory of this container, or an empty one. `environ` tells where it is."""
+    """The memory of this container, or an empty one."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        super().__init__(Path(paths.home(environ), "octo-node.json"))
-        self._environ = environ
+    def __init__(self, paths: Paths) -> None:
+        super().__init__(Path(paths.home, "octo-node.json"))
+        self._paths = paths
         steps, salt = self.get("steps"), self.get("salt")
         is_sound = isinstance(steps, dict) and isinstance(salt, str) and _SALT.fullmatch(salt)
         # without the salt the digests are worth nothing
@@ -41,7 +41,7 @@ class Memory(Notes):
 
     def believe(self, database: Database | None) -> bool:
         """Return whether it was made for `database` with the files that are there now; forget the steps if not."""
-        files = _files_digest(self._environ)
+        files = _files_digest(self._paths)
         complete = database is not None and files is not None
         same = complete and self.get("database") == database and self.get("files") == files
         if not same:
@@ -68,7 +68,7 @@ class Memory(Notes):
         """Note that `step` succeeded with these inputs, in `database` (None: there is none yet)."""
         self._steps[step] = digest
         self.put_all(
-            {"salt": self._salt, "steps": self._steps, "database": database, "files": _files_digest(self._environ)}
+            {"salt": self._salt, "steps": self._steps, "database": database, "files": _files_digest(self._paths)}
         )
 
     def may_be_of(self, place: Database) -> bool:
@@ -79,15 +79,15 @@ class Memory(Notes):
     def note_files(self) -> None:
         """Take the instance's files as they are now for the known ones: a server may write to them when it starts."""
         if self.get("files") is not None:
-            self.put("files", _files_digest(self._environ))
+            self.put("files", _files_digest(self._paths))
 
 
-def _files_digest(environ: Mapping[str, str]) -> str | None:
+def _files_digest(paths: Paths) -> str | None:
     """Return a digest of the registry, the machine key and the configuration file; None if one is missing."""
-    config = Path(paths.config_file(environ))
+    config = Path(paths.config_file)
     digest = hashlib.sha256()
     try:
-        registry = sorted(_files(paths.registry(environ)))
+        registry = sorted(_files(paths.registry))
         if not registry or not config.is_file():
             return None
         for path in (*registry, str(config)):

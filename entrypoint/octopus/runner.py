@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
 from typing import IO, Self
 
-from entrypoint import handover, limits, prctl
+from entrypoint import limits, prctl
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode, of_signal
 from entrypoint.structured import Logger
@@ -36,56 +36,61 @@ class CommandError(NodeError):
         self.output = output
 
 
-def run(  # noqa: PLR0913 - what to run, where it is told, and three choices
-    environ: Mapping[str, str],
-    command: Sequence[str],
-    name: str,
-    log: Logger,
-    *,
-    seconds: float,
-    tick: Callable[[], None] | None = None,
-    quiet: bool = False,
-    end_seconds: float = END_SECONDS,
-) -> str:
-    """Run `command`, called `name` in what we tell, for at most `seconds`; return what it printed last.
+class Runner:
+    """Runs commands with `environ`, in which there is no secret, and tells in `log` what they print."""
 
-    With `quiet` its output isn't logged. `tick` is called every TICK_SECONDS meanwhile; if it raises, the command is
-    ended first, with `end_seconds` between TERM and KILL, as if it takes too long. A TERM to us ends the command, then
-    us (128 + its signal). Raise CommandError if the command fails or takes too long.
-    """
-    begun = time.monotonic()
-    with _Stop() as stop:
-        process = _start(environ, command, name)
-        stop.watch(process)
-        output = _Output(process, None if quiet else log.bind(command=name), end_seconds)
+    def __init__(self, environ: Mapping[str, str], log: Logger) -> None:
+        self._environ = environ
+        self._log = log
+
+    def run(
+        self,
+        command: Sequence[str],
+        name: str,
+        *,
+        seconds: float,
+        tick: Callable[[], None] | None = None,
+        quiet: bool = False,
+        end_seconds: float = END_SECONDS,
+    ) -> str:
+        """Run `command`, called `name` in what we tell, for at most `seconds`; return what it printed last.
+
+        With `quiet` its output isn't logged. `tick` is called every TICK_SECONDS meanwhile; if it raises, the command
+        is ended first, with `end_seconds` between TERM and KILL, as if it takes too long. A TERM to us ends the
+        command, then us (128 + its signal). Raise CommandError if the command fails or takes too long.
+        """
+        begun = time.monotonic()
+        with _Stop() as stop:
+            process = self._start(command, name)
+            stop.watch(process)
+            output = _Output(process, None if quiet else self._log.bind(command=name), end_seconds)
+            try:
+                ended = output.follow(begun + seconds, tick or (lambda: None))
+            except BaseException:
+                _end(process, end_seconds)
+                raise
+        if stop.number is not None:
+            raise SystemExit(of_signal(stop.number))
+        self._log.info(f"`{name}` ended.", code=process.returncode, seconds=round(time.monotonic() - begun, 1))
+        if not ended:
+            raise CommandError(f"`{name}` was ended: it took more than {seconds:g} s.", str(output))
+        if process.returncode != 0:
+            raise CommandError(f"`{name}` failed with exit code {process.returncode}.", str(output))
+        return str(output)
+
+    def _start(self, command: Sequence[str], name: str) -> subprocess.Popen[bytes]:
+        parent = os.getpid()
         try:
-            ended = output.follow(begun + seconds, tick or (lambda: None))
-        except BaseException:
-            _end(process, end_seconds)
-            raise
-    if stop.number is not None:
-        raise SystemExit(of_signal(stop.number))
-    log.info(f"`{name}` ended.", code=process.returncode, seconds=round(time.monotonic() - begun, 1))
-    if not ended:
-        raise CommandError(f"`{name}` was ended: it took more than {seconds:g} s.", str(output))
-    if process.returncode != 0:
-        raise CommandError(f"`{name}` failed with exit code {process.returncode}.", str(output))
-    return str(output)
-
-
-def _start(environ: Mapping[str, str], command: Sequence[str], name: str) -> subprocess.Popen[bytes]:
-    parent = os.getpid()
-    try:
-        return subprocess.Popen(
-            command,
-            env=handover.split(handover.whole(environ))[0],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            preexec_fn=lambda: prctl.die_with_parent(parent),  # noqa: PLW1509 - this process has one thread
-        )
-    except OSError as error:
-        raise CommandError(f"`{name}` can't be started: {limits.reason(error)}.", "") from error
+            return subprocess.Popen(
+                command,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                preexec_fn=lambda: prctl.die_with_parent(parent),  # noqa: PLW1509 - this process has one thread
+            )
+        except OSError as error:
+            raise CommandError(f"`{name}` can't be started: {limits.reason(error)}.", "") from error
 
 
 def _end(process: subprocess.Popen[bytes], seconds: float) -> None:

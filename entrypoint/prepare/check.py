@@ -2,36 +2,43 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pyodbc
 
-from entrypoint import mask, settings
+from entrypoint import mask
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline, tables
 from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.runner import Runner
 from entrypoint.octopus.tables import EMPTY
+from entrypoint.settings import Configuration, Settings
 from entrypoint.sqlserver import odbc, wait
 from entrypoint.sqlserver.connect import describe
 from entrypoint.sqlserver.wait import Ready
 from entrypoint.structured import Logger
 
-from . import instance, plan, preflight, situation
+from . import plan, preflight, situation
 from .context import Context
+from .instance import Instance
 from .plan import Situation
 from .progress import Progress
 
 
-def check(environ: Mapping[str, str], log: Logger, *, as_json: bool, with_commands: bool) -> ExitCode:
-    """Print problems, warnings and, if asked for, the commands; return the code that a start would end with."""
-    found = preflight.problems(environ, untouched=True)
-    warnings = preflight.warnings(environ)
+def check(configuration: Configuration, runner: Runner, log: Logger, *, as_json: bool, with_commands: bool) -> ExitCode:
+    """Print problems, warnings and, if asked for, the commands; return the code that a start would end with.
+
+    The server's version is asked by `runner`.
+    """
+    found = preflight.problems(configuration, untouched=True)
+    warnings = preflight.warnings(configuration)
     commands: list[str] = []
     if not found:
-        ready, found = _log_in(environ, log)
+        settings = configuration.settings()
+        ready, found = _log_in(settings, log)
         warnings += () if ready is None else _warnings(ready)
-        commands += _commands(environ, log, ready) if with_commands else ()
+        commands += _commands(settings, runner, log, ready) if with_commands else ()
     code = min((code for code, _ in found), default=ExitCode.DONE)
     if as_json:
         problems = [{"code": code, "problem": text} for code, text in found]
@@ -47,10 +54,10 @@ def check(environ: Mapping[str, str], log: Logger, *, as_json: bool, with_comman
     return code
 
 
-def _log_in(environ: Mapping[str, str], log: Logger) -> tuple[Ready | None, list[tuple[ExitCode, str]]]:
+def _log_in(settings: Settings, log: Logger) -> tuple[Ready | None, list[tuple[ExitCode, str]]]:
     """Return SQL Server, None if it takes no login, and what is wrong with that."""
     try:
-        return wait.try_once(settings.parse(environ).db_connection_string, log), []
+        return wait.try_once(settings.db_connection_string, log), []
     except NodeError as error:
         return None, [(error.code, sentence) for sentence in error.sentences]
 
@@ -60,15 +67,16 @@ def _warnings(ready: Ready) -> tuple[str, ...]:
     return odbc.translate(ready.connection_string, odbc.installed_driver()).warnings
 
 
-def _commands(environ: Mapping[str, str], log: Logger, ready: Ready | None) -> Iterator[str]:
+def _commands(settings: Settings, runner: Runner, log: Logger, ready: Ready | None) -> Iterator[str]:
     """Yield the command lines that prepare would run now, without secrets."""
-    options, memory = settings.parse(environ), Memory(environ)
+    paths, memory = settings.base.paths, Memory(settings.base.paths)
+    instance = Instance(paths, runner)
     context = Context(
-        environ=environ,
-        settings=options,
-        version=instance.version_of_server(environ, memory, log, remember=False),
+        settings=settings,
+        instance=instance,
+        version=instance.version(memory, remember=False),
         memory=memory,
-        progress=Progress({}),
+        progress=Progress(None),
         log=log,
         hide=lambda _: None,
         deadline=0.0,
@@ -76,7 +84,7 @@ def _commands(environ: Mapping[str, str], log: Logger, ready: Ready | None) -> I
     found = _look(context, ready)
     for command in plan.commands(situation.inputs(context, found, key=mask.MASK), found, memory):
         if command.run:
-            yield shlex.join(commandline.masked(commandline.server(environ, command.verb, *command.options)))
+            yield shlex.join(commandline.masked(commandline.server(paths, command.verb, *command.options)))
 
 
 def _look(context: Context, ready: Ready | None) -> Situation:

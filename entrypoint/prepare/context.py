@@ -1,6 +1,6 @@
 """What every step of prepare needs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from entrypoint.octopus.memory import Memory
@@ -11,6 +11,7 @@ from entrypoint.sqlserver.address import DEFAULT_PORT
 from entrypoint.sqlserver.wait import Ready
 from entrypoint.structured import Logger
 
+from .instance import Instance
 from .progress import Progress
 
 
@@ -18,12 +19,12 @@ from .progress import Progress
 class Context:
     """The node that is being prepared.
 
-    Attributes: `environ`, the whole environment; `version`, this server's; `hide`, to be told secrets that aren't in
-    the environment; `deadline` (monotonic), for everything that other nodes make us wait for.
+    Attributes: `instance`, Octopus.Server in this container, and its `version`; `hide`, to be told secrets that
+    aren't in the environment; `deadline` (monotonic), for everything that other nodes make us wait for.
     """
 
-    environ: Mapping[str, str]
     settings: Settings
+    instance: Instance
     version: Version
     memory: Memory
     progress: Progress

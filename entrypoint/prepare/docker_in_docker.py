@@ -3,9 +3,9 @@
 import ctypes
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from entrypoint import paths, variables
+from entrypoint.base_settings import BaseSettings
 from entrypoint.dockerd import arguments
 from entrypoint.exitcodes import ExitCode
 
@@ -17,22 +17,22 @@ _OVERLAY = 0x794C7630
 _NEXT = "run the container with --privileged, or set DISABLE_DIND=Y."
 
 
-def problems(environ: Mapping[str, str], status: str = STATUS, cgroups: str = CGROUPS) -> list[tuple[ExitCode, str]]:
+def problems(settings: BaseSettings, status: str = STATUS, cgroups: str = CGROUPS) -> list[tuple[ExitCode, str]]:
     """Return why dockerd can't run here, as exit code and sentence; nothing if it can, or isn't wanted.
 
     `status` is our own in /proc, `cgroups` where they are mounted.
     """
-    if _is_off(environ):
+    if not settings.has_dockerd:
         return []
     found = []
     missing = list(_missing(status, cgroups))
     if missing:
         found.append(f"Docker-in-Docker isn't possible here, because {', and '.join(missing)}: {_NEXT}")
-    if shutil.which("dockerd", path=environ.get("PATH", os.defpath)) is None:
+    if shutil.which("dockerd", path=settings.search_path) is None:
         found.append(
             "Docker-in-Docker needs dockerd, which isn't on PATH: install Docker in the image, or set DISABLE_DIND=Y."
         )
-    socket = paths.docker_socket(environ)
+    socket = settings.paths.docker_socket
     if _is_mount_point(socket):
         found.append(
             f"Another engine's socket is mounted on {socket}, where Docker-in-Docker has its own: leave that out, "
@@ -41,20 +41,16 @@ def problems(environ: Mapping[str, str], status: str = STATUS, cgroups: str = CG
     return [(ExitCode.DOCKER_IN_DOCKER, sentence) for sentence in found]
 
 
-def warnings(environ: Mapping[str, str], overlay: int = _OVERLAY) -> list[str]:
+def warnings(settings: BaseSettings, overlay: int = _OVERLAY) -> list[str]:
     """Return what is slow or lost if dockerd keeps its images where it will; `overlay` is that file system's number."""
-    folder = _data_root(environ)
-    if _is_off(environ) or file_system(folder) != overlay:
+    folder = _data_root(settings)
+    if not settings.has_dockerd or file_system(folder) != overlay:
         return []
     sentence = (
         f"{folder} is on overlay, the container's own file system: dockerd then makes a whole copy of each layer, which"
         " is slow and large, and its images are lost with the container. Mount a volume there."
     )
     return [sentence]
-
-
-def _is_off(environ: Mapping[str, str]) -> bool:
-    return variables.is_yes(variables.value_or_default("DISABLE_DIND", environ))
 
 
 def _missing(status: str, cgroups: str) -> Iterator[str]:
@@ -88,12 +84,12 @@ def _is_mount_point(path: str) -> bool:
         return os.path.realpath(path) in {line.split()[4] for line in file}
 
 
-def _data_root(environ: Mapping[str, str]) -> str:
+def _data_root(settings: BaseSettings) -> str:
     try:
-        given = arguments.parse(variables.value_or_default("OCTO_NODE_DOCKERD_ARGS", environ))
+        given = arguments.parse(settings.dockerd_args)
     except ValueError:
         given = []  # the settings' own check tells
-    return [paths.docker_data(environ), *arguments.values(given, "data-root")][-1]
+    return [settings.paths.docker_data, *arguments.values(given, "data-root")][-1]
 
 
 def file_system(folder: str) -> int:

@@ -3,7 +3,7 @@
 import os
 from collections import deque
 
-from entrypoint import apart, paths
+from entrypoint import apart
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus.commandline import FOLDERS
@@ -46,7 +46,7 @@ def find(context: Context) -> NodeError | None:
     """Return why a new database isn't made: the shared folders hold files, and nobody said that it is meant."""
     if context.settings.octo_node_new_database:
         return None
-    folders = [paths.under_root(context.environ, path) for name, path in FOLDERS.items() if name not in _OF_A_NODE]
+    folders = [context.settings.base.paths.under_root(path) for name, path in FOLDERS.items() if name not in _OF_A_NODE]
     answers = apart.ask(first_file, folders, SECONDS)
     silent = [folder for folder, answer in answers.items() if answer is None]
     if silent:

@@ -7,7 +7,7 @@ from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline, version
 from entrypoint.octopus.runner import CommandError
 
-from . import importing, instance, licence, notices, plan, situation
+from . import importing, licence, notices, plan, situation
 from .context import Context
 from .plan import Command, Situation
 from .view import View
@@ -101,7 +101,7 @@ class Execution:
         context.progress.doing(f"running `{verb}`")
         with context.progress.step("commands"):
             try:
-                instance.configure(context.environ, verb, list(options), context.log, self._tick)
+                context.instance.configure(verb, list(options), self._tick)
             except CommandError:
                 self._tick()  # if SQL Server was lost, that is the cause
                 self.view.touch()

@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Sequence
 
-from entrypoint import apart, files, limits
+from entrypoint import apart, limits, plainfile
 
 
 SECONDS = 10.0
@@ -33,7 +33,7 @@ def write(path: str, content: bytes) -> None:
         with open(number, "wb") as file:
             file.write(content)
             file.flush()
-            files.sync(number)
+            plainfile.sync(number)
     except OSError:
         os.unlink(path)
         raise

@@ -1,72 +1,78 @@
 """What prepare asks of Octopus.Server in this container, and has it do."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from entrypoint import kinds, paths, variables
+from entrypoint import kinds
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus import commandline, printed, refused, runner, version
+from entrypoint.octopus import commandline, printed, refused, version
 from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.runner import CommandError, Runner
 from entrypoint.octopus.version import Version
-from entrypoint.structured import Logger
+from entrypoint.paths import INSTANCE, Paths
 
 
 ASK_SECONDS = 120.0
+IMPORT_SECONDS = 7200.0
 
 
-def version_of_server(environ: Mapping[str, str], memory: Memory, log: Logger, *, remember: bool = True) -> Version:
-    """Return the version of this server; if it is to `remember` it, it is asked only once for each executable."""
-    executable = (paths.server_command(environ) or ["Octopus.Server"])[-1]
-    known = version.known(memory, executable)
-    if known is not None:
-        return known
-    told = runner.run(environ, commandline.server(environ, "version"), "version", log, seconds=ASK_SECONDS)
-    found = version.find(told)
-    if found is None:
-        raise NodeError(
-            ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {printed.summary(told)}"
-        )
-    if remember:
-        version.remember(memory, executable, found)
-    return found
+class Instance:
+    """The instance of Octopus.Server in this container, whose commands `runner` runs."""
 
+    def __init__(self, paths: Paths, runner: Runner) -> None:
+        self._paths = paths
+        self._runner = runner
 
-def master_key(environ: Mapping[str, str], log: Logger) -> str | None:
-    """Return the master key of the instance configured in this container; None if there is none."""
-    if not Path(paths.config_file(environ)).is_file():
-        return None
-    try:
-        told = runner.run(
-            environ,
-            commandline.server(environ, "show-master-key", "--console"),
-            "show-master-key",
-            log,
-            seconds=ASK_SECONDS,
-            quiet=True,
-        )
-    except runner.CommandError:
-        return None
-    return next((word for word in told.split() if _is_key(word)), None)
+    def version(self, memory: Memory, *, remember: bool = True) -> Version:
+        """Return the version of this server; if it is to `remember` it, it is asked only once for each executable."""
+        executable = (self._paths.server_command() or ["Octopus.Server"])[-1]
+        known = version.known(memory, executable)
+        if known is not None:
+            return known
+        told = self._runner.run(commandline.server(self._paths, "version"), "version", seconds=ASK_SECONDS)
+        found = version.find(told)
+        if found is None:
+            raise NodeError(
+                ExitCode.COMMAND, f"`version` of {executable} didn't tell a version, but: {printed.summary(told)}"
+            )
+        if remember:
+            version.remember(memory, executable, found)
+        return found
 
+    def master_key(self) -> str | None:
+        """Return the master key of the instance configured in this container; None if there is none."""
+        if not Path(self._paths.config_file).is_file():
+            return None
+        command = commandline.server(self._paths, "show-master-key", "--console")
+        try:
+            told = self._runner.run(command, "show-master-key", seconds=ASK_SECONDS, quiet=True)
+        except CommandError:
+            return None
+        return next((word for word in told.split() if kinds.is_master_key(word)), None)
 
-def _is_key(word: str) -> bool:
-    try:
-        kinds.parse(variables.BY_NAME["MASTER_KEY"], word)
-    except ValueError:
-        return False
-    return True
+    def configure(self, verb: str, options: Sequence[str], tick: Callable[[], None]) -> None:
+        """Run one configure command, `tick` called meanwhile.
 
+        Raise CommandError (16) if it fails, NodeError (14) if the server refuses the database's schema.
+        """
+        command = commandline.server(self._paths, verb, *options)
+        try:
+            self._runner.run(command, verb, seconds=commandline.SECONDS[verb], tick=tick)
+        except CommandError as error:
+            raise refused.explain(error, verb) from error
 
-def configure(
-    environ: Mapping[str, str], verb: str, options: Sequence[str], log: Logger, tick: Callable[[], None]
-) -> None:
-    """Run one configure command, `tick` called meanwhile.
-
-    Raise CommandError (16) if it fails, NodeError (14) if the server refuses the database's schema.
-    """
-    command = commandline.server(environ, verb, *options)
-    try:
-        runner.run(environ, command, verb, log, seconds=commandline.SECONDS[verb], tick=tick)
-    except runner.CommandError as error:
-        raise refused.explain(error, verb) from error
+    def run_import(self, password: str, *, skip_version_check: bool, tick: Callable[[], None]) -> None:
+        """Run Octopus.Migrator on the export in /import, `tick` called meanwhile. Raise NodeError (16) if it fails."""
+        migrator = Path(self._paths.server, "Octopus.Migrator")
+        if not migrator.is_file():
+            raise NodeError(ExitCode.COMMAND, f"There is an export in /import, but no {migrator} to import it with.")
+        command = [
+            str(migrator),
+            "import",
+            f"--instance={INSTANCE}",
+            f"--directory={self._paths.import_folder}",
+            f"--password={password}",
+            *(["--ignore-version-check"] if skip_version_check else []),
+        ]
+        self._runner.run(command, "Octopus.Migrator import", seconds=IMPORT_SECONDS, tick=tick)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from entrypoint.octopus.runner import CommandError
 from entrypoint.octopus.version import parse
 
-from . import instance
 from .context import Context
 
 
@@ -24,7 +23,7 @@ def try_free(context: Context, tick: Callable[[], None]) -> None:
         return
     if _FREE_UNTIL is not None and context.version < _FREE_UNTIL:
         try:
-            instance.configure(context.environ, "license", ["--free"], context.log, tick)
+            context.instance.configure("license", ["--free"], tick)
         except CommandError:
             pass
         else:

@@ -2,12 +2,13 @@
 
 import base64
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from entrypoint import apart, files, kinds, limits, paths, variables
+from entrypoint import apart, files, kinds, limits, plainfile
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus.version import Version, parse
+from entrypoint.paths import INSTANCE, Paths
 from entrypoint.structured import Logger
 
 from . import folders
@@ -19,7 +20,7 @@ _LONG, _SHORT = 32, 16  # bytes
 
 
 def find(
-    environ: Mapping[str, str],
+    paths: Paths,
     given: str | None,
     *,
     has_schema: bool,
@@ -33,20 +34,19 @@ def find(
     this container, None if there is none. Raise NodeError (11) if there is none and the database has a schema, (18) if
     a new one can't be saved.
     """
-    key = given or _saved(environ)
+    key = given or _saved(paths.master_key_file)
     if key is None and has_schema:
         key = ask_instance()
         if key is None:
             raise NodeError(
                 ExitCode.SETTINGS,
                 "The database has a schema already, but there is no master key for it: set MASTER_KEY to the key it "
-                f"was made with, or mount the volume that holds {paths.master_key_file(environ)}. Nothing was changed.",
+                f"was made with, or mount the volume that holds {paths.master_key_file}. Nothing was changed.",
             )
-    return key or _draw(environ, version, log)
+    return key or _draw(paths, version, log)
 
 
-def _saved(environ: Mapping[str, str]) -> str | None:
-    path = paths.master_key_file(environ)
+def _saved(path: str) -> str | None:
     contents, problems = files.read([path])
     if problems:
         if problems[path] == files.ABSENT:
@@ -54,22 +54,22 @@ def _saved(environ: Mapping[str, str]) -> str | None:
         raise NodeError(ExitCode.SETTINGS, f"The file for the master key, {path}, {problems[path]}.")
     text = "".join(contents[path].decode("ascii", "replace").split())
     try:
-        kinds.parse(variables.BY_NAME["MASTER_KEY"], text)
+        kinds.master_key(text)
     except ValueError as error:
         raise NodeError(ExitCode.SETTINGS, f"{path} holds no master key: {error}") from error
     return text
 
 
-def _draw(environ: Mapping[str, str], version: Version, log: Logger) -> str:
+def _draw(paths: Paths, version: Version, log: Logger) -> str:
     length = _LONG if _LONG_SINCE is not None and version >= _LONG_SINCE else _SHORT
     key = base64.b64encode(os.urandom(length)).decode()
-    path = paths.master_key_file(environ)
+    path = paths.master_key_file
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        server = " ".join(paths.server_command(environ) or [])
+        server = " ".join(paths.server_command() or [])
         log.warning(
             "A master key was drawn for the new database. Without it the database's secrets are lost: save what "
-            f"`{server} show-master-key --console --instance={paths.INSTANCE}` prints, or mount a volume on {folder}."
+            f"`{server} show-master-key --console --instance={INSTANCE}` prints, or mount a volume on {folder}."
         )
         return key
     problem = _problem_of_saving(path, key)
@@ -106,6 +106,6 @@ def _save(path: str, key: str) -> None:
     os.rename(temporary, path)
     folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
     try:
-        files.sync(folder)
+        plainfile.sync(folder)
     finally:
         os.close(folder)

@@ -21,11 +21,18 @@ def note(memory: Memory, verb: str, *, applied: bool) -> None:
 def say(context: Context) -> None:
     """Say which settings aren't applied, and how they would be."""
     settings, kept = context.settings, context.memory.get(_NOTE)
-    given = {"ADMIN_PASSWORD": settings.admin_password, "ADMIN_API_KEY": settings.admin_api_key}
-    names = [name for name, value in given.items() if value]
-    if names and isinstance(kept, list) and "admin" in kept:
+    match bool(settings.admin_password), bool(settings.admin_api_key):
+        case True, True:
+            subject = "ADMIN_PASSWORD and ADMIN_API_KEY are"
+        case True, False:
+            subject = "ADMIN_PASSWORD is"
+        case False, True:
+            subject = "ADMIN_API_KEY is"
+        case _:
+            subject = ""
+    if subject and isinstance(kept, list) and "admin" in kept:
         context.log.info(
-            f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not applied: the database has a user "
+            f"{subject} not applied: the database has a user "
             f"{settings.admin_username} already, who may have been changed in the portal. To apply all settings, start "
             "once with OCTO_NODE_APPLY=all."
         )

@@ -1,54 +1,52 @@
 """Preflight: everything that can be known to be wrong before anything is started, all at once."""
 
 import os
-from collections.abc import Mapping
 
-from entrypoint import files, limits, paths, settings, variables
+from entrypoint import files, limits
+from entrypoint.base_settings import BaseSettings
 from entrypoint.errors import NodeError, ProblemsError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline
+from entrypoint.paths import Paths
+from entrypoint.settings import Configuration
 from entrypoint.structured import Logger
 
 from . import docker_in_docker, folders
 
 
-def preflight(environ: Mapping[str, str], log: Logger) -> None:
+def preflight(configuration: Configuration, log: Logger) -> None:
     """Check settings, files and folders. Raise NodeError or ProblemsError with everything that is wrong."""
-    for warning in warnings(environ) if settings.is_eula_accepted(environ) else ():
+    for warning in warnings(configuration) if configuration.is_eula_accepted else ():
         log.warning(warning)
-    found = problems(environ)
+    found = problems(configuration)
     if found:
         raise ProblemsError(found)
 
 
-def warnings(environ: Mapping[str, str]) -> list[str]:
+def warnings(configuration: Configuration) -> list[str]:
     """Return a sentence for each thing that is probably not meant, or has consequences that are easily missed."""
-    return [*settings.warnings(environ), *_skipped(environ), *docker_in_docker.warnings(environ)]
+    return [*configuration.warnings(), *docker_in_docker.warnings(configuration.base)]
 
 
-def _skipped(environ: Mapping[str, str]) -> list[str]:
-    verbs = variables.value_or_default("OCTO_NODE_SKIP_COMMANDS", environ)
-    return [f"OCTO_NODE_SKIP_COMMANDS leaves out {verbs}: what they set stays as it is."] if verbs else []
-
-
-def problems(environ: Mapping[str, str], *, untouched: bool = False) -> list[tuple[ExitCode, str]]:
+def problems(configuration: Configuration, *, untouched: bool = False) -> list[tuple[ExitCode, str]]:
     """Return every problem, as exit code and sentence; without an accepted EULA, only that.
 
     If all is to be left `untouched`, nothing is written to the folders.
     """
-    if not settings.is_eula_accepted(environ):
-        return [(ExitCode.EULA, settings.eula_refusal(environ))]
+    if not configuration.is_eula_accepted:
+        return [(ExitCode.EULA, configuration.eula_refusal())]
+    base = configuration.base
     return [
-        *_settings(environ),
-        *_files(environ),
-        *docker_in_docker.problems(environ),
-        *_folders(environ, untouched=untouched),
+        *_settings(configuration),
+        *_files(base),
+        *docker_in_docker.problems(base),
+        *_folders(base.paths, untouched=untouched),
     ]
 
 
-def _settings(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
+def _settings(configuration: Configuration) -> list[tuple[ExitCode, str]]:
     try:
-        options = settings.parse(environ)
+        options = configuration.settings()
     except NodeError as error:
         return [(error.code, sentence) for sentence in error.sentences]
     clashes = commandline.clashes(options.octo_node_extra_options or {})
@@ -58,16 +56,17 @@ def _settings(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
     return []
 
 
-def _files(environ: Mapping[str, str]) -> list[tuple[ExitCode, str]]:
+def _files(base: BaseSettings) -> list[tuple[ExitCode, str]]:
     """Return what is wrong with the server's executable and the certificate."""
     found = []
-    folder = variables.value_or_default("OCTO_NODE_SERVER_DIR", environ)
-    command = paths.server_command(environ)
+    command = base.paths.server_command()
     if command is None:
-        found.append(f"There is neither Octopus.Server nor Octopus.Server.dll in {folder}: set OCTO_NODE_SERVER_DIR.")
+        found.append(
+            f"There is neither Octopus.Server nor Octopus.Server.dll in {base.paths.server}: set OCTO_NODE_SERVER_DIR."
+        )
     elif len(command) == 1 and not os.access(command[0], os.X_OK):
         found.append(f"{command[0]} can't be executed by user {os.getuid()}:{os.getgid()}: set its x permission.")
-    certificate = variables.value_or_default("SSL_CERTIFICATE_FILE", environ)
+    certificate = base.certificate_file
     problem = _unreadable(certificate) if certificate else None
     if problem:
         found.append(f"SSL_CERTIFICATE_FILE is {certificate}, but that {problem}: mount the certificate there.")
@@ -79,11 +78,11 @@ def _unreadable(path: str) -> str | None:
     return problems.get(path) or (None if contents[path] else "is empty")
 
 
-def _folders(environ: Mapping[str, str], *, untouched: bool) -> list[tuple[ExitCode, str]]:
+def _folders(paths: Paths, *, untouched: bool) -> list[tuple[ExitCode, str]]:
     """Return which of the folders that the server writes to can't be written."""
-    shared = [paths.under_root(environ, path) for path in commandline.FOLDERS.values()]
-    logs = os.path.dirname(paths.log_file(environ))
-    asked = [paths.home(environ), logs, paths.registry(environ), *shared]
+    shared = [paths.under_root(path) for path in commandline.FOLDERS.values()]
+    logs = os.path.dirname(paths.log_file)
+    asked = [paths.home, logs, paths.registry, *shared]
     try:
         found = folders.problems(asked, untouched=untouched)
     except OSError as error:

@@ -10,7 +10,7 @@ from entrypoint.octopus.tables import Installed
 from entrypoint.sqlserver.connect import Connection
 from entrypoint.sqlserver.connection_string import ConnectionString
 
-from . import instance, masterkey
+from . import masterkey
 from .context import Context
 from .plan import Situation
 
@@ -81,13 +81,11 @@ def master_key(context: Context, found: Situation) -> str | None:
     if found.believed:
         return context.settings.master_key
     key = masterkey.find(
-        context.environ,
+        context.settings.base.paths,
         context.settings.master_key,
         has_schema=not found.is_new,
         # an instance that was made for another database has another key
-        ask_instance=lambda: (
-            instance.master_key(context.environ, context.log) if context.memory.may_be_of(place(context)) else None
-        ),
+        ask_instance=lambda: context.instance.master_key() if context.memory.may_be_of(place(context)) else None,
         version=context.version,
         log=context.log,
     )
@@ -103,7 +101,6 @@ def inputs(context: Context, found: Situation, key: str | None) -> Inputs:
     if default:
         settings = dataclasses.replace(settings, admin_password=DEFAULT_PASSWORD)
     return Inputs(
-        environ=context.environ,
         settings=settings,
         connection_string=settings.db_connection_string.text,
         master_key=key,

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import readings
 from standin.octopus import about
 
-from entrypoint import overrides, settings
+from entrypoint import overrides
 from entrypoint.errors import ProblemsError
 from entrypoint.octopus import commandline, version
 from entrypoint.octopus.commandline import OPTIONS, Inputs, arguments
@@ -45,9 +46,8 @@ def inputs(
 ) -> Inputs:
     """Return what the options are made of, with `environ` set besides the usual, on a server of version `text`."""
     whole = ENVIRON | (environ or {})
-    parsed = settings.parse(whole)
+    parsed = readings.settings(whole)
     return Inputs(
-        environ=whole,
         settings=parsed,
         connection_string=whole["DB_CONNECTION_STRING"],
         master_key=None,
@@ -86,7 +86,7 @@ def memory(tmp_path: Path) -> Memory:
     """A memory in which nothing is noted yet."""
     home = tmp_path / "home"
     home.mkdir()
-    return Memory({"OCTOPUS_SERVER_CONFIGURATION_DIRECTORY": str(home), "OCTO_NODE_ROOT": str(tmp_path)})
+    return Memory(readings.paths(OCTOPUS_SERVER_CONFIGURATION_DIRECTORY=str(home), OCTO_NODE_ROOT=str(tmp_path)))
 
 
 # --- ages
@@ -139,9 +139,9 @@ def test_the_oldest_supported_version_knows_what_a_node_needs(option: commandlin
 )
 def test_a_drawn_master_key_is_as_long_as_the_server_s_own(tmp_path: Path, text: str, size: int) -> None:
     """A new database gets a key of 128 bits before 2024.4, of 256 from then on (OctopusDeploy issue 9104)."""
-    environ = {"OCTO_NODE_ROOT": str(tmp_path)}
+    paths = readings.paths(OCTO_NODE_ROOT=str(tmp_path))
     key = masterkey.find(
-        environ, None, has_schema=False, ask_instance=lambda: None, version=known(text), log=logger("prepare", [])
+        paths, None, has_schema=False, ask_instance=lambda: None, version=known(text), log=logger("prepare", [])
     )
     assert len(base64.b64decode(key, validate=True)) == size
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from entrypoint.base_settings import BaseSettings
+from entrypoint.environment import Environment
 from entrypoint.exitcodes import ExitCode
 from entrypoint.init import lifecycle
+from entrypoint.init.children import ChildEnvironments
 from entrypoint.init.lifecycle import TABLE, Action, Event, ended, step
 from entrypoint.init.node import Node
 from entrypoint.init.report import Report
@@ -176,5 +179,7 @@ def test_what_an_end_means(role: str, code: int, event: Event) -> None:
 
 def test_every_action_is_done_by_somebody(tmp_path: Path) -> None:
     """The node has something to do for each action."""
-    environ = {"OCTO_NODE_RUN_DIR": str(tmp_path), "OCTO_NODE_TERMINATION_LOG": str(tmp_path / "none")}
-    assert Node(environ, Report(environ, [])).actions.keys() == set(Action)
+    environment = Environment({"OCTO_NODE_RUN_DIR": str(tmp_path), "OCTO_NODE_TERMINATION_LOG": str(tmp_path / "none")})
+    settings = BaseSettings(environment)
+    environments = ChildEnvironments(environment, settings)
+    assert Node(settings, environments, Report(settings, [], None)).actions.keys() == set(Action)

@@ -3,15 +3,17 @@
 from dataclasses import replace
 
 import pytest
+import readings
 import structlog
 
 from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.runner import Runner
 from entrypoint.octopus.version import parse
 from entrypoint.prepare import others
 from entrypoint.prepare.context import Context
+from entrypoint.prepare.instance import Instance
 from entrypoint.prepare.plan import Situation
 from entrypoint.prepare.progress import Progress
-from entrypoint.settings import parse as settings
 
 
 OLDER = Situation(
@@ -48,13 +50,15 @@ def context(told: list[str]) -> Context:
         told.append(str(entry["event"]))
         raise structlog.DropEvent
 
+    log = structlog.wrap_logger(None, processors=[collect])
+    settings = readings.settings(environ)
     return Context(
-        environ=environ,
-        settings=settings(environ),
+        settings=settings,
+        instance=Instance(settings.base.paths, Runner({}, log)),
         version=version,
-        memory=Memory(environ),
-        progress=Progress({}),
-        log=structlog.wrap_logger(None, processors=[collect]),
+        memory=Memory(settings.base.paths),
+        progress=Progress(None),
+        log=log,
         hide=lambda _: None,
         deadline=float("inf"),
     )

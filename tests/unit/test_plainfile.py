@@ -94,7 +94,7 @@ def test_no_termination_message_goes_elsewhere(
 ) -> None:
     """The termination message is written to a plain file only, whose content isn't another's as well."""
     trick(tmp_path / "termination-log", victim)
-    termination.write({"OCTO_NODE_TERMINATION_LOG": str(tmp_path / "termination-log")}, "a reason")
+    termination.write(str(tmp_path / "termination-log"), "a reason")
     assert victim.read_text() == VICTIM
     assert not victim.with_name("new").exists()
 
@@ -129,7 +129,7 @@ from pathlib import Path
 os.umask(int(sys.argv[1], 8))
 from entrypoint import statefile
 from entrypoint.octopus.notes import Notes
-folder = statefile.make_folder({"OCTO_NODE_RUN_DIR": sys.argv[2] + "/above/run"})
+folder = statefile.make_folder(sys.argv[2] + "/above/run")
 statefile.write(folder, "node", {})
 os.close(statefile.open_lock(folder, "drain"))
 Notes(Path(sys.argv[2], "notes")).put("a", 1)

@@ -12,6 +12,7 @@ from entrypoint import structured
 from entrypoint.mask import MASK, mask, passwords
 from entrypoint.octopus import printed, runner
 from entrypoint.octopus.printed import Printed
+from entrypoint.octopus.runner import Runner
 
 
 FRAMES = "\n".join(f"   at Octopus.Server.Startup.Frame{i}(String[] args)" for i in range(300))
@@ -38,7 +39,7 @@ OPERATOR = {"PATH": "/usr/bin:/bin"}
 def run(script: str, seconds: float = 60, **options: object) -> str:
     """Run a shell script as a command of the server."""
     log = structured.logger("test", [])
-    return runner.run(OPERATOR, ["sh", "-c", script], "script", log, seconds=seconds, **options)  # type: ignore[arg-type]
+    return Runner(OPERATOR, log).run(["sh", "-c", script], "script", seconds=seconds, **options)  # type: ignore[arg-type]
 
 
 def taken(*chunks: bytes) -> list[str]:
@@ -111,11 +112,9 @@ def test_a_flood_does_not_stop_the_clock() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "TICK_SECONDS", 0.5)
         with pytest.raises(runner.CommandError, match=r"it took more than 3 s\."):
-            runner.run(
-                OPERATOR,
+            Runner(OPERATOR, structured.logger("test", [])).run(
                 [sys.executable, "-c", program],
                 "flood",
-                structured.logger("test", []),
                 seconds=3,
                 tick=lambda: ticks.append(time.monotonic() - begun),
             )
