@@ -44,6 +44,19 @@ def read(path: str, limit: int) -> bytes:
     return content
 
 
+def write_new(path: str, content: bytes) -> None:
+    """Make the file `path`, which isn't there yet, and have it reach the disk. Raise OSError; no file is there then."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(number, "wb") as file:
+            file.write(content)
+            file.flush()
+            sync(number)
+    except OSError:
+        os.unlink(path)
+        raise
+
+
 def replace(path: str, content: bytes, *, durably: bool = False) -> None:
     """Put a private file with `content` in the place of `path`; `durably`: the disk has it, too, when this returns.
 

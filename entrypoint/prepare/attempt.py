@@ -18,7 +18,8 @@ from . import earlier, importing, notices, others, refusals
 from .context import Context
 from .execution import Execution
 from .guard import EXCLUSIVE, SHARED, Guard
-from .plan import SETTINGS, Situation
+from .plan import SETTINGS
+from .situation import Situation
 from .view import View, is_locked
 from .word import Word
 

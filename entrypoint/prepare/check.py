@@ -19,11 +19,11 @@ from entrypoint.sqlserver.connect import describe
 from entrypoint.sqlserver.wait import Ready
 from entrypoint.structured import Logger
 
-from . import plan, preflight, situation
+from . import assess, inputs, plan, preflight
 from .context import Context
 from .instance import Instance
-from .plan import Situation
 from .progress import Progress
+from .situation import Situation
 
 
 def check(configuration: Configuration, runner: Runner, log: Logger, *, as_json: bool, with_commands: bool) -> ExitCode:
@@ -82,7 +82,7 @@ def _commands(settings: Settings, runner: Runner, log: Logger, ready: Ready | No
         deadline=0.0,
     )
     found = _look(context, ready)
-    for command in plan.commands(situation.inputs(context, found, key=mask.MASK), found, memory):
+    for command in plan.commands(inputs.make(context, found, key=mask.MASK), found, memory):
         if command.run:
             yield shlex.join(commandline.masked(commandline.server(paths, command.verb, *command.options)))
 
@@ -92,12 +92,12 @@ def _look(context: Context, ready: Ready | None) -> Situation:
     if connection is None:
         if ready is None:
             context.log.warning("The database can't be asked: these are the commands for a new one.")
-        return situation.find(None, EMPTY, context)
+        return assess.find(None, EMPTY, context)
     try:
-        return situation.find(connection, tables.look(connection), context)
+        return assess.find(connection, tables.look(connection), context)
     except pyodbc.Error as error:
         context.log.warning(
             "The database can't be asked: these are the commands for a new one.",
             reason=describe(error, context.settings.db_connection_string.password),
         )
-        return situation.find(None, EMPTY, context)
+        return assess.find(None, EMPTY, context)

@@ -8,8 +8,8 @@ from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus.commandline import FOLDERS
 
-from . import situation
 from .context import Context
+from .situation import place
 
 
 SECONDS = 10.0
@@ -28,12 +28,12 @@ def begin(context: Context) -> None:
         problem = find(context)
         if problem is not None:
             raise problem
-        context.memory.put(_MAKING, situation.place(context))
+        context.memory.put(_MAKING, place(context.settings.db_connection_string))
 
 
 def is_being_made(context: Context) -> bool:
     """Return whether this container had begun to make the database, and was cut off."""
-    return context.memory.get(_MAKING) == situation.place(context)
+    return context.memory.get(_MAKING) == place(context.settings.db_connection_string)
 
 
 def end(context: Context) -> None:

@@ -7,9 +7,10 @@ from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline, version
 from entrypoint.octopus.runner import CommandError
 
-from . import importing, licence, notices, plan, situation
+from . import importing, inputs, licence, notices, plan
 from .context import Context
-from .plan import Command, Situation
+from .plan import Command
+from .situation import Situation
 from .view import View
 
 
@@ -31,9 +32,9 @@ class Execution:
     def commands(self, found: Situation) -> list[Command]:
         """Return what is left to do in the situation `found`."""
         if self._key is None:
-            self._key = situation.master_key(self.context, found)
-        inputs = situation.inputs(self.context, found, self._key)
-        planned = plan.commands(inputs, found, self.context.memory)
+            self._key = inputs.master_key(self.context, found)
+        made = inputs.make(self.context, found, self._key)
+        planned = plan.commands(made, found, self.context.memory)
         return [command for command in planned if command.verb not in self.done]
 
     def run(self, commands: Iterable[Command]) -> None:
@@ -51,7 +52,7 @@ class Execution:
     def _configure(self, command: Command) -> Command:
         """Run a command; return it as the server took it."""
         if command.verb == "admin":
-            situation.warn_of_default(self.context)
+            inputs.warn_of_default(self.context)
         for sentence in command.unknown:
             self.context.log.info(sentence)
         taken = self._insist(command)

@@ -26,19 +26,6 @@ def problems(folders: Sequence[str], seconds: float = SECONDS, *, untouched: boo
     return {folder: problem for folder, problem in told.items() if problem}
 
 
-def write(path: str, content: bytes) -> None:
-    """Make the file `path`, which isn't there yet, and have it reach the disk. Raise OSError; no file is there then."""
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(number, "wb") as file:
-            file.write(content)
-            file.flush()
-            plainfile.sync(number)
-    except OSError:
-        os.unlink(path)
-        raise
-
-
 def _ask(folder: str) -> bytes:
     """Return what is wrong with the rights to `folder`, or to make it, or with its room; nothing if both are there."""
     there = folder
@@ -57,7 +44,7 @@ def _try(folder: str) -> bytes:
     path = f"{folder}/.octo-node-{os.urandom(8).hex()}"
     try:
         os.makedirs(folder, exist_ok=True)
-        write(path, bytes(_BYTES))
+        plainfile.write_new(path, bytes(_BYTES))
         os.unlink(path)
     except OSError as error:
         advice = _ROOM if error.errno in _FULL else _MOUNT

@@ -11,12 +11,11 @@ from entrypoint.octopus.version import Version, parse
 from entrypoint.paths import INSTANCE, Paths
 from entrypoint.structured import Logger
 
-from . import folders
-
 
 # a key that Octopus itself draws has 256 bits since 2024.4 (OctopusDeploy issue 9104), and had 128 before
 _LONG_SINCE = parse("2024.4")
 _LONG, _SHORT = 32, 16  # bytes
+SAVE_SECONDS = 10.0  # for a file server to take it
 
 
 def find(
@@ -94,15 +93,15 @@ def _problem_of_saving(path: str, key: str) -> str:
         return b""
 
     try:
-        answer = apart.ask(save, [path], folders.SECONDS)[path]
+        answer = apart.ask(save, [path], SAVE_SECONDS)[path]
     except OSError as error:
         return limits.reason(error)
-    return f"no answer within {folders.SECONDS:g} s (a file server that hangs?)" if answer is None else answer.decode()
+    return f"no answer within {SAVE_SECONDS:g} s (a file server that hangs?)" if answer is None else answer.decode()
 
 
 def _save(path: str, key: str) -> None:
     temporary = f"{path}.{os.urandom(8).hex()}"
-    folders.write(temporary, f"{key}\n".encode())
+    plainfile.write_new(temporary, f"{key}\n".encode())
     os.rename(temporary, path)
     folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
     try:

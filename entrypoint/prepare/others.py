@@ -14,7 +14,7 @@ from entrypoint.octopus.runner import CommandError
 from entrypoint.octopus.version import Version
 
 from .context import Context
-from .plan import Situation
+from .situation import Situation
 
 
 LOOK_SECONDS = 1.0

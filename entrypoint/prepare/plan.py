@@ -9,33 +9,11 @@ from entrypoint.octopus.commandline import Inputs, arguments
 from entrypoint.octopus.memory import Memory
 from entrypoint.overrides import VERBS
 
+from .situation import Situation
+
 
 # these write to tables that another node may be migrating; many nodes may do so at once
 SETTINGS = frozenset({"configure", "path", "license", "node"})
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What decides about the commands.
-
-    Attributes: `is_new`, the database has no schema yet; `is_finished`, somebody finished configuring it: it has
-    users; `is_older`, its schema is older than this server, or of a version that isn't told; `has_admin`, it has
-    the administrator already; `believed`, the memory is of this database; `everything`, nothing is left out;
-    `version`, this server's.
-    """
-
-    is_new: bool
-    is_finished: bool
-    is_older: bool
-    has_admin: bool
-    believed: bool
-    everything: bool
-    version: str
-
-    @property
-    def needs_schema(self) -> bool:
-        """Whether the schema has to be made or upgraded first."""
-        return self.is_new or self.is_older
 
 
 @dataclass(frozen=True, slots=True)

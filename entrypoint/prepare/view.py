@@ -10,10 +10,10 @@ from entrypoint.octopus.tables import EMPTY, Installed
 from entrypoint.sqlserver.connect import ConnectError, connect
 from entrypoint.sqlserver.wait import Ready
 
-from . import guard, others, situation
+from . import assess, guard, others, situation
 from .context import Context, wait_for_sql
 from .guard import LostError
-from .plan import Situation
+from .situation import Situation
 
 
 LOCKED = "(1222)"  # SQL Server's error for a table that somebody else has locked, as drivers write it
@@ -45,12 +45,12 @@ class View:
 
     def situation(self, installed: Installed) -> Situation:
         """Return the situation in which we find what is `installed`."""
-        found = situation.find(self.ready.connection, installed, self.context)
+        found = assess.find(self.ready.connection, installed, self.context)
         if self._believed is None:
             self._believed = found.believed
         if (found.is_older or not found.believed) and not self._told:
             self._told = True
-            situation.warn_of_going_back(installed, self.context)
+            assess.warn_of_going_back(installed, self.context)
         # what this attempt itself remembers meanwhile doesn't make the memory an old one
         return dataclasses.replace(found, believed=self._believed)
 
@@ -76,7 +76,7 @@ class View:
 
     def note_history(self) -> None:
         """Note what the database tells as this server takes it over, so that its restart needn't agree with others."""
-        situation.note_history(self.ready.connection, self.context)
+        assess.note_history(self.ready.connection, self.context)
 
     def touch(self) -> None:
         """Raise pyodbc.Error if SQL Server is lost."""

@@ -17,7 +17,8 @@ from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.version import Version
 from entrypoint.overrides import VERBS
 from entrypoint.prepare import masterkey, plan
-from entrypoint.prepare.plan import Command, Situation
+from entrypoint.prepare.plan import Command
+from entrypoint.prepare.situation import Situation
 from entrypoint.structured import logger
 
 

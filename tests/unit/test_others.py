@@ -12,8 +12,8 @@ from entrypoint.octopus.version import parse
 from entrypoint.prepare import others
 from entrypoint.prepare.context import Context
 from entrypoint.prepare.instance import Instance
-from entrypoint.prepare.plan import Situation
 from entrypoint.prepare.progress import Progress
+from entrypoint.prepare.situation import Situation
 
 
 OLDER = Situation(
