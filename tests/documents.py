@@ -12,9 +12,9 @@ import pairwise
 import values
 from standin.octopus import about, switches
 
-from entrypoint import overrides, variables
 from entrypoint.octopus import commandline
-from entrypoint.variables import VARIABLES, Variable
+from entrypoint.settings import command_overrides, variables
+from entrypoint.settings.variables import VARIABLES, Variable
 
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -195,7 +195,7 @@ def _row(variable: Variable) -> str:
 
 def _commands() -> Iterator[str]:
     yield COMMANDS
-    for verb in overrides.VERBS:
+    for verb in command_overrides.VERBS:
         options = [option for option in commandline.OPTIONS if option.verb == verb]
         for number, option in enumerate(options):
             start = f"`{verb}` | {commandline.SECONDS[verb]:g}" if number == 0 else " | "

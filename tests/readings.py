@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from entrypoint.base_settings import BaseSettings
-from entrypoint.environment import Environment
-from entrypoint.paths import Paths
-from entrypoint.settings import Configuration, Settings
+from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.settings.configuration import Configuration, Settings
+from entrypoint.settings.environment import Environment
+from entrypoint.settings.paths import Paths
 
 
 def base(**environ: str) -> BaseSettings:

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from entrypoint import variables
+from entrypoint.settings import variables
 
 
 TYPE_CHECKING = False

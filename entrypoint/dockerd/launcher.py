@@ -7,13 +7,13 @@ import os
 import shutil
 import signal
 
-from entrypoint import log
-from entrypoint.base_settings import BaseSettings
-from entrypoint.environment import Environment
-from entrypoint.exitcodes import ExitCode
-from entrypoint.paths import Paths
+from entrypoint.base import log_line
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.settings.environment import Environment
+from entrypoint.settings.paths import Paths
 
-from . import answer, arguments, cgroups, leftovers, mounts, trial
+from . import arguments, cgroups, container_trial, mounts, ping, stale_files
 from .iptables import Iptables
 
 
@@ -55,7 +55,7 @@ def wait(settings: BaseSettings) -> ExitCode:
     """Return once dockerd answers on its unix socket: DONE if it can start a container, else DOCKER_IN_DOCKER."""
     report = _Report(settings.log_format)
     socket = settings.paths.docker_socket
-    answer.wait(socket)
+    ping.wait(socket)
     report.say("info", "dockerd answers.")
     problem = _trial(socket, report)
     if problem is None:
@@ -69,7 +69,7 @@ def _trial(socket: str, report: "_Report") -> str | None:
     reason = None
     for _ in range(_TRIALS):
         try:
-            return trial.problem(socket)
+            return container_trial.problem(socket)
         except TimeoutError as error:
             reason = str(error)
             report.say("warning", f"dockerd answers, but {reason}.")
@@ -103,7 +103,7 @@ def _show_apparmor(settings: BaseSettings) -> None:
 def _remove_leftovers(paths: Paths, report: "_Report") -> None:
     os.makedirs(os.path.dirname(paths.docker_socket), exist_ok=True)
     for folder in (paths.under_root("/run"), paths.under_root("/var/run")):
-        for path in leftovers.remove(folder):
+        for path in stale_files.remove(folder):
             report.say("info", "Left by an earlier dockerd, and removed.", path=path)
 
 
@@ -133,7 +133,7 @@ class _Report:
     def say(self, level: str, event: str, **fields: object) -> None:
         """Write one log line, as far as stderr can be written."""
         try:
-            os.write(2, log.line(self._style, "dockerd", level, event, fields))
+            os.write(2, log_line.line(self._style, "dockerd", level, event, fields))
         except OSError:
             pass
 

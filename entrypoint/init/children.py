@@ -4,8 +4,9 @@ import signal
 import sys
 import time
 
-from entrypoint import handover, statefile
-from entrypoint.exitcodes import of_status
+from entrypoint.base import statefile
+from entrypoint.base.exitcodes import of_status
+from entrypoint.settings import secrets_memfd
 
 from . import processes, signals
 
@@ -14,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from entrypoint.base_settings import BaseSettings
-    from entrypoint.environment import Environment
+    from entrypoint.settings.base_settings import BaseSettings
+    from entrypoint.settings.environment import Environment
 
     from .report import Report
 
@@ -34,8 +35,8 @@ class ChildEnvironments:
     __slots__ = ("descriptors", "helpers", "learnt", "public", "server")
 
     def __init__(self, environment: "Environment", settings: "BaseSettings") -> None:
-        self.learnt = handover.make_learnt()
-        numbers = {handover.DESCRIPTOR: environment.descriptor, handover.LEARNT: self.learnt}
+        self.learnt = secrets_memfd.make_learnt()
+        numbers = {secrets_memfd.DESCRIPTOR: environment.descriptor, secrets_memfd.LEARNT: self.learnt}
         inherited = {name: number for name, number in numbers.items() if number is not None}
         self.descriptors: Sequence[int] = tuple(inherited.values())
         self.public: Mapping[str, str] = environment.public

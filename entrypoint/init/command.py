@@ -4,9 +4,9 @@ import errno
 import os
 import signal
 
-from entrypoint import limits, prctl
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode, of_status
+from entrypoint.base import prctl, resource_limits
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode, of_status
 
 from . import processes, signals
 
@@ -34,7 +34,7 @@ def run(argv: "Sequence[str]", environ: "Mapping[str, str]", mask: "Set[int]") -
         if not _is_there(argv[0], os.get_exec_path(environ)):
             number = errno.ENOENT  # and not what a file or a closed folder in PATH led to
         code = ExitCode.NOT_FOUND if number == errno.ENOENT else ExitCode.NOT_EXECUTABLE
-        raise NodeError(code, f"{argv[0]}: {limits.reason(OSError(number, os.strerror(number)))}.") from error
+        raise NodeError(code, f"{argv[0]}: {resource_limits.reason(OSError(number, os.strerror(number)))}.") from error
     os.chdir("/")  # so that no mount is kept busy by us; the command keeps its own folder
     status = _until_ended(pid)
     processes.send(-pid, signal.SIGTERM)

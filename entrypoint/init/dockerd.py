@@ -2,7 +2,7 @@
 
 import signal
 
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
 
 from . import processes
 from .children import own_command, start_or_retry

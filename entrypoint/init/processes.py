@@ -4,8 +4,8 @@ import errno
 import os
 import signal
 
-from entrypoint import limits, prctl, statefile
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base import prctl, resource_limits, statefile
+from entrypoint.base.exitcodes import ExitCode
 
 from . import signals
 
@@ -56,7 +56,7 @@ def start(program: Program) -> int:
     if number:
         os.waitpid(pid, 0)
         error = OSError(int(number), os.strerror(int(number)))
-        raise OSError(error.errno, f"{program.argv[0]} can't be executed: {limits.reason(error)}")
+        raise OSError(error.errno, f"{program.argv[0]} can't be executed: {resource_limits.reason(error)}")
     return pid
 
 
@@ -69,7 +69,7 @@ def _fork(program: Program) -> tuple[int, int, int]:
     except OSError as error:
         for end in ends:
             os.close(end)
-        raise OSError(error.errno, f"{program.argv[0]} can't be started: {limits.reason(error)}") from error
+        raise OSError(error.errno, f"{program.argv[0]} can't be started: {resource_limits.reason(error)}") from error
 
 
 def _become(program: Program, parent: int, report: int) -> None:

@@ -4,8 +4,9 @@ import os
 import select
 import time
 
-from entrypoint import handover, log, mask, plainfile, relay, statefile, termination
-from entrypoint.phases import Phase, Wanted
+from entrypoint.base import log_line, log_relay, redact, statefile, termination_message, trusted_file
+from entrypoint.base.phases import Phase, Wanted
+from entrypoint.settings import secrets_memfd
 
 from . import signals
 
@@ -14,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from entrypoint.base_settings import BaseSettings
+    from entrypoint.settings.base_settings import BaseSettings
 
 _TAIL = 2048  # bytes of the server's log that go into the termination message
 _LOOK = 16384  # bytes of it that are searched: a .NET stack is longer than what is told
@@ -57,25 +58,27 @@ class Report:
         self._secrets = secrets
         self._learnt = learnt
         self._folder = statefile.make_folder(settings.run_dir)
-        self._inbox = relay.Inbox(self._folder)
+        self._inbox = log_relay.Inbox(self._folder)
         self._stderr = _Stderr()
         self._state: dict[str, object] = {"booted": time.monotonic(), "phases": {}}
-        termination.write(settings.termination_log, "")
+        termination_message.write(settings.termination_log, "")
 
     def say(self, level: str, event: str, **fields: object) -> None:
         """Write one log line, or count it as dropped if stderr is full."""
         if self._stderr.dropped:
             fields = fields | {"dropped": self._stderr.dropped}
-        self._stderr.write(log.line(self._settings.log_format, "run", level, self._masked(event), fields))
+        self._stderr.write(log_line.line(self._settings.log_format, "run", level, self._masked(event), fields))
 
     def relay(self) -> None:
         """Print the lines that other processes of octo-node left for the container's log."""
         for line in self._inbox.lines():
             text = self._masked(line.decode("utf-8", "replace"))
-            self._stderr.write(text.encode("utf-8", "backslashreplace")[: log.MAX_LINE - 1].removesuffix(b"\n") + b"\n")
+            self._stderr.write(
+                text.encode("utf-8", "backslashreplace")[: log_line.MAX_LINE - 1].removesuffix(b"\n") + b"\n"
+            )
 
     def _masked(self, text: str) -> str:
-        return mask.mask(text, [*self._secrets, *handover.learnt_secrets(self._learnt)])
+        return redact.mask(text, [*self._secrets, *secrets_memfd.learnt_secrets(self._learnt)])
 
     def state(self, phase: Phase, wanted: Wanted, **fields: object) -> None:
         """Publish where the node is; `fields` stay until they are given anew."""
@@ -108,7 +111,7 @@ class Report:
     def fail(self, sentence: str) -> None:
         """Tell why the node can't go on, in the log and as the container's termination message."""
         self.say("error", sentence)
-        termination.write(self._settings.termination_log, self._masked(sentence))
+        termination_message.write(self._settings.termination_log, self._masked(sentence))
 
     def cut_off(self, drained: int | None, why: str = "") -> None:
         """Tell which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any.
@@ -133,7 +136,7 @@ class Report:
         sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{hint}"
         self.say(level, sentence, log=log_file)
         said = self._masked(text)
-        termination.write(self._settings.termination_log, f"{sentence}\n{said}" if said else sentence)
+        termination_message.write(self._settings.termination_log, f"{sentence}\n{said}" if said else sentence)
 
 
 def tail(path: str) -> "tuple[str, bool]":
@@ -142,7 +145,7 @@ def tail(path: str) -> "tuple[str, bool]":
     Nothing if it can't be read, or isn't the server's.
     """
     try:
-        with open(plainfile.open_plain(path), "rb") as file:
+        with open(trusted_file.open_plain(path), "rb") as file:
             begin = max(os.fstat(file.fileno()).st_size - _LOOK, 0)
             file.seek(begin)
             text = file.read(_LOOK)

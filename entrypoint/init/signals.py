@@ -3,7 +3,7 @@
 import os
 import signal
 
-from entrypoint import prctl
+from entrypoint.base import prctl
 
 
 TYPE_CHECKING = False

@@ -8,20 +8,20 @@ but a server that is dead; and nothing in it lasts longer than GRACE_SECONDS bey
 import time
 from dataclasses import dataclass
 
-from entrypoint import statefile
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus.runner import CommandError, Runner
+from entrypoint.base import statefile
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.octopus.command_runner import CommandError, Runner
 from entrypoint.octopus.tables import Task
-from entrypoint.settings import Configuration, Settings
-from entrypoint.structured import Logger
+from entrypoint.settings.configuration import Configuration, Settings
+from entrypoint.structured_log import Logger
 
-from . import beside, drainage, intent, server
-from .containerlog import Note
-from .deadlines import Deadlines
-from .ownwait import UNDO, OwnWait
-from .running import Look, NeverError, UnknownError, Watch
-from .telling import Teller, count_down, duration, still_running
+from . import double_drain, drain_flag, drain_lock, server_process
+from .container_log import CutOffNote
+from .drain_deadlines import Deadlines
+from .drain_messages import ThrottledLog, count_down, duration, still_running
+from .server_wait import UNDO, ServerWait
+from .task_counters import NeverError, NodeWatch, Observation, UnknownError
 
 
 COUNT_SECONDS = 1.0
@@ -46,16 +46,16 @@ def drain(configuration: Configuration, runner: Runner, log: Logger, options: Op
     """
     base = configuration.base
     folder = statefile.find_folder(base.run_dir)
-    found = server.find(base.paths, folder)
+    found = server_process.find(base.paths, folder)
     if found is None:
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
         return
-    beside.tell(base, folder, log)
+    double_drain.tell(base, folder, log)
     deadlines = Deadlines(options.wait, options.cancel_wait if options.cancel_tasks else 0.0, GRACE_SECONDS)
     settings = configuration.settings()
-    with intent.draining(folder, options.wait, log):
-        intent.want_drained(folder, log)
-        note = Note(folder)
+    with drain_lock.draining(folder, options.wait, log):
+        drain_lock.want_drained(folder, log)
+        note = CutOffNote(folder)
         try:
             _Drain(settings, runner, log, deadlines, found, note).run(options)
         except (KeyboardInterrupt, SystemExit):
@@ -72,18 +72,18 @@ class _Drain:
         runner: Runner,
         log: Logger,
         deadlines: Deadlines,
-        process: server.Process,
-        note: Note,
+        process: server_process.Process,
+        note: CutOffNote,
     ) -> None:
         self.log = log
         self.deadlines = deadlines
         self.process = process
-        self.watch = Watch(settings, log)
-        self.tasks, self.trouble = Teller(log), Teller(log)
+        self.watch = NodeWatch(settings, log)
+        self.tasks, self.trouble = ThrottledLog(log), ThrottledLog(log)
         self.note = note
-        command = drainage.Command(settings.base.paths, runner, self._tick)
-        self.switch = drainage.Switch(command, log, on=True)
-        self.own = OwnWait(command, log, deadlines, process)
+        command = drain_flag.NodeCommand(settings.base.paths, runner, self._tick)
+        self.switch = drain_flag.DrainFlag(command, log, on=True)
+        self.own = ServerWait(command, log, deadlines, process)
         self.mute_since: float | None = None
 
     def run(self, options: Options) -> None:
@@ -100,11 +100,11 @@ class _Drain:
             self._conclude(look)
         self.note.remove()
 
-    def _until_done(self) -> Look | None:
+    def _until_done(self) -> Observation | None:
         """Return what was seen at the deadline; None as soon as no task runs and none can come."""
         while self.process.lives:
             # tried once in any case, and not begun again at the end: a command may last beyond the deadline, once
-            if self.switch.error is None or self.deadlines.left > drainage.LEAST_SECONDS:
+            if self.switch.error is None or self.deadlines.left > drain_flag.LEAST_SECONDS:
                 self.switch.try_again(self.deadlines.left)
             look = self.watch.look(self.deadlines.left)
             self.switch.seen(look.flagged)
@@ -121,7 +121,7 @@ class _Drain:
         self.log.info("Octopus.Server has ended meanwhile.")
         return None
 
-    def _refuse_if_dead(self, look: Look) -> None:
+    def _refuse_if_dead(self, look: Observation) -> None:
         """Raise NodeError (21) for a server that has answered nothing for long, while SQL Server did."""
         if look.server_answers or not look.database_answers:
             self.mute_since = None
@@ -136,7 +136,7 @@ class _Drain:
                 f"does: {look.trouble}. {running}{self._state()}",
             )
 
-    def _tell(self, look: Look) -> None:
+    def _tell(self, look: Observation) -> None:
         left = duration(self.deadlines.left)
         if look.tasks:
             self.tasks.tell(look.tasks, count_down(look.tasks, self.deadlines.left))
@@ -154,7 +154,7 @@ class _Drain:
         left = duration(self.deadlines.left)
         self.trouble.tell("command", f"The server's `node` command hasn't ended yet, {left} left.")
 
-    def _conclude(self, look: Look | None) -> None:
+    def _conclude(self, look: Observation | None) -> None:
         """Tell what came of it. Raise NodeError unless no task runs."""
         if look is None:
             return

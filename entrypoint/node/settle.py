@@ -6,19 +6,19 @@ from typing import cast
 
 import pyodbc
 
-from entrypoint import statefile, termination
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base import statefile, termination_message
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import tables, version
-from entrypoint.octopus.memory import Memory
-from entrypoint.octopus.runner import Runner
-from entrypoint.settings import Settings
+from entrypoint.octopus.applied_state import AppliedState
+from entrypoint.octopus.command_runner import Runner
+from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
-from entrypoint.structured import Logger
+from entrypoint.structured_log import Logger
 
-from . import drainage, intent
-from .running import Watch
-from .telling import Teller
+from . import drain_flag, drain_lock
+from .drain_messages import ThrottledLog
+from .task_counters import NodeWatch
 
 
 ASK_SECONDS = 0.25
@@ -35,7 +35,7 @@ def settle(settings: Settings, runner: Runner, log: Logger) -> None:
     """
     folder = statefile.find_folder(settings.base.run_dir)
     _check_version(settings, log)
-    watch, teller = Watch(settings, log), Teller(log)
+    watch, teller = NodeWatch(settings, log), ThrottledLog(log)
     pause, next_try = UNDRAIN_PAUSE[0], 0.0
     while not (flag := watch.flag()).takes_tasks:
         if flag.draining:
@@ -56,7 +56,7 @@ def settle(settings: Settings, runner: Runner, log: Logger) -> None:
 def _check_version(settings: Settings, log: Logger) -> None:
     paths = settings.base.paths
     executable = (paths.server_command() or [""])[-1]
-    own = version.known(Memory(paths), executable)
+    own = version.known(AppliedState(paths), executable)
     try:
         string = settings.db_connection_string
         login = min(string.connect_timeout or LOGIN_SECONDS, LOGIN_SECONDS)
@@ -77,15 +77,15 @@ def _check_version(settings: Settings, log: Logger) -> None:
 
 
 def _is_ours_to_undrain(settings: Settings, folder: str | None) -> bool:
-    return settings.octo_node_undrain == "always" and not intent.is_drained_on_purpose(folder)
+    return settings.octo_node_undrain == "always" and not drain_lock.is_drained_on_purpose(folder)
 
 
 def _undrain(settings: Settings, runner: Runner, folder: str | None, log: Logger) -> None:
     log.info("The node is drained: it is undrained.")
-    teller = Teller(log)
+    teller = ThrottledLog(log)
     try:
-        with intent.undraining(folder, 0.0, log):
-            command = drainage.Command(
+        with drain_lock.undraining(folder, 0.0, log):
+            command = drain_flag.NodeCommand(
                 settings.base.paths, runner, lambda: teller.tell("", "The command hasn't ended yet.")
             )
             command.run("--drain=false")
@@ -95,7 +95,7 @@ def _undrain(settings: Settings, runner: Runner, folder: str | None, log: Logger
 
 def _finish(settings: Settings, folder: str | None, log: Logger) -> None:
     """Log how long the boot took, and keep what others want to know: none of that is worth another settle."""
-    termination.write(settings.base.termination_log, "")  # what a settle before us may have left there
+    termination_message.write(settings.base.termination_log, "")  # what a settle before us may have left there
     node, prepare = (statefile.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
     seconds = timeline(node, prepare)
     whole = time.monotonic() - cast("float", node.get("booted", time.monotonic()))
@@ -103,7 +103,7 @@ def _finish(settings: Settings, folder: str | None, log: Logger) -> None:
     text = f"node {settings.octopus_server_node_name} is up after {whole:.1f} s: {parts}"
     log.info(text)
     try:
-        Memory(settings.base.paths).note_files()
+        AppliedState(settings.base.paths).note_files()
         if folder is not None:
             statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
     except (OSError, NodeError) as error:

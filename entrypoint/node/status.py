@@ -4,18 +4,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from entrypoint import oom, statefile, whereabouts
-from entrypoint.base_settings import BaseSettings
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base import oom, phase_summary, statefile
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.base.phases import Phase
 from entrypoint.octopus.tables import Task
-from entrypoint.phases import Phase
-from entrypoint.settings import Configuration
-from entrypoint.structured import Logger
+from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.settings.configuration import Configuration
+from entrypoint.structured_log import Logger
 
-from . import intent, server
-from .running import Flag, UnknownError, Watch
-from .telling import names, number
+from . import drain_lock, server_process
+from .drain_messages import names, number
+from .task_counters import Flag, NodeWatch, UnknownError
 
 
 ASK_SECONDS = 0.5  # for an answer of the server; SQL Server has a second to take the login: 2 s in all
@@ -40,7 +40,7 @@ def status(configuration: Configuration, log: Logger, *, as_json: bool) -> ExitC
     states = {name: state for name in kinds if (state := statefile.read(folder, name)) is not None}
     node = states.get(statefile.NODE)
     lives = node is not None and statefile.is_live(node)
-    process = server.find(base.paths, folder)
+    process = server_process.find(base.paths, folder)
     asked = None if process is None or process.is_suspended else _ask(configuration, log)
     if as_json:
         print(json.dumps({"live": lives, **states, "asked": asked and asdict(asked)}, indent=2))
@@ -52,7 +52,7 @@ def status(configuration: Configuration, log: Logger, *, as_json: bool) -> ExitC
 def _ask(configuration: Configuration, log: Logger) -> Asked | None:
     """Ask the server, and whoever can count its tasks; None if the settings don't tell where they are."""
     try:
-        watch = Watch(configuration.settings(), log, seconds=ASK_SECONDS)
+        watch = NodeWatch(configuration.settings(), log, seconds=ASK_SECONDS)
     except NodeError as error:
         log.warning("The server can't be asked.", reason=error.sentences[0])
         return None
@@ -67,7 +67,7 @@ def _ask(configuration: Configuration, log: Logger) -> Asked | None:
 
 
 def _lines(base: BaseSettings, folder: str | None, states: Mapping[str, Mapping[str, object]]) -> list[str]:
-    lines = [whereabouts.sentence(folder)]
+    lines = [phase_summary.sentence(folder)]
     dockerd = states.get(statefile.NODE, {}).get("dockerd")
     if isinstance(dockerd, dict):
         process = f"process {dockerd['pid']}, " if "pid" in dockerd else ""
@@ -84,7 +84,7 @@ def _lines(base: BaseSettings, folder: str | None, states: Mapping[str, Mapping[
 def _server_lines(
     folder: str | None,
     states: Mapping[str, Mapping[str, object]],
-    process: server.Process | None,
+    process: server_process.Process | None,
     asked: Asked | None,
 ) -> list[str]:
     if process is None:
@@ -94,7 +94,7 @@ def _server_lines(
         return ["Octopus.Server is suspended by a signal: CONT has it go on"]
     if asked is not None and asked.draining:
         return [_drained(folder, asked.tasks)]
-    lines = ["a drain was asked for, and isn't in force"] if intent.is_drained_on_purpose(folder) else []
+    lines = ["a drain was asked for, and isn't in force"] if drain_lock.is_drained_on_purpose(folder) else []
     if asked is not None and not 200 <= asked.ping <= 299:
         way = "answers, but not as it should" if asked.ping else "runs, but doesn't answer"
         lines.insert(0, f"Octopus.Server {way}: {asked.words}")
@@ -107,6 +107,6 @@ def _drained(folder: str | None, tasks: list[Task] | None) -> str:
     if tasks:
         runs = "runs" if len(tasks) == 1 else "run"
         return f"it is draining: {number(tasks)} still {runs}: {names(tasks)}"
-    if intent.is_drained_on_purpose(folder):
+    if drain_lock.is_drained_on_purpose(folder):
         return f"it is drained on purpose: {UNDRAIN}"
     return f"it is drained, though not by octo-node: in the portal, or before this start: {UNDRAIN}"

@@ -2,17 +2,17 @@
 
 import time
 
-from entrypoint import statefile
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus.runner import Runner
-from entrypoint.settings import Configuration
-from entrypoint.structured import Logger
+from entrypoint.base import statefile
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.octopus.command_runner import Runner
+from entrypoint.settings.configuration import Configuration
+from entrypoint.structured_log import Logger
 
-from . import drainage, intent, server
-from .containerlog import Note
-from .running import Watch
-from .telling import Teller
+from . import drain_flag, drain_lock, server_process
+from .container_log import CutOffNote
+from .drain_messages import ThrottledLog
+from .task_counters import NodeWatch
 
 
 ASK_SECONDS = 0.25
@@ -25,17 +25,19 @@ def undrain(configuration: Configuration, runner: Runner, log: Logger, wait: flo
     """
     base = configuration.base
     folder = statefile.find_folder(base.run_dir)
-    if server.find(base.paths, folder) is None:
+    if server_process.find(base.paths, folder) is None:
         raise NodeError(
             ExitCode.NODE_UNREACHABLE,
             "Octopus.Server isn't running here, so it can't be undrained; a node that starts is undrained by itself.",
         )
     deadline = time.monotonic() + wait
-    watch = Watch(configuration.settings(), log)
-    teller = Teller(log)
-    command = drainage.Command(base.paths, runner, lambda: teller.tell("command", "The command hasn't ended yet."))
-    switch = drainage.Switch(command, log, on=False)
-    with intent.undraining(folder, wait, log):
+    watch = NodeWatch(configuration.settings(), log)
+    teller = ThrottledLog(log)
+    command = drain_flag.NodeCommand(
+        base.paths, runner, lambda: teller.tell("command", "The command hasn't ended yet.")
+    )
+    switch = drain_flag.DrainFlag(command, log, on=False)
+    with drain_lock.undraining(folder, wait, log):
         while not switch.is_set:
             switch.try_again(deadline - time.monotonic())
             switch.seen(watch.flag().draining)
@@ -44,8 +46,8 @@ def undrain(configuration: Configuration, runner: Runner, log: Logger, wait: flo
             time.sleep(ASK_SECONDS)
         if not switch.is_set:
             raise switch.failure()
-        intent.want_undrained(folder, log)
-        Note(folder).remove()
+        drain_lock.want_undrained(folder, log)
+        CutOffNote(folder).remove()
         while not (flag := watch.flag()).takes_tasks:
             if time.monotonic() >= deadline:
                 raise NodeError(

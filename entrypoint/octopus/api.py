@@ -6,7 +6,7 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import cast
 
-from entrypoint.settings import Settings
+from entrypoint.settings.configuration import Settings
 
 from . import http
 from .http import Answer, NoAnswerError

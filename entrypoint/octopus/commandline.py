@@ -8,9 +8,10 @@ reference of the Octopus.Server command line, whose history tells their ages. Th
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from entrypoint import mask, overrides
-from entrypoint.paths import INSTANCE, Paths
-from entrypoint.settings import Settings
+from entrypoint.base import redact
+from entrypoint.settings import command_overrides
+from entrypoint.settings.configuration import Settings
+from entrypoint.settings.paths import INSTANCE, Paths
 
 from .version import Version, parse
 
@@ -215,7 +216,7 @@ def named(verb: str, argument: str) -> Option | None:
     return _BY_NAME.get((verb, argument.partition("=")[0].lower()))
 
 
-def clashes(extra_options: overrides.Options) -> list[str]:
+def clashes(extra_options: command_overrides.Options) -> list[str]:
     """Return which of the operator's options octo-node sets itself, as `verb --name`."""
     given = [(verb, argument) for verb, arguments in extra_options.items() for argument in arguments]
     found = [named(verb, argument) for verb, argument in given]
@@ -244,7 +245,7 @@ def server(paths: Paths, verb: str, *options: str) -> list[str]:
 def masked(command: list[str]) -> list[str]:
     """Return a command line with the values of its secret options masked."""
     return [
-        f"{name}={mask.MASK}" if separator and name in SECRET_OPTIONS else word
+        f"{name}={redact.MASK}" if separator and name in SECRET_OPTIONS else word
         for word in command
         for name, separator, _ in [word.partition("=")]
     ]

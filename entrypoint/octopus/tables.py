@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from entrypoint.sqlserver.connect import Connection
 
-from .reading import UnknownError, columns, rows
+from .queries import UnknownError, columns, rows
 from .version import Version, parse
 
 

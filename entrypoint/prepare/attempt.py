@@ -10,18 +10,19 @@ from contextlib import contextmanager
 
 import pyodbc
 
-from entrypoint.octopus.runner import CommandError
+from entrypoint.octopus.command_runner import CommandError
+from entrypoint.prepare.configure import data_import, unapplied_settings
+from entrypoint.prepare.configure.execution import Execution
+from entrypoint.prepare.configure.plan import SETTINGS
+from entrypoint.prepare.schema import earlier_installation, live_nodes, refusals
+from entrypoint.prepare.schema.database_view import DatabaseView, is_locked
+from entrypoint.prepare.schema.schema_lock import EXCLUSIVE, SHARED, SchemaLock
+from entrypoint.prepare.schema.upgrade_notice import UpgradeNotice
 from entrypoint.sqlserver.connect import ConnectError
 from entrypoint.sqlserver.wait import Ready
 
-from . import earlier, importing, notices, others, refusals
 from .context import Context
-from .execution import Execution
-from .guard import EXCLUSIVE, SHARED, Guard
-from .plan import SETTINGS
 from .situation import Situation
-from .view import View, is_locked
-from .word import Word
 
 
 class Attempt:
@@ -29,9 +30,9 @@ class Attempt:
 
     def __init__(self, context: Context, ready: Ready) -> None:
         self.context = context
-        self.view = View(context, ready)
+        self.view = DatabaseView(context, ready)
         self.execution = Execution(context, self.view)
-        self.word = Word(ready, context.version.text)
+        self.word = UpgradeNotice(ready, context.version.text)
 
     def run(self) -> None:
         """Configure the node. Raise LostError if SQL Server goes away, another NodeError if it can't be configured."""
@@ -41,8 +42,8 @@ class Attempt:
             if found.needs_schema:
                 found = self._agree_on_schema(found)
             self._configure(found)
-            earlier.end(self.context)
-            notices.say(self.context)
+            earlier_installation.end(self.context)
+            unapplied_settings.say(self.context)
             self.word.let_hear()
         except (ConnectError, pyodbc.Error) as error:
             raise self.view.failed(error) from error
@@ -67,7 +68,7 @@ class Attempt:
     def _held(self, mode: str) -> Iterator[Situation]:
         """Hold the lock, and give the situation as it is under it."""
         context, view = self.context, self.view
-        guard = Guard(view.ready.connection_string, context.log, mode)
+        guard = SchemaLock(view.ready.connection_string, context.log, mode)
         try:
             with context.progress.step("guard"):
                 if mode == EXCLUSIVE:
@@ -90,10 +91,10 @@ class Attempt:
     def _agree_on_schema(self, found: Situation) -> Situation:
         """Make or upgrade the schema, unless another node was faster; return the situation after that."""
         refusals.check_skipped(self.context)
-        pauses = others.pauses()
+        pauses = live_nodes.pauses()
         while found.needs_schema:
             with self.context.progress.step("guard"):
-                found = others.wait(self.context, found, self._look, self.view.others_alive)
+                found = live_nodes.wait(self.context, found, self._look, self.view.others_alive)
             with self._held(EXCLUSIVE) as under_lock:
                 found = self._brought_up(under_lock)
             if found.needs_schema:
@@ -110,7 +111,7 @@ class Attempt:
             try:
                 self._make_schema(found)
             except CommandError as error:
-                others.check_refusal(error, self.context)
+                live_nodes.check_refusal(error, self.context)
             else:
                 self.word.give()
                 self.view.note_history()
@@ -119,9 +120,9 @@ class Attempt:
 
     def _make_schema(self, found: Situation) -> None:
         if found.is_new:
-            earlier.begin(self.context)
+            earlier_installation.begin(self.context)
         if not found.is_finished:
-            importing.expect(self.context)
+            data_import.expect(self.context)
         self.execution.run(command for command in self.execution.commands(found) if command.verb != "node")
         if found.is_new:
             self.execution.try_free_licence()

@@ -6,22 +6,24 @@ from collections.abc import Iterator
 
 import pyodbc
 
-from entrypoint import mask
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base import redact
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import commandline, tables
-from entrypoint.octopus.memory import Memory
-from entrypoint.octopus.runner import Runner
+from entrypoint.octopus.applied_state import AppliedState
+from entrypoint.octopus.command_runner import Runner
+from entrypoint.octopus.instance import Instance
 from entrypoint.octopus.tables import EMPTY
-from entrypoint.settings import Configuration, Settings
+from entrypoint.prepare.configure import inputs, plan
+from entrypoint.prepare.preflight import checks
+from entrypoint.prepare.schema import assess
+from entrypoint.settings.configuration import Configuration, Settings
 from entrypoint.sqlserver import odbc, wait
 from entrypoint.sqlserver.connect import describe
 from entrypoint.sqlserver.wait import Ready
-from entrypoint.structured import Logger
+from entrypoint.structured_log import Logger
 
-from . import assess, inputs, plan, preflight
 from .context import Context
-from .instance import Instance
 from .progress import Progress
 from .situation import Situation
 
@@ -31,8 +33,8 @@ def check(configuration: Configuration, runner: Runner, log: Logger, *, as_json:
 
     The server's version is asked by `runner`.
     """
-    found = preflight.problems(configuration, untouched=True)
-    warnings = preflight.warnings(configuration)
+    found = checks.problems(configuration, untouched=True)
+    warnings = checks.warnings(configuration)
     commands: list[str] = []
     if not found:
         settings = configuration.settings()
@@ -69,7 +71,7 @@ def _warnings(ready: Ready) -> tuple[str, ...]:
 
 def _commands(settings: Settings, runner: Runner, log: Logger, ready: Ready | None) -> Iterator[str]:
     """Yield the command lines that prepare would run now, without secrets."""
-    paths, memory = settings.base.paths, Memory(settings.base.paths)
+    paths, memory = settings.base.paths, AppliedState(settings.base.paths)
     instance = Instance(paths, runner)
     context = Context(
         settings=settings,
@@ -82,7 +84,7 @@ def _commands(settings: Settings, runner: Runner, log: Logger, ready: Ready | No
         deadline=0.0,
     )
     found = _look(context, ready)
-    for command in plan.commands(inputs.make(context, found, key=mask.MASK), found, memory):
+    for command in plan.commands(inputs.make(context, found, key=redact.MASK), found, memory):
         if command.run:
             yield shlex.join(commandline.masked(commandline.server(paths, command.verb, *command.options)))
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.applied_state import AppliedState
+from entrypoint.octopus.instance import Instance
 from entrypoint.octopus.version import Version
-from entrypoint.settings import Settings
+from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver import wait
 from entrypoint.sqlserver.address import DEFAULT_PORT
 from entrypoint.sqlserver.wait import Ready
-from entrypoint.structured import Logger
+from entrypoint.structured_log import Logger
 
-from .instance import Instance
 from .progress import Progress
 
 
@@ -26,7 +26,7 @@ class Context:
     settings: Settings
     instance: Instance
     version: Version
-    memory: Memory
+    memory: AppliedState
     progress: Progress
     log: Logger
     hide: Callable[[str], None]

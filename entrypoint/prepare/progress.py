@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from entrypoint import statefile
+from entrypoint.base import statefile
 
 
 class Progress:

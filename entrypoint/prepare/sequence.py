@@ -3,16 +3,16 @@
 import time
 from collections.abc import Callable
 
-from entrypoint import statefile
-from entrypoint.octopus.memory import Memory
-from entrypoint.octopus.runner import Runner
-from entrypoint.settings import Settings
-from entrypoint.structured import Logger
+from entrypoint.base import statefile
+from entrypoint.octopus.applied_state import AppliedState
+from entrypoint.octopus.command_runner import Runner
+from entrypoint.octopus.instance import Instance
+from entrypoint.prepare.schema.schema_lock import LostError
+from entrypoint.settings.configuration import Settings
+from entrypoint.structured_log import Logger
 
 from .attempt import Attempt
 from .context import Context, wait_for_sql
-from .guard import LostError
-from .instance import Instance
 from .progress import Progress
 
 
@@ -25,7 +25,7 @@ def prepare(settings: Settings, runner: Runner, log: Logger, hide: Callable[[str
     `hide` is told secrets that aren't in the environment, so that they are masked as well.
     """
     base = settings.base
-    progress, memory = Progress(statefile.find_folder(base.run_dir)), Memory(base.paths)
+    progress, memory = Progress(statefile.find_folder(base.run_dir)), AppliedState(base.paths)
     instance = Instance(base.paths, runner)
     ready = wait_for_sql(settings, progress, log)
     context = Context(

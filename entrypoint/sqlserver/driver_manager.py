@@ -13,9 +13,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from entrypoint import plainfile
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base import trusted_file
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 
 
 NAME = "odbcinst.ini"
@@ -85,7 +85,7 @@ def _is_open(path: Path) -> bool:
         status = path.lstat()
     except OSError:
         return False  # who is to make it needs the folder
-    if not (plainfile.is_trusted(status.st_uid) or _is_of_nobody_here(status.st_uid)):
+    if not (trusted_file.is_trusted(status.st_uid) or _is_of_nobody_here(status.st_uid)):
         return True
     others = stat.S_IWOTH if status.st_gid == status.st_uid != 0 else stat.S_IWGRP | stat.S_IWOTH  # a user's own group
     is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX  # there, each has his own files

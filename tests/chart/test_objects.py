@@ -12,8 +12,8 @@ from chart import helm
 from chart.helm import Object, Rendered
 
 from entrypoint.octopus import commandline
+from entrypoint.settings.variables import BY_NAME, SECRETS
 from entrypoint.sqlserver import connection_string
-from entrypoint.variables import BY_NAME, SECRETS
 
 
 FOLDER = "/run/secrets/octopus"

@@ -11,7 +11,7 @@ from node import DATABASE, Node
 from processes import OCTO_NODE, ROOT
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.sqlserver import bounded, prelogin
+from entrypoint.sqlserver import call_timeout, prelogin
 
 
 ENOUGH = 20  # seconds, on a machine that is busy with others
@@ -19,9 +19,9 @@ ENOUGH = 20  # seconds, on a machine that is busy with others
 def test_what_comes_of_it() -> None:
     """A call gives what it gives, raises what it raises, and leaves no thread."""
     before = threading.active_count()
-    assert bounded.call(lambda: 7, ENOUGH, set) == 7
+    assert call_timeout.call(lambda: 7, ENOUGH, set) == 7
     with pytest.raises(ZeroDivisionError):
-        bounded.call(lambda: 1 // 0, ENOUGH, set)
+        call_timeout.call(lambda: 1 // 0, ENOUGH, set)
     assert threading.active_count() <= before
 
 
@@ -30,11 +30,11 @@ def test_a_socket_is_shut_down() -> None:
     ours, peer = socket.socketpair()
     other, another = socket.socketpair()
     with ours, peer, other, another:
-        before, threads = set(bounded.open_sockets()), threading.active_count()
+        before, threads = set(call_timeout.open_sockets()), threading.active_count()
         mine, theirs = socket.socketpair()
         with mine, theirs:
             with pytest.raises(TimeoutError):
-                bounded.call(lambda: mine.recv(1), 0.1, lambda: set(bounded.open_sockets()) - before)
+                call_timeout.call(lambda: mine.recv(1), 0.1, lambda: set(call_timeout.open_sockets()) - before)
             assert threading.active_count() <= threads
         another.send(b"!")
         assert other.recv(1) == b"!"
@@ -45,7 +45,7 @@ def test_a_call_that_nothing_ends() -> None:
     done = threading.Event()
     begun = time.monotonic()
     with pytest.raises(TimeoutError):
-        bounded.call(done.wait, 0.1, set)
+        call_timeout.call(done.wait, 0.1, set)
     assert time.monotonic() - begun < ENOUGH
     done.set()
 

@@ -9,17 +9,17 @@ import pytest
 import readings
 from standin.octopus import about
 
-from entrypoint import overrides
-from entrypoint.errors import ProblemsError
+from entrypoint.base.errors import ProblemsError
 from entrypoint.octopus import commandline, version
+from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.octopus.commandline import OPTIONS, Inputs, arguments
-from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.version import Version
-from entrypoint.overrides import VERBS
-from entrypoint.prepare import masterkey, plan
-from entrypoint.prepare.plan import Command
+from entrypoint.prepare.configure import master_key, plan
+from entrypoint.prepare.configure.plan import Command
 from entrypoint.prepare.situation import Situation
-from entrypoint.structured import logger
+from entrypoint.settings import command_overrides
+from entrypoint.settings.command_overrides import VERBS
+from entrypoint.structured_log import logger
 
 
 AGES = list(about.AGES.values())
@@ -72,7 +72,7 @@ def situation(*, is_new: bool = False, is_finished: bool = True, has_admin: bool
     )
 
 
-def planned(found: Inputs, where: Situation, memory: Memory) -> list[Command]:
+def planned(found: Inputs, where: Situation, memory: AppliedState) -> list[Command]:
     """Return the commands that are to be run."""
     return [command for command in plan.commands(found, where, memory) if command.run]
 
@@ -83,11 +83,11 @@ def names(words: Sequence[str]) -> list[str]:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
+def memory(tmp_path: Path) -> AppliedState:
     """A memory in which nothing is noted yet."""
     home = tmp_path / "home"
     home.mkdir()
-    return Memory(readings.paths(OCTOPUS_SERVER_CONFIGURATION_DIRECTORY=str(home), OCTO_NODE_ROOT=str(tmp_path)))
+    return AppliedState(readings.paths(OCTOPUS_SERVER_CONFIGURATION_DIRECTORY=str(home), OCTO_NODE_ROOT=str(tmp_path)))
 
 
 # --- ages
@@ -141,7 +141,7 @@ def test_the_oldest_supported_version_knows_what_a_node_needs(option: commandlin
 def test_a_drawn_master_key_is_as_long_as_the_server_s_own(tmp_path: Path, text: str, size: int) -> None:
     """A new database gets a key of 128 bits before 2024.4, of 256 from then on (OctopusDeploy issue 9104)."""
     paths = readings.paths(OCTO_NODE_ROOT=str(tmp_path))
-    key = masterkey.find(
+    key = master_key.find(
         paths, None, has_schema=False, ask_instance=lambda: None, version=known(text), log=logger("prepare", [])
     )
     assert len(base64.b64decode(key, validate=True)) == size
@@ -169,7 +169,7 @@ def test_what_a_server_refuses(printed: str, refused: list[str]) -> None:
     assert commandline.unrecognized(printed, ["--artifacts=/a", "--eventExports=/e"]) == refused
 
 
-def test_a_refused_option_is_remembered_for_its_version(memory: Memory) -> None:
+def test_a_refused_option_is_remembered_for_its_version(memory: AppliedState) -> None:
     """What a version was found not to know isn't given to it again, and is given to the next version."""
     version.leave_out(memory, known(NEW), frozenset({"path --eventExports"}))
     version.leave_out(memory, known(NEW), frozenset({"path --artifacts"}))
@@ -179,7 +179,7 @@ def test_a_refused_option_is_remembered_for_its_version(memory: Memory) -> None:
     assert version.left_out(memory, known("2026.3.1")) == frozenset()
 
 
-def test_a_command_that_was_taken_without_an_option_is_known_again(memory: Memory) -> None:
+def test_a_command_that_was_taken_without_an_option_is_known_again(memory: AppliedState) -> None:
     """A restart gives the command as it was taken in the end, and so doesn't run it."""
     database = {"server": "db"}
     [path] = [command for command in planned(inputs(), situation(), memory) if command.verb == "path"]
@@ -210,7 +210,7 @@ def test_login_provider(*, environ: dict[str, str], is_finished: bool, given: bo
     assert ("--usernamePasswordIsEnabled=True" in found) == given
 
 
-def test_the_login_provider_is_not_remembered(memory: Memory) -> None:
+def test_the_login_provider_is_not_remembered(memory: AppliedState) -> None:
     """The command without the option, as a finished database gets it, is known again as the one with it."""
     [first] = [c for c in planned(inputs(), situation(is_new=True, is_finished=False), memory) if c.verb == "configure"]
     assert "--usernamePasswordIsEnabled=True" in first.options
@@ -223,7 +223,7 @@ def test_the_login_provider_is_not_remembered(memory: Memory) -> None:
 # --- what an operator changes
 
 
-def test_skipped_commands(memory: Memory) -> None:
+def test_skipped_commands(memory: AppliedState) -> None:
     """A skipped command isn't planned, and isn't taken for run: once it isn't skipped any more, it is."""
     skipped = inputs({"OCTO_NODE_SKIP_COMMANDS": "path, license node", "TASK_CAP": "3"})
     verbs = [command.verb for command in planned(skipped, situation(), memory)]
@@ -231,14 +231,14 @@ def test_skipped_commands(memory: Memory) -> None:
     assert "path" in [command.verb for command in planned(inputs(), situation(), memory)]
 
 
-def test_a_skipped_licence_does_not_come_before_an_upgrade_either(memory: Memory) -> None:
+def test_a_skipped_licence_does_not_come_before_an_upgrade_either(memory: AppliedState) -> None:
     """Where an upgrade runs the licence first, a skipped one stays out."""
     older = dataclasses.replace(situation(), is_older=True)
     found = inputs({"OCTOPUS_SERVER_BASE64_LICENSE": "PExpY2Vuc2UvPg==", "OCTO_NODE_SKIP_COMMANDS": "license"})
     assert "license" not in [command.verb for command in planned(found, older, memory)]
 
 
-def test_extra_options_are_given_last_and_remembered(memory: Memory) -> None:
+def test_extra_options_are_given_last_and_remembered(memory: AppliedState) -> None:
     """What an operator adds stands behind our own options, also at an upgrade, and a change of it is a change."""
     extra = {"OCTO_NODE_EXTRA_OPTIONS": "configure --hstsEnabled=True; node --x; database --skipLicenseCheck"}
     found = {command.verb: command for command in planned(inputs(extra), situation(), memory)}
@@ -264,7 +264,7 @@ def test_extra_options_are_given_last_and_remembered(memory: Memory) -> None:
 )
 def test_extra_options_are_read_as_in_a_shell(text: str, parsed: dict[str, tuple[str, ...]]) -> None:
     """Parts are separated by semicolons, options by blanks; quotes keep either."""
-    assert overrides.options(text) == parsed
+    assert command_overrides.options(text) == parsed
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 import readings
 from processes import wait_until
 
-from entrypoint.dockerd import arguments, cgroups, launcher, leftovers
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.dockerd import arguments, cgroups, launcher, stale_files
 from entrypoint.dockerd.iptables import Iptables
-from entrypoint.exitcodes import ExitCode
 from entrypoint.init.children import Timers
-from entrypoint.prepare import docker_in_docker
+from entrypoint.prepare.preflight import docker_in_docker
 
 
 # --- arguments
@@ -176,7 +176,7 @@ def test_leftovers_of_the_dead_are_removed(tmp_path: Path, monkeypatch: pytest.M
         alive.listen()
         dead.bind("docker/containerd/containerd.sock")
         dead.close()
-        removed = {path.removeprefix("./") for path in leftovers.remove(".")}
+        removed = {path.removeprefix("./") for path in stale_files.remove(".")}
     pids = {"docker.pid", "docker-ssd.pid", "docker/containerd/containerd.pid"}
     assert removed == pids | {"docker/containerd/containerd.sock"}
     assert Path("docker.sock").exists()

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import readings
 
-from entrypoint import kinds, statefile, structured, variables, whereabouts
+from entrypoint import structured_log
+from entrypoint.base import phase_summary, statefile
 from entrypoint.node import settle, status
-from entrypoint.octopus import memory as memories
+from entrypoint.octopus import applied_state as memories
 from entrypoint.octopus import version
-from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.octopus.version import Version
+from entrypoint.settings import parsers, variables
 
 
 VALUES = ["text", "", "zz", "9" * 40, 0, -1, 1.5, True, None, [], [[]], [1, "x"], {}, {"file": 1}, {"x": {"y": []}}]
@@ -38,7 +40,7 @@ def notes_file(given: dict[str, str]) -> Path:
 
 def use(given: dict[str, str]) -> None:
     """Do with the notes all that is done with them."""
-    memory = Memory(readings.paths(**given))
+    memory = AppliedState(readings.paths(**given))
     memory.believe(DATABASE)
     memory.may_be_of(DATABASE)
     digest = memory.digest("path", ["input"])
@@ -52,7 +54,7 @@ def use(given: dict[str, str]) -> None:
     memory.remember("path", digest, DATABASE)
     version.remember(memory, "/bin/sh", Version("1.2.3", (1, 2, 3, 0), ()))
 
-    again = Memory(readings.paths(**given))
+    again = AppliedState(readings.paths(**given))
     assert again.believe(DATABASE)
     assert again.knows("path", again.digest("path", ["input"])), "what was noted over the garbage is known"
     assert version.known(again, "/bin/sh") is not None
@@ -123,7 +125,7 @@ def test_a_registry_full_of_garbage(tmp_path: Path, way: str) -> None:
         for number in range(3000):
             path = registry / f"{number}"
             path.mkdir() if way == "folders" else path.touch()
-    memory = Memory(readings.paths(**given))
+    memory = AppliedState(readings.paths(**given))
     memory.remember("path", "x", DATABASE)
     assert memory.believe(DATABASE) is (way == "pipe")
 
@@ -176,7 +178,7 @@ def test_a_version_that_is_none(text: str) -> None:
 def test_a_licence_that_is_none(xml: bytes) -> None:
     """A licence with an unknown encoding, or XML that is made to do harm, is refused with a sentence."""
     with pytest.raises(ValueError, match="OCTOPUS_SERVER_BASE64_LICENSE must be base64 of the licence's XML"):
-        kinds.parse(variables.BY_NAME["OCTOPUS_SERVER_BASE64_LICENSE"], base64.b64encode(xml).decode())
+        parsers.parse(variables.BY_NAME["OCTOPUS_SERVER_BASE64_LICENSE"], base64.b64encode(xml).decode())
 
 
 @pytest.fixture
@@ -202,9 +204,9 @@ def test_a_state_of_another_type(tmp_path: Path, state_folder: str, name: str, f
     given = environ(tmp_path)
     for value in [*VALUES, {"state": 1}, {"state": "x", "restarts": [], "pid": {}}, {"preparing": "x"}]:
         statefile.write(state_folder, name, {"phase": "preparing"} | {field: value})
-        assert whereabouts.sentence(state_folder)
+        assert phase_summary.sentence(state_folder)
         for as_json in (False, True):
-            status.status(readings.configuration(given), structured.logger("status", ()), as_json=as_json)
+            status.status(readings.configuration(given), structured_log.logger("status", ()), as_json=as_json)
         node, prepare = (statefile.read(state_folder, one) or {} for one in (statefile.NODE, statefile.PREPARE))
         settle.timeline(node, prepare)
 
@@ -216,6 +218,6 @@ def test_a_broken_state(tmp_path: Path, state_folder: str, content: bytes) -> No
     """A state file that can't be one is none."""
     Path(state_folder, "node.json").write_bytes(content)
     assert (
-        whereabouts.sentence(statefile.find_folder(environ(tmp_path)["OCTO_NODE_RUN_DIR"]))
+        phase_summary.sentence(statefile.find_folder(environ(tmp_path)["OCTO_NODE_RUN_DIR"]))
         == "no state of a node was found here"
     )

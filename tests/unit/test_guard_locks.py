@@ -8,14 +8,14 @@ import pytest
 from processes import wait_until
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
-from entrypoint.prepare.guard import EXCLUSIVE, SHARED, Guard
-from entrypoint.prepare.word import Word
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.prepare.schema.schema_lock import EXCLUSIVE, SHARED, SchemaLock
+from entrypoint.prepare.schema.upgrade_notice import UpgradeNotice
 from entrypoint.sqlserver import connection_string
 from entrypoint.sqlserver.connection_string import ConnectionString
 from entrypoint.sqlserver.wait import Ready
-from entrypoint.structured import Logger, logger
+from entrypoint.structured_log import Logger, logger
 
 
 DATABASE = "Octopus"
@@ -34,14 +34,14 @@ class Make:
     """Makes guards, and keeps what they say they wait for."""
 
     def __init__(self, where: ConnectionString, log: Logger) -> None:
-        self.made: list[Guard] = []
+        self.made: list[SchemaLock] = []
         self.told: list[str] = []
         self._where = where
         self._log = log
 
-    def __call__(self, mode: str, deadline: float = NEVER) -> Guard:
+    def __call__(self, mode: str, deadline: float = NEVER) -> SchemaLock:
         """Return a guard that holds both locks. Raise NodeError (15) if it can't have them by `deadline`."""
-        found = Guard(self._where, self._log, mode)
+        found = SchemaLock(self._where, self._log, mode)
         self.made.append(found)
         found.acquire_master(deadline, lambda text, _: self.told.append(text))
         found.acquire(deadline, lambda text, _: self.told.append(text))
@@ -111,7 +111,7 @@ def test_a_lock_that_is_gone_is_noticed(octopus_sql: SqlServer, make: Make, mode
 def test_a_word_is_heard_beside_shared_locks(make: Make, where: ConnectionString) -> None:
     """A node that has upgraded tells the next to hold the lock alone, and keeps nobody from writing settings."""
     ready = Ready(connection=None, database_exists=True, master_ok=True, connection_string=where)
-    giver, hearer = Word(ready, "2026.2.197"), Word(ready, "2026.2.197")
+    giver, hearer = UpgradeNotice(ready, "2026.2.197"), UpgradeNotice(ready, "2026.2.197")
     holder = make(EXCLUSIVE)
     giver.listen()
     giver.ask()

@@ -11,8 +11,8 @@ import pyodbc
 import pytest
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 from entrypoint.sqlserver.connection_string import parse
 from entrypoint.sqlserver.odbc import Driver, escape, installed_driver, translate
 

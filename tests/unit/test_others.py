@@ -6,13 +6,13 @@ import pytest
 import readings
 import structlog
 
-from entrypoint.octopus.memory import Memory
-from entrypoint.octopus.runner import Runner
+from entrypoint.octopus.applied_state import AppliedState
+from entrypoint.octopus.command_runner import Runner
+from entrypoint.octopus.instance import Instance
 from entrypoint.octopus.version import parse
-from entrypoint.prepare import others
 from entrypoint.prepare.context import Context
-from entrypoint.prepare.instance import Instance
 from entrypoint.prepare.progress import Progress
+from entrypoint.prepare.schema import live_nodes
 from entrypoint.prepare.situation import Situation
 
 
@@ -31,8 +31,8 @@ EVERYBODY = ["octopus-1", "octopus-2"]
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Make the pauses short, and collect what is told."""
-    monkeypatch.setattr(others, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(others, "SURE_SECONDS", 0.05)
+    monkeypatch.setattr(live_nodes, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(live_nodes, "SURE_SECONDS", 0.05)
     return []
 
 
@@ -56,7 +56,7 @@ def context(told: list[str]) -> Context:
         settings=settings,
         instance=Instance(settings.base.paths, Runner({}, log)),
         version=version,
-        memory=Memory(settings.base.paths),
+        memory=AppliedState(settings.base.paths),
         progress=Progress(None),
         log=log,
         hide=lambda _: None,
@@ -67,7 +67,7 @@ def context(told: list[str]) -> Context:
 def test_nobody_of_our_own_version_is_to_be_stopped(told: list[str]) -> None:
     """On a first start of many, nodes are alive before the database tells that they are of our version."""
     looks = iter([OLDER, OLDER, replace(OLDER, is_older=False)])
-    found = others.wait(context(told), OLDER, lambda: next(looks), lambda: (EVERYBODY, 0.0))
+    found = live_nodes.wait(context(told), OLDER, lambda: next(looks), lambda: (EVERYBODY, 0.0))
     assert not found.is_older
     assert not told
 
@@ -75,7 +75,7 @@ def test_nobody_of_our_own_version_is_to_be_stopped(told: list[str]) -> None:
 def test_who_stays_is_named(told: list[str]) -> None:
     """Nodes that are alive for longer on an older schema are named, once."""
     alive = iter([EVERYBODY] * 30)
-    found = others.wait(context(told), OLDER, lambda: OLDER, lambda: (next(alive, []), 0.0))
+    found = live_nodes.wait(context(told), OLDER, lambda: OLDER, lambda: (next(alive, []), 0.0))
     assert found.is_older
     assert len(told) == 1
     assert "octopus-1, octopus-2. Stop them" in told[0]

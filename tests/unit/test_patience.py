@@ -4,13 +4,13 @@ import pytest
 
 from entrypoint.sqlserver.connect import ConnectError
 from entrypoint.sqlserver.connection_string import parse
-from entrypoint.sqlserver.patience import Patience
-from entrypoint.sqlserver.verdicts import TIMED_OUT, Kind, Verdict
+from entrypoint.sqlserver.error_classes import TIMED_OUT, Kind, Verdict
+from entrypoint.sqlserver.login_timeouts import LoginTimeouts
 
 
-def patience(more: str = "") -> Patience:
+def patience(more: str = "") -> LoginTimeouts:
     """Return the patience with a connection string."""
-    return Patience(parse(f"Server=db;Database=Octopus;User ID=sa;Password=x;{more}"))
+    return LoginTimeouts(parse(f"Server=db;Database=Octopus;User ID=sa;Password=x;{more}"))
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from processes import ROOT
 
-from entrypoint import plainfile, statefile, termination
+from entrypoint.base import statefile, termination_message, trusted_file
 from entrypoint.init import report
-from entrypoint.octopus.notes import Notes
+from entrypoint.octopus.notes_file import NotesFile
 
 
 SECONDS = 20
@@ -62,9 +62,9 @@ def test_what_isnt_a_plain_file_isnt_read(tmp_path: Path, victim: Path, trick: C
     for name in ("node.json", "octo-node.json", "OctopusServer.txt"):
         trick(tmp_path / name, victim)
     with pytest.raises(OSError):  # noqa: PT011 - which one depends on the trick
-        plainfile.read(str(tmp_path / "node.json"), 1000)
+        trusted_file.read(str(tmp_path / "node.json"), 1000)
     assert statefile.read(str(tmp_path), statefile.NODE) is None
-    assert Notes(tmp_path / "octo-node.json").get("salt") is None
+    assert NotesFile(tmp_path / "octo-node.json").get("salt") is None
     assert report.tail(str(tmp_path / "OctopusServer.txt")) == ("", False)
 
 
@@ -80,9 +80,9 @@ def test_what_stands_in_the_way_is_replaced(
             statefile.write(str(tmp_path), statefile.NODE, {"phase": "up"})
     else:
         statefile.write(str(tmp_path), statefile.NODE, {"phase": "up"})
-        Notes(tmp_path / "octo-node.json").put("schema", "2026.2.197")
+        NotesFile(tmp_path / "octo-node.json").put("schema", "2026.2.197")
         assert (statefile.read(str(tmp_path), statefile.NODE) or {})["phase"] == "up"
-        assert Notes(tmp_path / "octo-node.json").get("schema") == "2026.2.197"
+        assert NotesFile(tmp_path / "octo-node.json").get("schema") == "2026.2.197"
     assert victim.read_text() == VICTIM
     assert not victim.with_name("new").exists()
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".node.json")], "a temporary file is left"
@@ -94,7 +94,7 @@ def test_no_termination_message_goes_elsewhere(
 ) -> None:
     """The termination message is written to a plain file only, whose content isn't another's as well."""
     trick(tmp_path / "termination-log", victim)
-    termination.write(str(tmp_path / "termination-log"), "a reason")
+    termination_message.write(str(tmp_path / "termination-log"), "a reason")
     assert victim.read_text() == VICTIM
     assert not victim.with_name("new").exists()
 
@@ -114,12 +114,12 @@ def test_the_lock_is_a_plain_file(tmp_path: Path, victim: Path, trick: Callable[
 def test_what_another_user_wrote_isnt_believed(tmp_path: Path) -> None:
     """A state, notes or a log of another user are as good as none."""
     statefile.write(str(tmp_path), statefile.NODE, {"phase": "up"})
-    Notes(tmp_path / "octo-node.json").put("schema", "2026.2.197")
+    NotesFile(tmp_path / "octo-node.json").put("schema", "2026.2.197")
     (tmp_path / "OctopusServer.txt").write_text("forged\n")
     for path in tmp_path.iterdir():
         os.chown(path, OTHER, OTHER)
     assert statefile.read(str(tmp_path), statefile.NODE) is None
-    assert Notes(tmp_path / "octo-node.json").get("schema") is None
+    assert NotesFile(tmp_path / "octo-node.json").get("schema") is None
     assert report.tail(str(tmp_path / "OctopusServer.txt")) == ("", False)
 
 
@@ -127,12 +127,12 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 os.umask(int(sys.argv[1], 8))
-from entrypoint import statefile
-from entrypoint.octopus.notes import Notes
+from entrypoint.base import statefile
+from entrypoint.octopus.notes_file import NotesFile
 folder = statefile.make_folder(sys.argv[2] + "/above/run")
 statefile.write(folder, "node", {})
 os.close(statefile.open_lock(folder, "drain"))
-Notes(Path(sys.argv[2], "notes")).put("a", 1)
+NotesFile(Path(sys.argv[2], "notes")).put("a", 1)
 """
 
 
@@ -156,18 +156,18 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     """While a file is replaced again and again, each reading gives one whole content."""
     path = str(tmp_path / "file")
     contents = {bytes([letter]) * 100_000 for letter in b"abc"}
-    plainfile.replace(path, b"a" * 100_000)
+    trusted_file.replace(path, b"a" * 100_000)
     over = threading.Event()
 
     def write() -> None:
         while not over.is_set():
             for content in contents:
-                plainfile.replace(path, content)
+                trusted_file.replace(path, content)
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert {plainfile.read(path, 100_000) for _ in range(200)} <= contents
+        assert {trusted_file.read(path, 100_000) for _ in range(200)} <= contents
     finally:
         over.set()
         writer.join()
@@ -176,10 +176,10 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     """What can't be written whole leaves what was there, and no temporary file."""
     path = tmp_path / "file"
-    plainfile.replace(str(path), b"old")
+    trusted_file.replace(str(path), b"old")
     program = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
-        "from entrypoint import plainfile; plainfile.replace(sys.argv[1], b'new' * 100)"
+        "from entrypoint.base import trusted_file; trusted_file.replace(sys.argv[1], b'new' * 100)"
     )
     done = subprocess.run([sys.executable, "-c", program, path], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert b"File too large" in done.stderr

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from entrypoint import question
+from entrypoint import http_probe
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from entrypoint import question
 )
 def test_arguments(words: list[str], parsed: tuple[object, ...]) -> None:
     """Options come before or after the kind, with a space or an equals sign."""
-    assert question.parse(words) == parsed
+    assert http_probe.parse(words) == parsed
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_arguments(words: list[str], parsed: tuple[object, ...]) -> None:
 )
 def test_addresses_are_split(url: str, parts: tuple[object, ...]) -> None:
     """Scheme, host, port and path are found, IPv6's brackets included."""
-    assert question.split(url) == parts
+    assert http_probe.split(url) == parts
 
 
 @pytest.mark.parametrize(
@@ -55,18 +55,21 @@ def test_addresses_are_split(url: str, parts: tuple[object, ...]) -> None:
 )
 def test_where_a_node_answers(environ: dict[bytes, bytes], url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By http, but by https where that is the only listener; empty means not set."""
-    monkeypatch.setattr(question, "environ", environ)
-    assert question.default_url() == url
+    monkeypatch.setattr(http_probe, "environ", environ)
+    assert http_probe.default_url() == url
 
 
 def test_localhost_is_both_loopbacks_without_a_resolver() -> None:
     """A server on 127.0.0.1 or ::1 is found without /etc/hosts, IPv4 first."""
-    assert question.addresses("localhost", 80) == [(socket.AF_INET, ("127.0.0.1", 80)), (socket.AF_INET6, ("::1", 80))]
+    assert http_probe.addresses("localhost", 80) == [
+        (socket.AF_INET, ("127.0.0.1", 80)),
+        (socket.AF_INET6, ("::1", 80)),
+    ]
 
 
 def test_no_answer_has_words() -> None:
     """Each way to get no answer has a reason that a person understands."""
-    assert question.no_answer(TimeoutError("timed out"), 4.0) == "no answer within 4 s"
-    assert question.no_answer(ConnectionRefusedError(111, "refused"), 4.0) == "no answer (refused)"
-    assert question.no_answer(ValueError("the answer isn't HTTP"), 4.0) == "no answer (the answer isn't HTTP)"
-    assert question.no_answer(socket.gaierror(-2, "Name or service not known"), 4.0).startswith("no such host (")
+    assert http_probe.no_answer(TimeoutError("timed out"), 4.0) == "no answer within 4 s"
+    assert http_probe.no_answer(ConnectionRefusedError(111, "refused"), 4.0) == "no answer (refused)"
+    assert http_probe.no_answer(ValueError("the answer isn't HTTP"), 4.0) == "no answer (the answer isn't HTTP)"
+    assert http_probe.no_answer(socket.gaierror(-2, "Name or service not known"), 4.0).startswith("no such host (")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint import structured
-from entrypoint.mask import MASK, mask, passwords
-from entrypoint.octopus import printed, runner
-from entrypoint.octopus.printed import Printed
-from entrypoint.octopus.runner import Runner
+from entrypoint import structured_log
+from entrypoint.base.redact import MASK, mask, passwords
+from entrypoint.octopus import command_output, command_runner
+from entrypoint.octopus.command_output import CommandOutput
+from entrypoint.octopus.command_runner import Runner
 
 
 FRAMES = "\n".join(f"   at Octopus.Server.Startup.Frame{i}(String[] args)" for i in range(300))
@@ -38,13 +38,13 @@ OPERATOR = {"PATH": "/usr/bin:/bin"}
 
 def run(script: str, seconds: float = 60, **options: object) -> str:
     """Run a shell script as a command of the server."""
-    log = structured.logger("test", [])
+    log = structured_log.logger("test", [])
     return Runner(OPERATOR, log).run(["sh", "-c", script], "script", seconds=seconds, **options)  # type: ignore[arg-type]
 
 
 def taken(*chunks: bytes) -> list[str]:
     """Return the lines that chunks of output become."""
-    output = Printed()
+    output = CommandOutput()
     lines = list(itertools.chain.from_iterable(map(output.take, chunks)))
     return [*lines, *output.finish()]
 
@@ -59,12 +59,12 @@ def test_a_last_line_is_told_once(script: str) -> None:
 def test_an_exception_is_told_by_its_first_line(tmp_path: Path, text: str, first: str) -> None:
     """However long a stack trace is, the error has the exception's first line, and then the last lines, bare."""
     (tmp_path / "text").write_text(text)
-    with pytest.raises(runner.CommandError) as caught:
+    with pytest.raises(command_runner.CommandError) as caught:
         run(f"cat {tmp_path}/text; exit 100")
     sentence, told, *last = str(caught.value).splitlines()
     assert sentence == "`script` failed with exit code 100."
     assert told.startswith(first)
-    assert last == text.splitlines()[-printed.TOLD :]
+    assert last == text.splitlines()[-command_output.TOLD :]
     assert "\x1b" not in str(caught.value)
     assert caught.value.output.startswith(first), "whoever looks for the cause finds it"
 
@@ -72,8 +72,8 @@ def test_an_exception_is_told_by_its_first_line(tmp_path: Path, text: str, first
 def test_a_short_error_is_told_as_it_is() -> None:
     """A message without a stack trace, or a short one, isn't changed."""
     for text in ("No.\nNever.", f"Sorry.\n{SQL}\n   at A.B()\n   at C.D()"):
-        assert printed.summary(text) == text
-    assert printed.summary("") == ""
+        assert command_output.summary(text) == text
+    assert command_output.summary("") == ""
 
 
 def test_lines_come_from_pieces() -> None:
@@ -86,15 +86,15 @@ def test_lines_come_from_pieces() -> None:
 def test_a_long_line_is_cut() -> None:
     """A line has 64 KB at most; what follows is dropped, and the next line is whole again."""
     megabyte = b"x" * (1 << 20)
-    lines = taken(*[megabyte] * 50, b"\nnext\n", b"y" * printed.MAX_LINE)
-    assert lines == ["x" * printed.MAX_LINE + " ...", "next", "y" * printed.MAX_LINE]
+    lines = taken(*[megabyte] * 50, b"\nnext\n", b"y" * command_output.MAX_LINE)
+    assert lines == ["x" * command_output.MAX_LINE + " ...", "next", "y" * command_output.MAX_LINE]
 
 
 def test_a_line_of_50_megabytes() -> None:
     """An endless line is neither kept nor a reason to wait: the command runs to its end."""
     told = run("head -c 50000000 /dev/zero | tr '\\0' x; echo; echo end")
     assert told.splitlines()[-1] == "end"
-    assert len(told) < 2 * printed.MAX_LINE
+    assert len(told) < 2 * command_output.MAX_LINE
 
 
 FLOOD = "while :; do echo flood; done"
@@ -110,9 +110,9 @@ def test_a_flood_does_not_stop_the_clock() -> None:
     ticks: list[float] = []
     begun = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "TICK_SECONDS", 0.5)
-        with pytest.raises(runner.CommandError, match=r"it took more than 3 s\."):
-            Runner(OPERATOR, structured.logger("test", [])).run(
+        patch.setattr(command_runner, "TICK_SECONDS", 0.5)
+        with pytest.raises(command_runner.CommandError, match=r"it took more than 3 s\."):
+            Runner(OPERATOR, structured_log.logger("test", [])).run(
                 [sys.executable, "-c", program],
                 "flood",
                 seconds=3,

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import readings
 
-from entrypoint import settings, variables
-from entrypoint.environment import Environment, UnreadableError
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus.runner import Runner
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.octopus.command_runner import Runner
+from entrypoint.octopus.instance import Instance
 from entrypoint.octopus.version import Version
-from entrypoint.prepare import masterkey
-from entrypoint.prepare.instance import Instance
-from entrypoint.structured import logger
+from entrypoint.prepare.configure import master_key
+from entrypoint.settings import configuration, variables
+from entrypoint.settings.environment import Environment, UnreadableError
+from entrypoint.structured_log import logger
 
 
 SECRET = "hush-hush"
@@ -28,8 +28,10 @@ KEYS = {size: base64.b64encode(bytes(range(size))).decode() for size in (15, 16,
 # prints the default name of a node where the host is called as the first argument says
 NAME = """
 import sys
-from entrypoint import settings, variables
-print(readings.settings({"ACCEPT_EULA": "Y", "DB_CONNECTION_STRING": sys.argv[1]}).octopus_server_node_name)
+from entrypoint.settings.configuration import Configuration
+from entrypoint.settings.environment import Environment
+environment = Environment({"ACCEPT_EULA": "Y", "DB_CONNECTION_STRING": sys.argv[1]})
+print(Configuration(environment).settings().octopus_server_node_name)
 """
 
 
@@ -62,7 +64,7 @@ def test_a_saved_master_key_may_have_either_size(tmp_path: Path, size: int) -> N
     (tmp_path / "masterKey").mkdir()
     (tmp_path / "masterKey" / "OctopusServer").write_text(f"{KEYS[size]}\n")
     paths = readings.paths(OCTO_NODE_ROOT=str(tmp_path))
-    found = masterkey.find(paths, None, has_schema=True, ask_instance=lambda: None, version=VERSION, log=LOG)
+    found = master_key.find(paths, None, has_schema=True, ask_instance=lambda: None, version=VERSION, log=LOG)
     assert found == KEYS[size]
 
 
@@ -84,7 +86,7 @@ def test_a_master_key_is_read_from_a_regular_file_only(tmp_path: Path, make: str
     getattr(os, make)(tmp_path / "masterKey" / "OctopusServer")
     paths = readings.paths(OCTO_NODE_ROOT=str(tmp_path))
     with pytest.raises(NodeError, match=r"masterKey/OctopusServer, is a .*, not a regular file") as caught:
-        masterkey.find(paths, None, has_schema=False, ask_instance=lambda: None, version=VERSION, log=LOG)
+        master_key.find(paths, None, has_schema=False, ask_instance=lambda: None, version=VERSION, log=LOG)
     assert caught.value.code == ExitCode.SETTINGS
 
 
@@ -127,7 +129,7 @@ def test_only_y_accepts_the_licence_agreement(value: str, said: str) -> None:
     with pytest.raises(NodeError) as caught:
         readings.settings(GOOD | {"ACCEPT_EULA": value})
     assert caught.value.code == ExitCode.EULA
-    assert str(caught.value).startswith(settings.EULA)
+    assert str(caught.value).startswith(configuration.EULA)
     assert said in str(caught.value)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from processes import state_of, wait_until
 
-from entrypoint import statefile, whereabouts
-from entrypoint.phases import Phase
+from entrypoint.base import phase_summary, statefile
+from entrypoint.base.phases import Phase
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def test_a_run_folder_that_others_may_write_is_refused(tmp_path: Path, fallback:
     (tmp_path / "run/node.json").write_text('{"phase": "up"}')
     (tmp_path / "run/drain.json").write_text("{}")
     assert statefile.find_folder(given) is None
-    assert whereabouts.sentence(statefile.find_folder(given)) == "no state of a node was found here"
+    assert phase_summary.sentence(statefile.find_folder(given)) == "no state of a node was found here"
     assert statefile.make_folder(given) == str(fallback)
     assert statefile.is_refused(given)
     statefile.write(str(fallback), statefile.NODE, {"phase": "preflight"})
@@ -204,25 +204,25 @@ def test_a_process_lives_under_its_pid_and_start_time() -> None:
 )
 def test_where_a_node_is(tmp_path: Path, phase: str, sentence: str) -> None:
     """Each phase has its words."""
-    assert whereabouts.sentence(statefile.find_folder(str(tmp_path))) == "no state of a node was found here"
+    assert phase_summary.sentence(statefile.find_folder(str(tmp_path))) == "no state of a node was found here"
     statefile.write(str(tmp_path), statefile.NODE, {"phase": phase})
-    assert whereabouts.sentence(statefile.find_folder(str(tmp_path))) == sentence
+    assert phase_summary.sentence(statefile.find_folder(str(tmp_path))) == sentence
 
 
 def test_what_prepare_is_doing(tmp_path: Path) -> None:
     """While a node prepares, the sentence says what for how long; afterwards that is no longer of interest."""
     statefile.write(str(tmp_path), statefile.NODE, {"phase": "preparing"})
     statefile.write(str(tmp_path), statefile.PREPARE, {"doing": "waiting for db", "since": time.monotonic() - 42.0})
-    assert whereabouts.sentence(statefile.find_folder(str(tmp_path))).startswith(
+    assert phase_summary.sentence(statefile.find_folder(str(tmp_path))).startswith(
         "not up yet: preparing, waiting for db for 4"
     )
     statefile.write(str(tmp_path), statefile.PREPARE, {"doing": "running `admin`"})
-    assert whereabouts.sentence(statefile.find_folder(str(tmp_path))) == "not up yet: preparing, running `admin`"
+    assert phase_summary.sentence(statefile.find_folder(str(tmp_path))) == "not up yet: preparing, running `admin`"
     statefile.write(str(tmp_path), statefile.NODE, {"phase": "up"})
-    assert whereabouts.sentence(statefile.find_folder(str(tmp_path))) == "the node is up"
+    assert phase_summary.sentence(statefile.find_folder(str(tmp_path))) == "the node is up"
 
 
 def test_a_node_that_is_gone(tmp_path: Path) -> None:
     """A state whose writer has ended is told as such."""
     statefile.write(str(tmp_path), statefile.NODE, {"phase": "up", "start": 1})
-    assert whereabouts.sentence(statefile.find_folder(str(tmp_path))) == "the node has ended (up)"
+    assert phase_summary.sentence(statefile.find_folder(str(tmp_path))) == "the node has ended (up)"

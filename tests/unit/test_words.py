@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import readings
 
-from entrypoint import files, handover, jsontext, log, termination, variables
-from entrypoint.environment import Environment, UnreadableError
-from entrypoint.exitcodes import ExitCode, of_status
-from entrypoint.mask import MASK, mask
-from entrypoint.phases import Phase
+from entrypoint.base import files, json_text, log_line, termination_message
+from entrypoint.base.exitcodes import ExitCode, of_status
+from entrypoint.base.phases import Phase
+from entrypoint.base.redact import MASK, mask
+from entrypoint.settings import secrets_memfd, variables
+from entrypoint.settings.environment import Environment, UnreadableError
 
 
 SECRET = "Secret-of-the-test"
@@ -29,7 +30,7 @@ CONSOLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info   |warning|e
 
 def test_a_console_line_has_time_level_process_event_and_fields() -> None:
     """A line for people: fields follow the event, quoted where they have a space in them or nothing at all."""
-    text = log.line("console", "run", "info", "It is up.", {"pid": 7, "why": "it had to", "none": "", "port": "x"})
+    text = log_line.line("console", "run", "info", "It is up.", {"pid": 7, "why": "it had to", "none": "", "port": "x"})
     match = CONSOLE.fullmatch(text.decode())
     assert match
     assert match[2] == 'It is up. pid=7 why="it had to" none="" port=x'
@@ -37,7 +38,7 @@ def test_a_console_line_has_time_level_process_event_and_fields() -> None:
 
 def test_a_json_line_has_the_same() -> None:
     """A line for machines: one object with the same keys."""
-    entry = json.loads(log.line("json", "run", "info", "It is up.", {"pid": 7, "why": "it had to"}))
+    entry = json.loads(log_line.line("json", "run", "info", "It is up.", {"pid": 7, "why": "it had to"}))
     assert list(entry) == ["time", "level", "process", "event", "pid", "why"]
     assert entry | {"time": ""} == {
         "time": "",
@@ -52,7 +53,7 @@ def test_a_json_line_has_the_same() -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_an_event_is_one_line_whatever_is_in_it(style: str) -> None:
     """Control characters, line ends and halves of characters neither break a line nor reach a terminal."""
-    line = log.line(style, "run", "error", STRANGE, {"field": STRANGE})
+    line = log_line.line(style, "run", "error", STRANGE, {"field": STRANGE})
     text = line.decode("utf-8")
     assert len(text.splitlines()) == 1 or style == "json"
     assert not re.search(r"[\0-\x09\x0b-\x1f]", text)
@@ -67,7 +68,7 @@ def test_an_event_is_one_line_whatever_is_in_it(style: str) -> None:
 def test_a_line_is_never_longer_than_a_pipe_takes_at_once(style: str, character: str, count: int) -> None:
     """However long an event or a field is, the line has 4096 bytes at most, and what is cut is the longest."""
     for event, fields in ((character * count, {"short": "kept"}), ("kept", {"long": character * count})):
-        line = log.line(style, "run", "warning", event, fields)
+        line = log_line.line(style, "run", "warning", event, fields)
         assert len(line) <= 4096
         assert line.endswith(b"\n")
         assert b"kept" in line
@@ -112,7 +113,7 @@ def test_a_line_is_never_longer_than_a_pipe_takes_at_once(style: str, character:
 )
 def test_json_is_what_the_json_module_writes(value: object) -> None:
     """What is written without the json module is read by it as what it would have written itself."""
-    text = jsontext.dumps(value).encode("utf-8", "backslashreplace")
+    text = json_text.dumps(value).encode("utf-8", "backslashreplace")
     assert b"\n" not in text
     assert json.loads(text) == json.loads(json.dumps(value))
     assert type(json.loads(text)) is type(json.loads(json.dumps(value)))
@@ -248,11 +249,11 @@ def test_secrets_survive_the_way_through_a_memfd() -> None:
         "MASTER_KEY": "",
         "DB_CONNECTION_STRING": "Server=db;Password='x=y'",
     }
-    public, secrets = handover.split({"PATH": "/bin", "ADMIN_PASSWORD_FILE": "/run/x"} | strange)
+    public, secrets = secrets_memfd.split({"PATH": "/bin", "ADMIN_PASSWORD_FILE": "/run/x"} | strange)
     assert secrets == strange
     assert public == {"PATH": "/bin", "ADMIN_PASSWORD_FILE": "/run/x"}
-    with memfd(handover.MEMFD, handover.pack(secrets)) as number:
-        assert handover.unpack(handover.descriptor(str(number))) == strange
+    with memfd(secrets_memfd.MEMFD, secrets_memfd.pack(secrets)) as number:
+        assert secrets_memfd.unpack(secrets_memfd.descriptor(str(number))) == strange
 
 
 def test_a_descriptor_that_is_not_ours_is_not_read() -> None:
@@ -260,8 +261,8 @@ def test_a_descriptor_that_is_not_ours_is_not_read() -> None:
     with memfd("another", b"ADMIN_PASSWORD=x\0") as other, tempfile.TemporaryFile() as file:
         file.write(b"ADMIN_PASSWORD=x\0")
         for word in (str(other), str(file.fileno()), "99999", "", "x", "-1", "../../1/fd/0", "³", "9" * 40):
-            assert handover.descriptor(word) is None
-            found = Environment({"PATH": "/bin", handover.DESCRIPTOR: word})
+            assert secrets_memfd.descriptor(word) is None
+            found = Environment({"PATH": "/bin", secrets_memfd.DESCRIPTOR: word})
             assert found.names() == ["PATH"]
             assert found.public == {"PATH": "/bin"}
 
@@ -272,10 +273,10 @@ def test_a_descriptor_that_is_not_ours_is_not_read() -> None:
 def test_the_termination_message_is_only_written_where_its_file_is(tmp_path: Path) -> None:
     """The file is made by the runtime: it is replaced, cut to what kubelet keeps, and never made."""
     path = tmp_path / "termination-log"
-    termination.write(str(path), "unheard")
+    termination_message.write(str(path), "unheard")
     assert not path.exists()
     path.write_text("an older and much longer message")
-    termination.write(str(path), "é" * 5000)
+    termination_message.write(str(path), "é" * 5000)
     assert path.read_bytes() == "é".encode() * 2048
-    termination.write(str(path), "")
+    termination_message.write(str(path), "")
     assert path.read_bytes() == b""

@@ -1,0 +1,1 @@
+"""What the operator sets: the variables, one reading of the environment, and what comes of it."""
