@@ -216,10 +216,10 @@ def refuse(kind: str, reason: str, seconds: float) -> int:
     import os  # noqa: PLC0415 - only a no pays for it
 
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # we may be past the package
-    from entrypoint.base import phase_summary, statefile  # noqa: PLC0415 - as above
+    from entrypoint.base import phase_summary, state_reader  # noqa: PLC0415 - as above
     from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
 
-    folder = statefile.find_folder(Environment(os.environ).text("OCTO_NODE_RUN_DIR"))
+    folder = state_reader.find_folder(Environment(os.environ).text("OCTO_NODE_RUN_DIR"))
     away = phase_summary.database_away(folder, seconds) if kind == "liveness" else ""
     print(f"{reason}; {away or phase_summary.sentence(folder)}")
     return 0 if away else 1

@@ -64,7 +64,7 @@ BRIEF = {"dockerd"}
 # nothing; process 1 reads files only where some are named; only readers of state files need json; only TDS 8 needs TLS
 # from the first byte
 LAZY = {
-    "__main__", "base.sql_ping", "base.statefile", "cli", "http_probe", "settings.environment", "verbs",
+    "__main__", "base.sql_ping", "base.state_reader", "cli", "http_probe", "settings.environment", "verbs",
 }  # fmt: skip
 
 # who may use a variable's name as a key: the declarations, their readers, what is said of wrong names, and the probe,

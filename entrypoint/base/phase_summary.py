@@ -2,7 +2,7 @@
 
 import time
 
-from . import sql_ping, statefile
+from . import sql_ping, state_reader, statefile
 from .phases import Phase
 
 
@@ -16,13 +16,13 @@ def sentence(folder: str | None) -> str:
 
     Such as `not up yet: preparing, waiting for SQL Server db,1433 for 42 s`.
     """
-    node = statefile.read(folder, statefile.NODE)
+    node = state_reader.read(folder, statefile.NODE)
     if node is None:
         return "no state of a node was found here"
     phase = str(node.get("phase"))
-    if not statefile.is_live(node):
+    if not state_reader.is_live(node):
         return f"the node has ended ({phase})"
-    doing = _doing(statefile.read(folder, statefile.PREPARE), node) if phase == Phase.PREPARING else ""
+    doing = _doing(state_reader.read(folder, statefile.PREPARE), node) if phase == Phase.PREPARING else ""
     early = phase in {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
     return f"{'not up yet: ' if early else 'the node is '}{phase}{doing}"
 
@@ -39,8 +39,8 @@ def _doing(prepare: "Mapping[str, object] | None", node: "Mapping[str, object]")
 
 def database_away(folder: str | None, seconds: float) -> str:
     """Return in words that a running node's SQL Server, asked for `seconds`, says nothing; nothing if it does."""
-    node, prepare = statefile.read(folder, statefile.NODE), statefile.read(folder, statefile.PREPARE)
-    if node is None or prepare is None or not statefile.is_live(node):
+    node, prepare = state_reader.read(folder, statefile.NODE), state_reader.read(folder, statefile.PREPARE)
+    if node is None or prepare is None or not state_reader.is_live(node):
         return ""
     host, port = prepare.get("host"), prepare.get("port")
     if not (isinstance(host, str) and isinstance(port, int) and 0 < port < 1 << 16):

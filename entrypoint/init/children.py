@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 
-from entrypoint.base import statefile
+from entrypoint.base import procfs
 from entrypoint.base.exitcodes import of_status
 from entrypoint.settings import secrets_memfd
 
@@ -123,7 +123,7 @@ class Children:
     def published(self, role: str) -> "Mapping[str, object] | None":
         """Return pid and start time of who runs in `role`, for the state file."""
         pid = self.pid(role)
-        return None if pid is None else {"pid": pid, "start": statefile.start_time(pid)}
+        return None if pid is None else {"pid": pid, "start": procfs.start_time(pid)}
 
 
 class Timers:

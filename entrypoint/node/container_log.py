@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from entrypoint.base import log_relay as mailbox
-from entrypoint.base import statefile
+from entrypoint.base import state_reader
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.structured_log import Tee
 
@@ -20,7 +20,7 @@ _STDERR = 2
 
 def relay(settings: BaseSettings) -> Tee | None:
     """Return what hands a line to process 1, None where stderr is the container's log already, or no node runs."""
-    folder = statefile.find_folder(settings.run_dir)
+    folder = state_reader.find_folder(settings.run_dir)
     found = server_process.find(settings.paths, folder)
     supervisor = server_process.supervisor(folder)
     if (found is None and supervisor is None) or (found is not None and _is_ours_too(found.pid)):

@@ -8,7 +8,7 @@ but a server that is dead; and nothing in it lasts longer than GRACE_SECONDS bey
 import time
 from dataclasses import dataclass
 
-from entrypoint.base import statefile
+from entrypoint.base import state_reader
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import CommandError, Runner
@@ -45,7 +45,7 @@ def drain(configuration: Configuration, runner: Runner, log: Logger, options: Op
     Raise NodeError: (20) tasks still run at the deadline, (21) the node can't be reached.
     """
     base = configuration.base
-    folder = statefile.find_folder(base.run_dir)
+    folder = state_reader.find_folder(base.run_dir)
     found = server_process.find(base.paths, folder)
     if found is None:
         log.info("Octopus.Server isn't running here: there is nothing to drain.")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from entrypoint.base import statefile
+from entrypoint.base import state_reader, statefile
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.structured_log import Logger
@@ -86,7 +86,7 @@ def _acquire(lock: int, kind: int, seconds: float, log: Logger) -> bool:
 
 def is_drained_on_purpose(folder: str | None) -> bool:
     """Return whether a drain was asked for since this node was started, and no undrain after it."""
-    return statefile.read(folder, statefile.DRAIN) is not None
+    return state_reader.read(folder, statefile.DRAIN) is not None
 
 
 def want_drained(folder: str | None, log: Logger) -> None:

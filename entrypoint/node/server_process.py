@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from entrypoint.base import statefile
+from entrypoint.base import procfs, state_reader, statefile
 from entrypoint.settings.paths import Paths
 
 
@@ -23,12 +23,12 @@ class Process:
     @property
     def lives(self) -> bool:
         """Whether it still runs."""
-        return statefile.start_time(self.pid) == self.start
+        return procfs.start_time(self.pid) == self.start
 
     @property
     def is_suspended(self) -> bool:
         """Whether somebody stopped it with a signal, or traces it."""
-        fields = statefile.stat_fields(self.pid)
+        fields = procfs.stat_fields(self.pid)
         return fields is not None and fields[0] in {"T", "t"}
 
 
@@ -43,9 +43,9 @@ def find(paths: Paths, folder: str | None) -> Process | None:
         found = _as_server(process, words[-1])
         if found is not None:
             return found
-    state = statefile.read(folder, statefile.NODE) or {}
+    state = state_reader.read(folder, statefile.NODE) or {}
     server = state.get("server")
-    if isinstance(server, dict) and statefile.is_live(server):
+    if isinstance(server, dict) and state_reader.is_live(server):
         return _process(server["pid"])
     return None
 
@@ -64,15 +64,15 @@ def _as_server(process: psutil.Process, file: str) -> Process | None:
 
 
 def _process(pid: int) -> Process | None:
-    fields = statefile.stat_fields(pid)
-    start = statefile.start_time(pid)
+    fields = procfs.stat_fields(pid)
+    start = procfs.start_time(pid)
     return None if fields is None or start is None else Process(pid, start, int(fields[1]))
 
 
 def supervisor(folder: str | None) -> int | None:
     """Return the pid of octo-node's `run`, as the state file in `folder` tells; None if it tells of none that lives."""
-    state = statefile.read(folder, statefile.NODE)
-    if state is None or not statefile.is_live(state):
+    state = state_reader.read(folder, statefile.NODE)
+    if state is None or not state_reader.is_live(state):
         return None
     try:
         pid = int(str(state["pid"]))

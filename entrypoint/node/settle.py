@@ -6,7 +6,7 @@ from typing import cast
 
 import pyodbc
 
-from entrypoint.base import statefile, termination_message
+from entrypoint.base import state_reader, statefile, termination_message
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import tables, version
@@ -33,7 +33,7 @@ def settle(settings: Settings, runner: Runner, log: Logger) -> None:
     The server's command for that is run by `runner`. Raise NodeError (14) if another node migrated the database since
     this one looked.
     """
-    folder = statefile.find_folder(settings.base.run_dir)
+    folder = state_reader.find_folder(settings.base.run_dir)
     _check_version(settings, log)
     watch, teller = NodeWatch(settings, log), ThrottledLog(log)
     pause, next_try = UNDRAIN_PAUSE[0], 0.0
@@ -96,7 +96,7 @@ def _undrain(settings: Settings, runner: Runner, folder: str | None, log: Logger
 def _finish(settings: Settings, folder: str | None, log: Logger) -> None:
     """Log how long the boot took, and keep what others want to know: none of that is worth another settle."""
     termination_message.write(settings.base.termination_log, "")  # what a settle before us may have left there
-    node, prepare = (statefile.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
+    node, prepare = (state_reader.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
     seconds = timeline(node, prepare)
     whole = time.monotonic() - cast("float", node.get("booted", time.monotonic()))
     parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from entrypoint.base import oom, phase_summary, statefile
+from entrypoint.base import oom, phase_summary, state_reader, statefile
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.base.phases import Phase
@@ -35,11 +35,11 @@ class Asked:
 def status(configuration: Configuration, log: Logger, *, as_json: bool) -> ExitCode:
     """Print where the node is; return DONE, or PROBE_NO if no node lives here."""
     base = configuration.base
-    folder = statefile.find_folder(base.run_dir)
+    folder = state_reader.find_folder(base.run_dir)
     kinds = (statefile.NODE, statefile.PREPARE, statefile.SETTLE, statefile.DRAIN)
-    states = {name: state for name in kinds if (state := statefile.read(folder, name)) is not None}
+    states = {name: state for name in kinds if (state := state_reader.read(folder, name)) is not None}
     node = states.get(statefile.NODE)
-    lives = node is not None and statefile.is_live(node)
+    lives = node is not None and state_reader.is_live(node)
     process = server_process.find(base.paths, folder)
     asked = None if process is None or process.is_suspended else _ask(configuration, log)
     if as_json:

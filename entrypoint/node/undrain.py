@@ -2,7 +2,7 @@
 
 import time
 
-from entrypoint.base import statefile
+from entrypoint.base import state_reader
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
@@ -24,7 +24,7 @@ def undrain(configuration: Configuration, runner: Runner, log: Logger, wait: flo
     Raise NodeError (21) if it can't be reached.
     """
     base = configuration.base
-    folder = statefile.find_folder(base.run_dir)
+    folder = state_reader.find_folder(base.run_dir)
     if server_process.find(base.paths, folder) is None:
         raise NodeError(
             ExitCode.NODE_UNREACHABLE,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from entrypoint.base import statefile
+from entrypoint.base import state_reader
 from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.octopus.command_runner import Runner
 from entrypoint.octopus.instance import Instance
@@ -25,7 +25,7 @@ def prepare(settings: Settings, runner: Runner, log: Logger, hide: Callable[[str
     `hide` is told secrets that aren't in the environment, so that they are masked as well.
     """
     base = settings.base
-    progress, memory = Progress(statefile.find_folder(base.run_dir)), AppliedState(base.paths)
+    progress, memory = Progress(state_reader.find_folder(base.run_dir)), AppliedState(base.paths)
     instance = Instance(base.paths, runner)
     ready = wait_for_sql(settings, progress, log)
     context = Context(

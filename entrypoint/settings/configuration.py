@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from entrypoint.base import redact
-from entrypoint.base.errors import NodeError, ProblemsError
+from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
+from entrypoint.settings.problems import ProblemsError
 from entrypoint.sqlserver import connection_string
 from entrypoint.sqlserver.connection_string import ConnectionString
 

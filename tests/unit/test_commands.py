@@ -9,7 +9,6 @@ import pytest
 import readings
 from standin.octopus import about
 
-from entrypoint.base.errors import ProblemsError
 from entrypoint.octopus import commandline, version
 from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.octopus.commandline import OPTIONS, Inputs, arguments
@@ -19,6 +18,7 @@ from entrypoint.prepare.configure.plan import Command
 from entrypoint.prepare.situation import Situation
 from entrypoint.settings import command_overrides
 from entrypoint.settings.command_overrides import VERBS
+from entrypoint.settings.problems import ProblemsError
 from entrypoint.structured_log import logger
 
 

@@ -9,7 +9,7 @@ import pytest
 import readings
 
 from entrypoint import structured_log
-from entrypoint.base import phase_summary, statefile
+from entrypoint.base import phase_summary, state_reader, statefile
 from entrypoint.node import settle, status
 from entrypoint.octopus import applied_state as memories
 from entrypoint.octopus import version
@@ -207,7 +207,7 @@ def test_a_state_of_another_type(tmp_path: Path, state_folder: str, name: str, f
         assert phase_summary.sentence(state_folder)
         for as_json in (False, True):
             status.status(readings.configuration(given), structured_log.logger("status", ()), as_json=as_json)
-        node, prepare = (statefile.read(state_folder, one) or {} for one in (statefile.NODE, statefile.PREPARE))
+        node, prepare = (state_reader.read(state_folder, one) or {} for one in (statefile.NODE, statefile.PREPARE))
         settle.timeline(node, prepare)
 
 
@@ -218,6 +218,6 @@ def test_a_broken_state(tmp_path: Path, state_folder: str, content: bytes) -> No
     """A state file that can't be one is none."""
     Path(state_folder, "node.json").write_bytes(content)
     assert (
-        phase_summary.sentence(statefile.find_folder(environ(tmp_path)["OCTO_NODE_RUN_DIR"]))
+        phase_summary.sentence(state_reader.find_folder(environ(tmp_path)["OCTO_NODE_RUN_DIR"]))
         == "no state of a node was found here"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from processes import ROOT
 
-from entrypoint.base import statefile, termination_message, trusted_file
+from entrypoint.base import state_reader, statefile, termination_message, trusted_file
 from entrypoint.init import report
 from entrypoint.octopus.notes_file import NotesFile
 
@@ -63,7 +63,7 @@ def test_what_isnt_a_plain_file_isnt_read(tmp_path: Path, victim: Path, trick: C
         trick(tmp_path / name, victim)
     with pytest.raises(OSError):  # noqa: PT011 - which one depends on the trick
         trusted_file.read(str(tmp_path / "node.json"), 1000)
-    assert statefile.read(str(tmp_path), statefile.NODE) is None
+    assert state_reader.read(str(tmp_path), statefile.NODE) is None
     assert NotesFile(tmp_path / "octo-node.json").get("salt") is None
     assert report.tail(str(tmp_path / "OctopusServer.txt")) == ("", False)
 
@@ -81,7 +81,7 @@ def test_what_stands_in_the_way_is_replaced(
     else:
         statefile.write(str(tmp_path), statefile.NODE, {"phase": "up"})
         NotesFile(tmp_path / "octo-node.json").put("schema", "2026.2.197")
-        assert (statefile.read(str(tmp_path), statefile.NODE) or {})["phase"] == "up"
+        assert (state_reader.read(str(tmp_path), statefile.NODE) or {})["phase"] == "up"
         assert NotesFile(tmp_path / "octo-node.json").get("schema") == "2026.2.197"
     assert victim.read_text() == VICTIM
     assert not victim.with_name("new").exists()
@@ -118,7 +118,7 @@ def test_what_another_user_wrote_isnt_believed(tmp_path: Path) -> None:
     (tmp_path / "OctopusServer.txt").write_text("forged\n")
     for path in tmp_path.iterdir():
         os.chown(path, OTHER, OTHER)
-    assert statefile.read(str(tmp_path), statefile.NODE) is None
+    assert state_reader.read(str(tmp_path), statefile.NODE) is None
     assert NotesFile(tmp_path / "octo-node.json").get("schema") is None
     assert report.tail(str(tmp_path / "OctopusServer.txt")) == ("", False)
 
@@ -127,7 +127,7 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 os.umask(int(sys.argv[1], 8))
-from entrypoint.base import statefile
+from entrypoint.base import state_reader, statefile
 from entrypoint.octopus.notes_file import NotesFile
 folder = statefile.make_folder(sys.argv[2] + "/above/run")
 statefile.write(folder, "node", {})

@@ -3,12 +3,13 @@
 import os
 
 from entrypoint.base import files, resource_limits
-from entrypoint.base.errors import NodeError, ProblemsError
+from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import commandline
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.configuration import Configuration
 from entrypoint.settings.paths import Paths
+from entrypoint.settings.problems import ProblemsError
 from entrypoint.structured_log import Logger
 
 from . import docker_in_docker, writable_folders
