@@ -61,7 +61,7 @@ def main(arguments: "Sequence[str]", mask: "Set[int]") -> int:
 
 def _fault(verb: str, error: Exception) -> int:
     """Tell of a fault of our own, or that a limit of the container is reached; return the exit code."""
-    if not isinstance(error, OSError) or not resource_limits.of(error):
+    if not isinstance(error, OSError) or not resource_limits.reached(error):
         sys.excepthook(type(error), error, error.__traceback__)
         return ExitCode.FAULT
     sentence = f"{verb} can't go on: {resource_limits.reason(error)}."

@@ -66,7 +66,7 @@ def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
     """Return the exit code for `error`, and what is told of it."""
     if isinstance(error, NodeError):
         return error.code, "\n".join(error.sentences)
-    if isinstance(error, OSError) and resource_limits.of(error):
+    if isinstance(error, OSError) and resource_limits.reached(error):
         return ExitCode.SETTINGS, f"{process} can't go on: {resource_limits.reason(error)}."
     trace = "".join(traceback.format_exception(error))
     return ExitCode.FAULT, f"A fault in octo-node itself, in {process}:\n{trace}"

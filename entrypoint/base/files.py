@@ -28,7 +28,7 @@ def read(paths: "Iterable[str]", seconds: float = SECONDS) -> tuple[dict[str, by
     contents: dict[str, bytes] = {}
     problems: dict[str, str] = {}
     try:
-        answers = forked.ask(_read, wanted, seconds)
+        answers = forked.run(_read, wanted, seconds)
     except OSError as error:
         return {}, dict.fromkeys(wanted, f"can't be read: {resource_limits.reason(error)}")
     for path, answer in answers.items():

@@ -14,7 +14,7 @@ _ANSWER = b"+"  # in front of an answer: a child that was killed gives none
 _CHUNK = 1 << 16
 
 
-def ask(work: "Callable[[str], bytes]", subjects: "Iterable[str]", seconds: float) -> "dict[str, bytes | None]":
+def run(work: "Callable[[str], bytes]", subjects: "Iterable[str]", seconds: float) -> "dict[str, bytes | None]":
     """Do `work` for each of `subjects`, all at once; return what it gave for each, None if nothing within `seconds`.
 
     `work` should turn its errors into bytes as well: one that it raises counts as no answer. Raise OSError if a process

@@ -11,12 +11,12 @@ _LIMITS = {
 }
 
 
-def of(error: OSError) -> str | None:
+def reached(error: OSError) -> str | None:
     """Return which limit `error` tells of, and how it is raised; None if it tells of none."""
     return _LIMITS.get(error.errno or 0)
 
 
 def reason(error: OSError) -> str:
     """Return in words why something failed with `error`, the limit included if one is reached."""
-    limit = of(error)
+    limit = reached(error)
     return f"{error.strerror} ({limit})" if limit else f"{error.strerror}"

@@ -82,7 +82,7 @@ class NodeProcesses:
             start_or_retry(verb, program, self.children, self.timers, self.report, patience=patience)
         except OSError as error:
             # a limit of the container is its owner's to raise, everything else our own fault
-            code = ExitCode.SETTINGS if resource_limits.of(error) else ExitCode.FAULT
+            code = ExitCode.SETTINGS if resource_limits.reached(error) else ExitCode.FAULT
             self.children.codes[verb] = code
             self.report.fail(f"{verb}: {error.strerror}.")
             return ended(verb, code)

@@ -7,7 +7,7 @@ from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.structured_log import Logger
 
 
-def tell(settings: BaseSettings, folder: str | None, log: Logger) -> None:
+def warn(settings: BaseSettings, folder: str | None, log: Logger) -> None:
     """Say so if this drain isn't process 1's own, its child, though that drains on a stop as well."""
     state = state_reader.read(folder, statefile.NODE) or {}
     if settings.drain_on_stop and state.get("pid") not in (None, os.getppid()):

@@ -50,7 +50,7 @@ def drain(configuration: Configuration, runner: Runner, log: Logger, options: Op
     if found is None:
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
         return
-    double_drain.tell(base, folder, log)
+    double_drain.warn(base, folder, log)
     deadlines = Deadlines(options.wait, options.cancel_wait if options.cancel_tasks else 0.0, GRACE_SECONDS)
     settings = configuration.settings()
     with drain_lock.draining(folder, options.wait, log):

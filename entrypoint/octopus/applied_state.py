@@ -39,7 +39,7 @@ class AppliedState(NotesFile):
         self._salt = str(salt) if is_sound else os.urandom(16).hex()
         self._digests: dict[bytes, str] = {}  # each costs what _COST says
 
-    def believe(self, database: Database | None) -> bool:
+    def validate(self, database: Database | None) -> bool:
         """Return whether it was made for `database` with the files that are there now; forget the steps if not."""
         files = _files_digest(self._paths)
         complete = database is not None and files is not None

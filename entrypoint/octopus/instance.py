@@ -25,10 +25,10 @@ class Instance:
         self._paths = paths
         self._runner = runner
 
-    def version(self, memory: AppliedState, *, remember: bool = True) -> Version:
+    def version(self, applied: AppliedState, *, remember: bool = True) -> Version:
         """Return the version of this server; if it is to `remember` it, it is asked only once for each executable."""
         executable = (self._paths.server_command() or ["Octopus.Server"])[-1]
-        known = version.known(memory, executable)
+        known = version.known(applied, executable)
         if known is not None:
             return known
         told = self._runner.run(commandline.server(self._paths, "version"), "version", seconds=ASK_SECONDS)
@@ -39,7 +39,7 @@ class Instance:
                 f"`version` of {executable} didn't tell a version, but: {command_output.summary(told)}",
             )
         if remember:
-            version.remember(memory, executable, found)
+            version.remember(applied, executable, found)
         return found
 
     def master_key(self) -> str | None:

@@ -32,7 +32,7 @@ class Attempt:
         self.context = context
         self.view = DatabaseView(context, ready)
         self.execution = Execution(context, self.view)
-        self.word = UpgradeNotice(ready, context.version.text)
+        self.notice = UpgradeNotice(ready, context.version.text)
 
     def run(self) -> None:
         """Configure the node. Raise LostError if SQL Server goes away, another NodeError if it can't be configured."""
@@ -44,11 +44,11 @@ class Attempt:
             self._configure(found)
             earlier_installation.end(self.context)
             unapplied_settings.say(self.context)
-            self.word.let_hear()
+            self.notice.let_others_read()
         except (ConnectError, pyodbc.Error) as error:
             raise self.view.failed(error) from error
         finally:
-            self.word.close()
+            self.notice.close()
 
     def _look(self) -> Situation:
         """Return the situation as it is now. Raise NodeError (11, 14) if the database must not be touched."""
@@ -72,15 +72,15 @@ class Attempt:
         try:
             with context.progress.step("guard"):
                 if mode == EXCLUSIVE:
-                    self.word.listen()
+                    self.notice.connect_early()
                 if view.ready.master_ok:
                     guard.acquire_master(context.deadline, context.progress.doing)
-                    self.word.ask()
+                    self.notice.check_posted()
                     if view.ready.connection is None:
                         view.installed()  # somebody may have made the database meanwhile
                 if view.ready.connection is not None:
                     guard.acquire(context.deadline, context.progress.doing)
-                    self.word.ask()
+                    self.notice.check_posted()
                 self.execution.guard = guard
                 found = self._look()
             yield found
@@ -104,7 +104,7 @@ class Attempt:
     def _brought_up(self, found: Situation) -> Situation:
         """Return the situation, under the lock, after the schema was made or upgraded, unless it mustn't be now."""
         done = dataclasses.replace(found, is_new=False, is_older=False)
-        if found.is_older and self.word.given:
+        if found.is_older and self.notice.is_posted:
             self.view.note_history()
             return done
         if found.is_new or (found.is_older and self.view.others_alive() == ([], 0.0)):
@@ -113,7 +113,7 @@ class Attempt:
             except CommandError as error:
                 live_nodes.check_refusal(error, self.context)
             else:
-                self.word.give()
+                self.notice.post()
                 self.view.note_history()
                 return done
         return found

@@ -71,20 +71,20 @@ def _warnings(ready: Ready) -> tuple[str, ...]:
 
 def _commands(settings: Settings, runner: Runner, log: Logger, ready: Ready | None) -> Iterator[str]:
     """Yield the command lines that prepare would run now, without secrets."""
-    paths, memory = settings.base.paths, AppliedState(settings.base.paths)
+    paths, applied = settings.base.paths, AppliedState(settings.base.paths)
     instance = Instance(paths, runner)
     context = Context(
         settings=settings,
         instance=instance,
-        version=instance.version(memory, remember=False),
-        memory=memory,
+        version=instance.version(applied, remember=False),
+        applied=applied,
         progress=Progress(None),
         log=log,
         hide=lambda _: None,
         deadline=0.0,
     )
     found = _look(context, ready)
-    for command in plan.commands(inputs.make(context, found, key=redact.MASK), found, memory):
+    for command in plan.commands(inputs.make(context, found, key=redact.MASK), found, applied):
         if command.run:
             yield shlex.join(commandline.masked(commandline.server(paths, command.verb, *command.options)))
 

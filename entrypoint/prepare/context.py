@@ -26,7 +26,7 @@ class Context:
     settings: Settings
     instance: Instance
     version: Version
-    memory: AppliedState
+    applied: AppliedState
     progress: Progress
     log: Logger
     hide: Callable[[str], None]

@@ -25,14 +25,14 @@ def prepare(settings: Settings, runner: Runner, log: Logger, hide: Callable[[str
     `hide` is told secrets that aren't in the environment, so that they are masked as well.
     """
     base = settings.base
-    progress, memory = Progress(state_reader.find_folder(base.run_dir)), AppliedState(base.paths)
+    progress, applied = Progress(state_reader.find_folder(base.run_dir)), AppliedState(base.paths)
     instance = Instance(base.paths, runner)
     ready = wait_for_sql(settings, progress, log)
     context = Context(
         settings=settings,
         instance=instance,
-        version=instance.version(memory),
-        memory=memory,
+        version=instance.version(applied),
+        applied=applied,
         progress=progress,
         log=log,
         hide=hide,

@@ -20,7 +20,7 @@ class Situation:
     is_finished: bool
     is_older: bool
     has_admin: bool
-    believed: bool
+    validated: bool
     everything: bool
     version: str
 

@@ -127,10 +127,10 @@ class Configuration:
             return f"{EULA} {error}"
         if found is None:
             return f"{EULA}{self._instead_of('ACCEPT_EULA')}"
-        character = value_defects.of_characters(found)
+        character = value_defects.character_defect(found)
         reason = f": it {character}" if character else ", but only a capital `Y`, and nothing else, accepts it"
         if value_defects.is_quoted(found):
-            reason = f", with quotes: {value_defects.TAKE_AWAY}"
+            reason = f", with quotes: {value_defects.REMOVE_QUOTES}"
         return f"{EULA} ACCEPT_EULA is {value_defects.shown(found)}{reason}."
 
     def warnings(self) -> list[str]:
@@ -160,13 +160,13 @@ class Configuration:
             text = variable.default
         if variable.kind in {"key", "licence"}:
             text = re.sub(r"[ \t\r\n]+", "", text)  # `base64` breaks lines
-        if character := value_defects.of_characters(text):
+        if character := value_defects.character_defect(text):
             raise ValueError(f"{variable.name} {character}.")
         if value_defects.is_quoted(text) and not _may_be_quoted(variable):
             found = (
                 "begins and ends with a quote" if variable.secret else f"is {value_defects.shown(text)}, with quotes"
             )
-            raise ValueError(f"{variable.name} {found}: {value_defects.TAKE_AWAY}.")
+            raise ValueError(f"{variable.name} {found}: {value_defects.REMOVE_QUOTES}.")
         return parsers.parse(variable, text) if text else self._unset(variable)
 
     def _unset(self, variable: Variable) -> bool | None:
@@ -187,7 +187,7 @@ class Configuration:
             if is_password and value_defects.is_quoted(self._environment.text(variable.name)):
                 yield (
                     f"{variable.name} begins and ends with a quote, which is a part of the password as it stands: if "
-                    f"that isn't meant, {value_defects.TAKE_AWAY}."
+                    f"that isn't meant, {value_defects.REMOVE_QUOTES}."
                 )
 
 

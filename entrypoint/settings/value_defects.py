@@ -7,7 +7,7 @@ _QUOTES = {('"', '"'), ("'", "'"), ("`", "`"), ("\u201c", "\u201d"), ("\u2018", 
 _INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # controls, formats such as a byte order mark, separators
 _BYTE_ORDER_MARK = "\ufeff"
 _SHOWN = 60  # characters of a value
-TAKE_AWAY = "take the quotes away (a Compose list, --env-file and a file keep them as a part of the value)"
+REMOVE_QUOTES = "take the quotes away (a Compose list, --env-file and a file keep them as a part of the value)"
 
 
 def shown(text: str) -> str:
@@ -20,7 +20,7 @@ def is_quoted(text: str) -> bool:
     return len(text) > 1 and (text[0], text[-1]) in _QUOTES
 
 
-def of_characters(text: str) -> str | None:
+def character_defect(text: str) -> str | None:
     """Return which character `text` can't have where it has it, in words that fit after a name; None if there is none.
 
     None of the text itself is in the words.

@@ -66,15 +66,15 @@ def situation(*, is_new: bool = False, is_finished: bool = True, has_admin: bool
         is_finished=is_finished,
         is_older=False,
         has_admin=has_admin,
-        believed=True,
+        validated=True,
         everything=False,
         version=NEW,
     )
 
 
-def planned(found: Inputs, where: Situation, memory: AppliedState) -> list[Command]:
+def planned(found: Inputs, where: Situation, applied: AppliedState) -> list[Command]:
     """Return the commands that are to be run."""
-    return [command for command in plan.commands(found, where, memory) if command.run]
+    return [command for command in plan.commands(found, where, applied) if command.run]
 
 
 def names(words: Sequence[str]) -> list[str]:
@@ -83,7 +83,7 @@ def names(words: Sequence[str]) -> list[str]:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> AppliedState:
+def applied(tmp_path: Path) -> AppliedState:
     """A memory in which nothing is noted yet."""
     home = tmp_path / "home"
     home.mkdir()
@@ -169,26 +169,26 @@ def test_what_a_server_refuses(printed: str, refused: list[str]) -> None:
     assert commandline.unrecognized(printed, ["--artifacts=/a", "--eventExports=/e"]) == refused
 
 
-def test_a_refused_option_is_remembered_for_its_version(memory: AppliedState) -> None:
+def test_a_refused_option_is_remembered_for_its_version(applied: AppliedState) -> None:
     """What a version was found not to know isn't given to it again, and is given to the next version."""
-    version.leave_out(memory, known(NEW), frozenset({"path --eventExports"}))
-    version.leave_out(memory, known(NEW), frozenset({"path --artifacts"}))
-    found = version.left_out(memory, known(NEW))
+    version.leave_out(applied, known(NEW), frozenset({"path --eventExports"}))
+    version.leave_out(applied, known(NEW), frozenset({"path --artifacts"}))
+    found = version.left_out(applied, known(NEW))
     assert found == {"path --eventExports", "path --artifacts"}
     assert not {"--eventExports", "--artifacts"} & set(names(arguments("path", inputs(left_out=sorted(found)))))
-    assert version.left_out(memory, known("2026.3.1")) == frozenset()
+    assert version.left_out(applied, known("2026.3.1")) == frozenset()
 
 
-def test_a_command_that_was_taken_without_an_option_is_known_again(memory: AppliedState) -> None:
+def test_a_command_that_was_taken_without_an_option_is_known_again(applied: AppliedState) -> None:
     """A restart gives the command as it was taken in the end, and so doesn't run it."""
     database = {"server": "db"}
-    [path] = [command for command in planned(inputs(), situation(), memory) if command.verb == "path"]
+    [path] = [command for command in planned(inputs(), situation(), applied) if command.verb == "path"]
     taken = path.without([argument for argument in path.options if argument.startswith("--eventExports")])
     assert taken.remembered is not None
-    memory.remember("path", memory.digest("path", taken.remembered), database)
-    verbs = [command.verb for command in planned(inputs(left_out=["path --eventExports"]), situation(), memory)]
+    applied.remember("path", applied.digest("path", taken.remembered), database)
+    verbs = [command.verb for command in planned(inputs(left_out=["path --eventExports"]), situation(), applied)]
     assert "path" not in verbs
-    assert "path" in [command.verb for command in planned(inputs(), situation(), memory)]
+    assert "path" in [command.verb for command in planned(inputs(), situation(), applied)]
 
 
 # --- the login provider
@@ -210,45 +210,47 @@ def test_login_provider(*, environ: dict[str, str], is_finished: bool, given: bo
     assert ("--usernamePasswordIsEnabled=True" in found) == given
 
 
-def test_the_login_provider_is_not_remembered(memory: AppliedState) -> None:
+def test_the_login_provider_is_not_remembered(applied: AppliedState) -> None:
     """The command without the option, as a finished database gets it, is known again as the one with it."""
-    [first] = [c for c in planned(inputs(), situation(is_new=True, is_finished=False), memory) if c.verb == "configure"]
+    [first] = [
+        c for c in planned(inputs(), situation(is_new=True, is_finished=False), applied) if c.verb == "configure"
+    ]
     assert "--usernamePasswordIsEnabled=True" in first.options
     assert first.remembered is not None
-    memory.remember("configure", memory.digest("configure", first.remembered), None)
-    again = planned(inputs(is_finished=True), situation(), memory)
+    applied.remember("configure", applied.digest("configure", first.remembered), None)
+    again = planned(inputs(is_finished=True), situation(), applied)
     assert "configure" not in [command.verb for command in again]
 
 
 # --- what an operator changes
 
 
-def test_skipped_commands(memory: AppliedState) -> None:
+def test_skipped_commands(applied: AppliedState) -> None:
     """A skipped command isn't planned, and isn't taken for run: once it isn't skipped any more, it is."""
     skipped = inputs({"OCTO_NODE_SKIP_COMMANDS": "path, license node", "TASK_CAP": "3"})
-    verbs = [command.verb for command in planned(skipped, situation(), memory)]
+    verbs = [command.verb for command in planned(skipped, situation(), applied)]
     assert verbs == ["create-instance", "database", "configure"]
-    assert "path" in [command.verb for command in planned(inputs(), situation(), memory)]
+    assert "path" in [command.verb for command in planned(inputs(), situation(), applied)]
 
 
-def test_a_skipped_licence_does_not_come_before_an_upgrade_either(memory: AppliedState) -> None:
+def test_a_skipped_licence_does_not_come_before_an_upgrade_either(applied: AppliedState) -> None:
     """Where an upgrade runs the licence first, a skipped one stays out."""
     older = dataclasses.replace(situation(), is_older=True)
     found = inputs({"OCTOPUS_SERVER_BASE64_LICENSE": "PExpY2Vuc2UvPg==", "OCTO_NODE_SKIP_COMMANDS": "license"})
-    assert "license" not in [command.verb for command in planned(found, older, memory)]
+    assert "license" not in [command.verb for command in planned(found, older, applied)]
 
 
-def test_extra_options_are_given_last_and_remembered(memory: AppliedState) -> None:
+def test_extra_options_are_given_last_and_remembered(applied: AppliedState) -> None:
     """What an operator adds stands behind our own options, also at an upgrade, and a change of it is a change."""
     extra = {"OCTO_NODE_EXTRA_OPTIONS": "configure --hstsEnabled=True; node --x; database --skipLicenseCheck"}
-    found = {command.verb: command for command in planned(inputs(extra), situation(), memory)}
+    found = {command.verb: command for command in planned(inputs(extra), situation(), applied)}
     assert found["configure"].options[-1] == "--hstsEnabled=True"
     assert found["node"].options == ["--x"]
     for command in found.values():
         assert command.remembered is not None
-        memory.remember(command.verb, memory.digest(command.verb, command.remembered), None)
-    assert planned(inputs(extra), situation(), memory) == []
-    assert [command.verb for command in planned(inputs(), situation(), memory)] == ["database", "configure"]
+        applied.remember(command.verb, applied.digest(command.verb, command.remembered), None)
+    assert planned(inputs(extra), situation(), applied) == []
+    assert [command.verb for command in planned(inputs(), situation(), applied)] == ["database", "configure"]
 
 
 @pytest.mark.parametrize(

@@ -40,22 +40,22 @@ def notes_file(given: dict[str, str]) -> Path:
 
 def use(given: dict[str, str]) -> None:
     """Do with the notes all that is done with them."""
-    memory = AppliedState(readings.paths(**given))
-    memory.believe(DATABASE)
-    memory.may_be_of(DATABASE)
-    digest = memory.digest("path", ["input"])
-    memory.knows("path", digest)
-    memory.has("path")
-    assert version.known(memory, "/bin/sh") in (None, version.parse("1.2.3"))
+    applied = AppliedState(readings.paths(**given))
+    applied.validate(DATABASE)
+    applied.may_be_of(DATABASE)
+    digest = applied.digest("path", ["input"])
+    applied.knows("path", digest)
+    applied.has("path")
+    assert version.known(applied, "/bin/sh") in (None, version.parse("1.2.3"))
     own = Version("2026.2.197", (2026, 2, 197, 0), ())
-    version.is_of_schema(memory, own)
-    version.left_out(memory, own)
-    memory.note_files()
-    memory.remember("path", digest, DATABASE)
-    version.remember(memory, "/bin/sh", Version("1.2.3", (1, 2, 3, 0), ()))
+    version.is_of_schema(applied, own)
+    version.left_out(applied, own)
+    applied.note_files()
+    applied.remember("path", digest, DATABASE)
+    version.remember(applied, "/bin/sh", Version("1.2.3", (1, 2, 3, 0), ()))
 
     again = AppliedState(readings.paths(**given))
-    assert again.believe(DATABASE)
+    assert again.validate(DATABASE)
     assert again.knows("path", again.digest("path", ["input"])), "what was noted over the garbage is known"
     assert version.known(again, "/bin/sh") is not None
 
@@ -125,9 +125,9 @@ def test_a_registry_full_of_garbage(tmp_path: Path, way: str) -> None:
         for number in range(3000):
             path = registry / f"{number}"
             path.mkdir() if way == "folders" else path.touch()
-    memory = AppliedState(readings.paths(**given))
-    memory.remember("path", "x", DATABASE)
-    assert memory.believe(DATABASE) is (way == "pipe")
+    applied = AppliedState(readings.paths(**given))
+    applied.remember("path", "x", DATABASE)
+    assert applied.validate(DATABASE) is (way == "pipe")
 
 
 @pytest.mark.parametrize(

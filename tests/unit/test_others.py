@@ -21,7 +21,7 @@ OLDER = Situation(
     is_finished=True,
     is_older=True,
     has_admin=True,
-    believed=False,
+    validated=False,
     everything=False,
     version="2026.2.197",
 )
@@ -56,7 +56,7 @@ def context(told: list[str]) -> Context:
         settings=settings,
         instance=Instance(settings.base.paths, Runner({}, log)),
         version=version,
-        memory=AppliedState(settings.base.paths),
+        applied=AppliedState(settings.base.paths),
         progress=Progress(None),
         log=log,
         hide=lambda _: None,

@@ -14,12 +14,12 @@ _DUE, _DONE = "due", "done"
 def expect(context: Context) -> None:
     """Note that the new database gets an import, so that a start cut off in between makes up for it."""
     if _is_there(context):
-        context.memory.put(_NOTE, _DUE)
+        context.applied.put(_NOTE, _DUE)
 
 
 def is_ignored(context: Context) -> bool:
     """Return whether there is an export that this container neither imported nor will."""
-    return _is_there(context) and context.memory.get(_NOTE) not in {_DUE, _DONE}
+    return _is_there(context) and context.applied.get(_NOTE) not in {_DUE, _DONE}
 
 
 def _is_there(context: Context) -> bool:
@@ -28,10 +28,10 @@ def _is_there(context: Context) -> bool:
 
 def run_if_due(context: Context, tick: Callable[[], None]) -> None:
     """Run Octopus.Migrator if an import was noted, `tick` called meanwhile. Raise NodeError (16) if it fails."""
-    if context.memory.get(_NOTE) != _DUE:
+    if context.applied.get(_NOTE) != _DUE:
         return
     password, skip = context.settings.import_password, context.settings.skip_import_version_check
     context.progress.doing("importing what is in /import")
     with context.progress.step("import"):
         context.instance.run_import(password or DEFAULT_PASSWORD, skip_version_check=skip, tick=tick)
-    context.memory.put(_NOTE, _DONE)
+    context.applied.put(_NOTE, _DONE)

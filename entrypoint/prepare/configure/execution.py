@@ -34,20 +34,20 @@ class Execution:
         if self._key is None:
             self._key = inputs.find_master_key(self.context, found)
         made = inputs.make(self.context, found, self._key)
-        planned = plan.commands(made, found, self.context.memory)
+        planned = plan.commands(made, found, self.context.applied)
         return [command for command in planned if command.verb not in self.done]
 
     def run(self, commands: Iterable[Command]) -> None:
         """Run `commands`, or only remember those that the database has already."""
-        memory = self.context.memory
+        applied = self.context.applied
         for planned in commands:
             command = self._configure(planned) if planned.run else planned
             if command.remembered is None:
                 continue
-            memory.remember(command.verb, memory.digest(command.verb, command.remembered), self.view.identity())
-            unapplied_settings.note(memory, command.verb, applied=planned.run)
+            applied.remember(command.verb, applied.digest(command.verb, command.remembered), self.view.identity())
+            unapplied_settings.note(applied, command.verb, was_run=planned.run)
             if command.verb == "database":
-                version.remember_schema(memory, self.context.version)
+                version.remember_schema(applied, self.context.version)
 
     def _configure(self, command: Command) -> Command:
         """Run a command; return it as the server took it."""
@@ -93,7 +93,7 @@ class Execution:
             f"`{verb}` of version {context.version} doesn't know {', '.join(names)}: it is run again without, and what "
             "that sets stays as the server has it."
         )
-        version.leave_out(context.memory, context.version, frozenset(f"{verb} {name}" for name in names))
+        version.leave_out(context.applied, context.version, frozenset(f"{verb} {name}" for name in names))
         return command.without(refused)
 
     def _run(self, verb: str, options: Iterable[str]) -> None:

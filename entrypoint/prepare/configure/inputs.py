@@ -19,7 +19,7 @@ def find_master_key(context: Context, found: Situation) -> str | None:
 
     A new database gets a new one if there is none: call it under the lock. Raise NodeError (11, 18).
     """
-    if found.believed:
+    if found.validated:
         return context.settings.master_key
     key = master_key.find(
         context.settings.base.paths,
@@ -28,7 +28,7 @@ def find_master_key(context: Context, found: Situation) -> str | None:
         # an instance that was made for another database has another key
         ask_instance=lambda: (
             context.instance.master_key()
-            if context.memory.may_be_of(place(context.settings.db_connection_string))
+            if context.applied.may_be_of(place(context.settings.db_connection_string))
             else None
         ),
         version=context.version,
@@ -52,7 +52,7 @@ def make(context: Context, found: Situation, key: str | None) -> Inputs:
         version=context.version,
         with_admin=given or default,
         is_finished=found.is_finished,
-        left_out=version.left_out(context.memory, context.version),
+        left_out=version.left_out(context.applied, context.version),
     )
 
 

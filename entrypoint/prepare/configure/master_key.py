@@ -94,7 +94,7 @@ def _problem_of_saving(path: str, key: str) -> str:
         return b""
 
     try:
-        answer = forked.ask(save, [path], SAVE_SECONDS)[path]
+        answer = forked.run(save, [path], SAVE_SECONDS)[path]
     except OSError as error:
         return resource_limits.reason(error)
     return f"no answer within {SAVE_SECONDS:g} s (a file server that hangs?)" if answer is None else answer.decode()

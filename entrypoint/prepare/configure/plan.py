@@ -36,7 +36,7 @@ class Command:
         return dataclasses.replace(self, options=kept, remembered=known)
 
 
-def commands(inputs: Inputs, situation: Situation, memory: AppliedState) -> Iterator[Command]:
+def commands(inputs: Inputs, situation: Situation, applied: AppliedState) -> Iterator[Command]:
     """Yield the commands of this start in order, those that make or upgrade the schema first, if it needs that."""
     upgrade = situation.is_older and not situation.is_new
     skipped = inputs.settings.octo_node_skip_commands or ()
@@ -49,8 +49,8 @@ def commands(inputs: Inputs, situation: Situation, memory: AppliedState) -> Iter
         remembered = _remembered_by(verb, inputs, options, situation)
         if verb == "database" and upgrade:
             yield from _upgrade(inputs, options, remembered, situation)
-        elif situation.everything or not memory.knows(verb, memory.digest(verb, remembered)):
-            run = situation.everything or not _is_there(verb, situation, memory)
+        elif situation.everything or not applied.knows(verb, applied.digest(verb, remembered)):
+            run = situation.everything or not _is_there(verb, situation, applied)
             yield Command(verb, options, remembered, run, _unknown(verb, inputs))
 
 
@@ -82,9 +82,9 @@ def _remembered_by(verb: str, inputs: Inputs, options: Sequence[str], situation:
     return [argument for argument, option in named if option is None or not option.once]
 
 
-def _is_there(verb: str, situation: Situation, memory: AppliedState) -> bool:
+def _is_there(verb: str, situation: Situation, applied: AppliedState) -> bool:
     """Return whether the database has what `verb` would write, although this container doesn't remember it."""
     if verb != "admin" or situation.is_new or not situation.is_finished:
         return False
     # an operator who changes the settings means it; a new pod must not undo what was changed in the portal
-    return situation.has_admin and not memory.has(verb)
+    return situation.has_admin and not applied.has(verb)

@@ -9,18 +9,18 @@ from . import data_import
 _NOTE = "kept"  # in the memory: the verbs whose commands weren't run, because the database has what they write
 
 
-def note(memory: AppliedState, verb: str, *, applied: bool) -> None:
+def note(applied: AppliedState, verb: str, *, was_run: bool) -> None:
     """Note whether the command `verb` was run, or left out because the database has what it would write."""
-    before = memory.get(_NOTE)
+    before = applied.get(_NOTE)
     kept = {str(name) for name in before} if isinstance(before, list) else set()
-    now = kept - {verb} if applied else kept | {verb}
+    now = kept - {verb} if was_run else kept | {verb}
     if now != kept:
-        memory.put(_NOTE, sorted(now))
+        applied.put(_NOTE, sorted(now))
 
 
 def say(context: Context) -> None:
     """Say which settings aren't applied, and how they would be."""
-    settings, kept = context.settings, context.memory.get(_NOTE)
+    settings, kept = context.settings, context.applied.get(_NOTE)
     match bool(settings.admin_password), bool(settings.admin_api_key):
         case True, True:
             subject = "ADMIN_PASSWORD and ADMIN_API_KEY are"

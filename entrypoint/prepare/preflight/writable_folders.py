@@ -21,7 +21,7 @@ def problems(folders: Sequence[str], seconds: float = SECONDS, *, untouched: boo
     `untouched`, the kernel is only asked for rights and room. Raise OSError if a process can't be started.
     """
     silence = f"gave no answer within {seconds:g} s (a file server that hangs?). {_MOUNT}"
-    answers = forked.ask(_ask if untouched else _try, folders, seconds)
+    answers = forked.run(_ask if untouched else _try, folders, seconds)
     told = {folder: silence if answer is None else answer.decode() for folder, answer in answers.items()}
     return {folder: problem for folder, problem in told.items() if problem}
 

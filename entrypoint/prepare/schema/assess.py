@@ -19,36 +19,36 @@ def find(connection: Connection | None, installed: Installed, context: Context) 
         has_users = tables.has_any_user(connection)
         has_admin = tables.has_user(connection, context.settings.admin_username)
         noted = version_history.read(connection)
-    believed = context.memory.believe(identity(installed.created, context.settings.db_connection_string))
+    validated = context.applied.validate(identity(installed.created, context.settings.db_connection_string))
     return Situation(
         is_new=not installed.has_schema,
         is_finished=installed.has_schema and has_users is not False,
-        is_older=installed.has_schema and _is_anothers(noted, context, believed=believed),
+        is_older=installed.has_schema and _is_anothers(noted, context, validated=validated),
         has_admin=bool(has_admin),
-        believed=believed,
+        validated=validated,
         everything=context.settings.octo_node_apply == "all",
         version=context.version.text,
     )
 
 
-def _is_anothers(noted: History, context: Context, *, believed: bool) -> bool:
+def _is_anothers(noted: History, context: Context, *, validated: bool) -> bool:
     """Return whether this server isn't the one that used the database last: it is older, or of another build.
 
     Of the builds of one release the highest stays noted for ever, once it has run; what was noted last tells who
     runs now. This server's own word that the database is its counts until something else is noted.
     """
-    own, mine = context.version, believed and version.is_of_schema(context.memory, context.version)
+    own, mine = context.version, validated and version.is_of_schema(context.applied, context.version)
     if noted.highest is None:
         return not mine
     if noted.highest < own:
         return True
-    return noted.last != own and not (mine and context.memory.get(_MARK) == noted.mark)
+    return noted.last != own and not (mine and context.applied.get(_MARK) == noted.mark)
 
 
 def note_history(connection: Connection | None, context: Context) -> None:
     """Note what was noted last as this server takes the database over: it may never note itself (see `history`)."""
     if connection is not None:
-        context.memory.put(_MARK, version_history.read(connection).mark)
+        context.applied.put(_MARK, version_history.read(connection).mark)
 
 
 def warn_of_going_back(installed: Installed, context: Context) -> None:

@@ -35,7 +35,7 @@ class DatabaseView:
         patience = context.settings.octo_node_upgrade_wait * live_nodes.UNSURE_SHARE
         self._builds = live_nodes.Builds(context.version, patience, context.log.warning)
         self._told = False
-        self._believed: bool | None = None  # whether the memory was, at the first look
+        self._validated: bool | None = None  # whether the memory was, at the first look
 
     def installed(self) -> Installed:
         """Return what is in the database; it is looked for anew as long as there was none."""
@@ -47,13 +47,13 @@ class DatabaseView:
     def situation(self, installed: Installed) -> Situation:
         """Return the situation in which we find what is `installed`."""
         found = assess.find(self.ready.connection, installed, self.context)
-        if self._believed is None:
-            self._believed = found.believed
-        if (found.is_older or not found.believed) and not self._told:
+        if self._validated is None:
+            self._validated = found.validated
+        if (found.is_older or not found.validated) and not self._told:
             self._told = True
             assess.warn_of_going_back(installed, self.context)
         # what this attempt itself remembers meanwhile doesn't make the memory an old one
-        return dataclasses.replace(found, believed=self._believed)
+        return dataclasses.replace(found, validated=self._validated)
 
     def others_alive(self) -> tuple[list[str], float]:
         """Return who of another version is alive, and how many seconds it takes to be sure of the rest."""

@@ -27,18 +27,18 @@ def begin(context: Context) -> None:
         problem = find(context)
         if problem is not None:
             raise problem
-        context.memory.put(_MAKING, place(context.settings.db_connection_string))
+        context.applied.put(_MAKING, place(context.settings.db_connection_string))
 
 
 def is_being_made(context: Context) -> bool:
     """Return whether this container had begun to make the database, and was cut off."""
-    return context.memory.get(_MAKING) == place(context.settings.db_connection_string)
+    return context.applied.get(_MAKING) == place(context.settings.db_connection_string)
 
 
 def end(context: Context) -> None:
     """Note that the database is made: one that isn't there any more is lost from now on."""
-    if context.memory.get(_MAKING) is not None:
-        context.memory.put(_MAKING, None)
+    if context.applied.get(_MAKING) is not None:
+        context.applied.put(_MAKING, None)
 
 
 def find(context: Context) -> NodeError | None:
@@ -46,7 +46,7 @@ def find(context: Context) -> NodeError | None:
     if context.settings.octo_node_new_database:
         return None
     folders = [context.settings.base.paths.under_root(path) for name, path in FOLDERS.items() if name not in _OF_A_NODE]
-    answers = forked.ask(first_file, folders, SECONDS)
+    answers = forked.run(first_file, folders, SECONDS)
     silent = [folder for folder, answer in answers.items() if answer is None]
     if silent:
         return NodeError(

@@ -60,12 +60,12 @@ def failed(error: ConnectError | pyodbc.Error, password: str) -> NodeError:
     )
 
 
-def in_master(where: ConnectionString) -> tuple[str, str]:
+def master_resource(where: ConnectionString) -> tuple[str, str]:
     """Return where the first lock is, and its name: it is there before the Octopus database, `where`, is."""
     return "master", f"{RESOURCE}:{where.database.lower()}"
 
 
-def in_database(where: ConnectionString) -> tuple[str, str]:
+def database_resource(where: ConnectionString) -> tuple[str, str]:
     """Return where the second lock is, and its name: for logins that may not use `master`, it is the only one."""
     return where.database, RESOURCE
 
@@ -82,7 +82,7 @@ class SchemaLock:
 
     def acquire_master(self, deadline: float, doing: Doing) -> None:
         """Take the lock in `master`, as `acquire` does. It is always the first."""
-        self._acquire(*in_master(self._where), deadline, doing)
+        self._acquire(*master_resource(self._where), deadline, doing)
 
     def acquire(self, deadline: float, doing: Doing) -> None:
         """Take the lock in the Octopus database; `doing` is told if that takes a while.
@@ -90,7 +90,7 @@ class SchemaLock:
         Raise NodeError (15) if another node has it until `deadline` (monotonic), LostError if SQL Server goes away,
         NodeError (12) if it answers with an error.
         """
-        self._acquire(*in_database(self._where), deadline, doing)
+        self._acquire(*database_resource(self._where), deadline, doing)
 
     def release(self) -> None:
         """Give the locks back, those that were got."""
@@ -110,7 +110,7 @@ class SchemaLock:
             connection = connect(self._where, database=database)
             self._held.append((connection, resource))
             connection.timeout = int(SLICE_SECONDS) + QUERY_SECONDS
-            while not get(connection, resource, patience, self._mode):
+            while not get_lock(connection, resource, patience, self._mode):
                 now = time.monotonic()
                 cause = _CAUSES[int(connection.execute(_COULD_SHARE, resource).fetchval() == 1)]
                 if now >= deadline:
@@ -139,7 +139,7 @@ class SchemaLock:
                 raise _lost(self._mode, f"the lock is in mode {mode}")
 
 
-def get(connection: Connection, resource: str, seconds: float, mode: str) -> bool:
+def get_lock(connection: Connection, resource: str, seconds: float, mode: str) -> bool:
     """Return whether the lock was granted within `seconds`. Raise pyodbc.Error if it can't be asked for."""
     result = connection.execute(_GET, resource, mode, int(seconds * 1000)).fetchval()
     if result < _TIMED_OUT:

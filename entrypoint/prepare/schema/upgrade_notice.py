@@ -22,16 +22,16 @@ class UpgradeNotice:
     """The word of a node whose server is of `version`; `given` says whether another node gave it."""
 
     def __init__(self, ready: Ready, version: str) -> None:
-        self.given = False
+        self.is_posted = False
         self._where = ready.connection_string
         self._database, self._lock = (
-            schema_lock.in_master(self._where) if ready.master_ok else schema_lock.in_database(self._where)
+            schema_lock.master_resource(self._where) if ready.master_ok else schema_lock.database_resource(self._where)
         )
         self._resource = f"{self._lock}:{version}"
         self._connection: Connection | None = None
-        self._gave = False
+        self._posted = False
 
-    def listen(self) -> None:
+    def connect_early(self) -> None:
         """Be ready to ask: whoever gives the word may end soon after the guard's lock is ours."""
         if self._connection is None:
             try:
@@ -39,32 +39,32 @@ class UpgradeNotice:
             except ConnectError:
                 pass  # not given
 
-    def ask(self) -> None:
+    def check_posted(self) -> None:
         """Find out whether it is given, under the guard's lock; then it is ours as well."""
-        if self._connection is not None and not self._gave:
+        if self._connection is not None and not self._posted:
             try:
-                self.given = self._connection.execute(_TEST, self._resource).fetchval() == 0
+                self.is_posted = self._connection.execute(_TEST, self._resource).fetchval() == 0
             except pyodbc.Error:
-                self.given = False
-            if self.given:
-                self.give()
+                self.is_posted = False
+            if self.is_posted:
+                self.post()
 
-    def give(self) -> None:
+    def post(self) -> None:
         """Say that the schema is of this version, under the guard's lock; it is good until `close`."""
         if self._connection is not None:
             try:
-                self._gave = schema_lock.get(self._connection, self._resource, 0.0, schema_lock.SHARED)
+                self._posted = schema_lock.get_lock(self._connection, self._resource, 0.0, schema_lock.SHARED)
             except pyodbc.Error:
                 pass  # the others can help themselves
 
-    def let_hear(self) -> None:
+    def let_others_read(self) -> None:
         """Let those who wait for the guard's lock have it, and ask: they are served in the order they came.
 
         In shared mode, because nobody is to wait for us.
         """
-        if self._connection is not None and self._gave and not self.given:
+        if self._connection is not None and self._posted and not self.is_posted:
             try:
-                schema_lock.get(self._connection, self._lock, HEARD_SECONDS, schema_lock.SHARED)
+                schema_lock.get_lock(self._connection, self._lock, HEARD_SECONDS, schema_lock.SHARED)
             except pyodbc.Error:
                 pass  # as above
 
