@@ -1,4 +1,4 @@
-"""The door: from a verb to its module, and from an error to its text and exit code."""
+"""The command line: maps a verb to its module, and an error to its text and exit code."""
 
 import os
 import sys
@@ -98,7 +98,7 @@ def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     elif argv and argv[0].startswith("-"):
         raise NodeError(ExitCode.USAGE, f"`init` has no option {argv[0]}. Usage: octo-node init -- CMD [ARG...]")
     if not argv:
-        raise NodeError(ExitCode.USAGE, "Which command? Usage: octo-node init -- CMD [ARG...]")
+        raise NodeError(ExitCode.USAGE, "No command was given. Usage: octo-node init -- CMD [ARG...]")
     try:
         return command.run(argv, os.environ, mask)
     except NodeError as error:

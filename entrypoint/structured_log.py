@@ -1,4 +1,4 @@
-"""structlog for heavy processes: the same lines as process 1's, with every secret masked."""
+"""structlog for processes that may import libraries: the same lines as process 1's, with every secret redacted."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""The door's other half, for the verbs that may import libraries: arguments, environment, log, masked errors."""
+"""The verbs that may import libraries: their arguments, settings, log, and errors with secrets redacted."""
 
 import argparse
 import os
@@ -69,7 +69,7 @@ def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
     if isinstance(error, OSError) and resource_limits.reached(error):
         return ExitCode.SETTINGS, f"{process} can't go on: {resource_limits.reason(error)}."
     trace = "".join(traceback.format_exception(error))
-    return ExitCode.FAULT, f"A fault in octo-node itself, in {process}:\n{trace}"
+    return ExitCode.FAULT, f"An internal error of octo-node, in {process}:\n{trace}"
 
 
 def _preflight(_arguments: Sequence[str]) -> int:
@@ -166,5 +166,5 @@ def _parser(verb: str, description: str) -> argparse.ArgumentParser:
 
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"\d{1,7}(\.\d+)?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, such as 60")
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a number of seconds, such as 60")
     return float(text)

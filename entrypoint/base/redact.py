@@ -1,4 +1,4 @@
-"""Keep secrets out of whatever is written."""
+"""Redacts secrets in everything that is written."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The container's limits, named: what the kernel's refusals mean when one of them is reached."""
+"""Names the resource limit that a system call ran into, and how to raise it."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""Files in folders that others may write to: made under names nobody can guess, read only if they are plain and ours.
+"""Files in folders that others may write to: created under unguessable names, read only if they are plain and trusted.
 
 Who may write to a folder can put a pipe, a link or a file of his own where ours is looked for. Light: process 1
 writes its state through this.

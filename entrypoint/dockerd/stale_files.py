@@ -1,4 +1,4 @@
-"""What an earlier dockerd left: a restarted container keeps its files, and the pids in them are others' by now."""
+"""Removes what an earlier dockerd left: pid files and sockets survive a container's restart."""
 
 import glob
 import os

@@ -1,4 +1,4 @@
-"""The children of process 1 by their role, what became of them, and when something is due."""
+"""The children of process 1 by role: their environments, exit codes and timers."""
 
 import signal
 import sys

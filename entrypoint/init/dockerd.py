@@ -1,4 +1,4 @@
-"""dockerd as process 1 sees it: started, waited for by another process, and started again alone."""
+"""Supervision of dockerd in process 1: started, waited for by another process, and restarted on its own."""
 
 import signal
 
@@ -92,8 +92,8 @@ class Dockerd:
         self._is_overdue = True
         self._report.say(
             "warning",
-            f"dockerd isn't ready after {PATIENCE_SECONDS:g} s, and Octopus.Server waits for it no longer: "
-            "steps in execution containers fail until it does. Its own lines, above, say why.",
+            f"dockerd isn't ready after {PATIENCE_SECONDS:g} s, and Octopus.Server no longer waits for it: "
+            "steps in execution containers fail until it does. Its own log lines, above, say why.",
         )
         return Event.DOCKERD_OVERDUE
 

@@ -1,4 +1,4 @@
-"""What process 1 does to the others: starts them, asks them to end, kills them."""
+"""The processes of a node, as process 1 starts them, asks them to stop, and kills them."""
 
 import functools
 import signal
@@ -38,7 +38,7 @@ AFTER_KILL_SECONDS = 5.0
 class NodeProcesses:
     """The processes of a node, which get what is in `environments`.
 
-    `actions` has what is done for each action of the lifecycle, `due` for each deadline but a rung's; each returns the
+    `actions` has what is done for each action of the lifecycle, `due` for each deadline but a stage's; each returns the
     event that this was, if it was one.
     """
 
@@ -113,7 +113,7 @@ class NodeProcesses:
         """Have `role` started again after a while, which doubles each time."""
         seconds = self.timers.set_again(role, self.children.lived(role))
         code = self.children.codes.get(role)
-        self.report.say("warning", f"{role} ended too early and is started again in {seconds:g} s.", code=code)
+        self.report.say("warning", f"{role} exited unexpectedly and will be restarted in {seconds:g} s.", code=code)
         return None
 
     def next_stage(self) -> Event | None:
@@ -133,7 +133,7 @@ class NodeProcesses:
     def kill_stage(self) -> Event | None:
         """Kill whoever didn't end in time."""
         if self.shutdown.stage is not None:
-            self.report.say("warning", f"{self.shutdown.stage.name}: not ended in time, killed.")
+            self.report.say("warning", f"{self.shutdown.stage.name} didn't stop in time and was killed.")
         self.shutdown.kill()
         self.timers.set("stage", AFTER_KILL_SECONDS)
         return None

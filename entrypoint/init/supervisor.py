@@ -75,7 +75,7 @@ class Supervisor:
                 self._happen(Event.STAGE_CLEARED)
         code = self._exit_code()
         self._publish(code=code)
-        self.report.say("info", f"octo-node ends with exit code {code}.")
+        self.report.say("info", f"octo-node exits with code {code}.")
         return code
 
     def _greet(self) -> None:
@@ -134,7 +134,7 @@ class Supervisor:
         if number not in signals.STOPS:
             obstacle = self.node.children.hand_on("server", number)
             if obstacle:
-                left_out = f"Signal {signals.name(number)} isn't handed on: {obstacle}."
+                left_out = f"Signal {signals.name(number)} isn't forwarded: {obstacle}."
                 self.report.say("warning", f"{left_out} A stop is TERM, INT or QUIT.")
             return
         self.stops.append(number)

@@ -1,4 +1,4 @@
-"""What a drain says while it waits: little, but never nothing for long."""
+"""The progress messages of a drain: on every change, and at least every 30 seconds."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The ping address of the node's own server, asked no more often than it wants to be."""
+"""The ping endpoint of the node's own server, with its rate limit respected."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The running server, as the tools of a node see it: in /proc, whatever became of the state files."""
+"""Finds the running server process: in /proc, whatever became of the state files."""
 
 import itertools
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Settle: from a started server to a node that takes tasks."""
+"""Settle: waits until the started server answers and takes tasks, and undrains it if necessary."""
 
 import time
 from collections.abc import Mapping
@@ -40,14 +40,14 @@ def settle(settings: Settings, runner: Runner, log: Logger) -> None:
     while not (flag := watch.flag()).takes_tasks:
         if flag.draining:
             if not _is_ours_to_undrain(settings, folder):
-                log.info("The node answers, and stays drained.")
+                log.info("The node answers and stays drained.")
                 break
             if time.monotonic() >= next_try:
                 _undrain(settings, runner, folder, log)
                 next_try = time.monotonic() + pause
                 pause = min(pause * 2, UNDRAIN_PAUSE[1])
         else:
-            teller.tell(flag.status, f"The node doesn't answer as it should yet: {flag.words}.")
+            teller.tell(flag.status, f"The node doesn't answer normally yet: {flag.words}.")
         time.sleep(ASK_SECONDS)
     _check_version(settings, log)  # Octopus notes its version when its server runs: maybe only now
     _finish(settings, folder, log)
@@ -64,14 +64,14 @@ def _check_version(settings: Settings, log: Logger) -> None:
             newest = tables.newest_version(connection)
     except (ConnectError, pyodbc.Error) as error:
         log.warning(
-            "SQL Server can't be asked which version was installed last.",
+            "SQL Server can't be queried for the version that was installed last.",
             reason=describe(error, settings.db_connection_string.password),
         )
         return
     if own is not None and version.is_too_new(newest, own):
         raise NodeError(
             ExitCode.NEWER_DATABASE,
-            f"Another node brought the database to version {newest} while this one, {own}, was starting: "
+            f"Another node upgraded the database to version {newest} while this one, {own}, was starting: "
             f"start version {newest} or later.",
         )
 
@@ -81,7 +81,7 @@ def _is_ours_to_undrain(settings: Settings, folder: str | None) -> bool:
 
 
 def _undrain(settings: Settings, runner: Runner, folder: str | None, log: Logger) -> None:
-    log.info("The node is drained: it is undrained.")
+    log.info("The node is drained: undraining it.")
     teller = ThrottledLog(log)
     try:
         with drain_lock.undraining(folder, 0.0, log):
@@ -107,7 +107,7 @@ def _finish(settings: Settings, folder: str | None, log: Logger) -> None:
         if folder is not None:
             statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
     except (OSError, NodeError) as error:
-        log.warning("What is kept of this start can't be written.", reason=str(error))
+        log.warning("The record of this start can't be written.", reason=str(error))
 
 
 def timeline(node: Mapping[str, object], prepare: Mapping[str, object]) -> dict[str, float]:

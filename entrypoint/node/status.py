@@ -1,4 +1,4 @@
-"""Status: what the state files say of this node, and what the node itself says when it is asked."""
+"""Status: what the state files say about this node, and what its server answers."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from .task_counters import Flag, NodeWatch, UnknownError
 
 
 ASK_SECONDS = 0.5  # for an answer of the server; SQL Server has a second to take the login: 2 s in all
-UNDRAIN = "`octo-node undrain` has it take tasks again"
+UNDRAIN = "run `octo-node undrain` to take tasks again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,10 @@ def _server_lines(
         is_up = states.get(statefile.NODE, {}).get("phase") == Phase.UP
         return ["Octopus.Server doesn't run"] if is_up else []
     if process.is_suspended:
-        return ["Octopus.Server is suspended by a signal: CONT has it go on"]
+        return ["Octopus.Server is suspended by a signal: send it CONT to resume it"]
     if asked is not None and asked.draining:
         return [_drained(folder, asked.tasks)]
-    lines = ["a drain was asked for, and isn't in force"] if drain_lock.is_drained_on_purpose(folder) else []
+    lines = ["a drain was requested but isn't in effect"] if drain_lock.is_drained_on_purpose(folder) else []
     if asked is not None and not 200 <= asked.ping <= 299:
         way = "answers, but not as it should" if asked.ping else "runs, but doesn't answer"
         lines.insert(0, f"Octopus.Server {way}: {asked.words}")
@@ -103,7 +103,7 @@ def _server_lines(
 
 def _drained(folder: str | None, tasks: list[Task] | None) -> str:
     if tasks is None:
-        return f"it takes no new tasks; whether some run can't be told now: {UNDRAIN}"
+        return f"it takes no new tasks; whether any are running is unknown: {UNDRAIN}"
     if tasks:
         runs = "runs" if len(tasks) == 1 else "run"
         return f"it is draining: {number(tasks)} still {runs}: {names(tasks)}"

@@ -1,4 +1,4 @@
-"""How many tasks run on this node, and whether it takes new ones: asked of whoever can tell."""
+"""Counts the tasks that run on this node, and finds out whether it takes new ones: by ping, API or database."""
 
 import time
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ class Database:
     def _connected(self) -> Connection:
         if self._connection is None:
             if not self._failed and time.monotonic() < self._not_before:
-                self._failed = "SQL Server refused the login, and is left alone for a while"
+                self._failed = "SQL Server refused the login, and is not asked again for a while"
             if self._failed:
                 raise UnknownError(self._failed)
             self._connection = self._connect()
@@ -241,7 +241,7 @@ class NodeWatch:
             return api.running_tasks(self._node)
         except RefusedError as error:
             self._api = None
-            self._log.info("The running tasks are counted in another way.", reason=str(error))
+            self._log.info("The running tasks are counted another way.", reason=str(error))
             raise UnknownError(str(error)) from error
         except ApiError as error:
             if error.pause:

@@ -1,4 +1,4 @@
-"""Octopus.Server's HTTP API, as far as a node asks its own server."""
+"""Octopus.Server's HTTP API, as far as a node calls its own server."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Run a command of Octopus.Server: its output in our log, a time limit, and no secret in its environment."""
+"""Runs commands of Octopus.Server: output to our log, a time limit, and no secret in their environment."""
 
 import contextlib
 import fcntl

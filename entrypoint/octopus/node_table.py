@@ -1,4 +1,4 @@
-"""Which other nodes of the database are alive."""
+"""Which other nodes of the database are alive, by their heartbeats."""
 
 import time
 from collections.abc import Callable

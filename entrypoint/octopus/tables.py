@@ -1,4 +1,4 @@
-"""What can be read from Octopus's tables, and never written.
+"""Reads Octopus's tables, which are never written.
 
 Their names and columns are those of public schema dumps, which later versions differ from: whatever isn't
 there means *unknown*, never an error.

@@ -1,4 +1,4 @@
-"""Which versions ran on the database, and on which node, as its servers noted it.
+"""Which versions ran on the database, and on which node, as its servers recorded it.
 
 A server notes when a node gets another version (OctopusDeploy issue 4194). Whether it does so again when the node comes
 back to a version that it ran before isn't published: readers hold either way.

@@ -1,4 +1,4 @@
-"""Check: what preflight says, whether SQL Server takes the login, and what prepare would run. Nothing is changed."""
+"""Check: preflight, a login to SQL Server, and the commands that prepare would run. Nothing is changed."""
 
 import json
 import shlex
@@ -52,7 +52,7 @@ def check(configuration: Configuration, runner: Runner, log: Logger, *, as_json:
         print(f"warning: {sentence}")
     print(*commands, sep="\n", end="\n" if commands else "")
     if not found:
-        print("Preflight finds nothing wrong.")
+        print("Preflight found no problems.")
     return code
 
 
@@ -93,13 +93,13 @@ def _look(context: Context, ready: Ready | None) -> Situation:
     connection = None if ready is None else ready.connection
     if connection is None:
         if ready is None:
-            context.log.warning("The database can't be asked: these are the commands for a new one.")
+            context.log.warning("The database can't be queried: these are the commands for a new one.")
         return assess.find(None, EMPTY, context)
     try:
         return assess.find(connection, tables.look(connection), context)
     except pyodbc.Error as error:
         context.log.warning(
-            "The database can't be asked: these are the commands for a new one.",
+            "The database can't be queried: these are the commands for a new one.",
             reason=describe(error, context.settings.db_connection_string.password),
         )
         return assess.find(None, EMPTY, context)

@@ -1,4 +1,4 @@
-"""What was found in the database, in the words that the plan decides by."""
+"""The situation of the database, in the terms in which the plan decides."""
 
 import datetime
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Situation:
 
     Attributes: `is_new`, the database has no schema yet; `is_finished`, somebody finished configuring it: it has
     users; `is_older`, its schema is older than this server, or of a version that isn't told; `has_admin`, it has
-    the administrator already; `believed`, the memory is of this database; `everything`, nothing is left out;
+    the administrator already; `validated`, the applied state is of this database; `everything`, nothing is left out;
     `version`, this server's.
     """
 

@@ -1,6 +1,6 @@
 """The settings that every process of octo-node needs: where things are, and how long what may take.
 
-Nothing here is refused: where a value can't be used its default stands, and preflight reports it (`settings.py`).
+Nothing here is refused: where a value can't be used its default stands, and preflight reports it (`configuration.py`).
 Light: process 1 keeps it for life.
 """
 

@@ -1,4 +1,4 @@
-"""The environment as one frozen object, or every problem with it at once."""
+"""The settings as one frozen object, or every problem with them at once."""
 
 import re
 import socket

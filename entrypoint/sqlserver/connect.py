@@ -1,4 +1,4 @@
-"""One connection to SQL Server: whatever is asked of it ends in its time."""
+"""One connection to SQL Server, on which every call ends within its time limit."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which configuration unixODBC reads: it says whose code runs in a process that has all the secrets.
+"""The configuration that unixODBC reads: it decides whose code runs in a process that has all the secrets.
 
 The driver manager (`odbcinst/_SystemINI.c`, `SQLGetPrivateProfileString.c`) looks drivers up in `odbcinst.ini` in
 ODBCSYSINI, else in its own /etc, but before that in `.odbcinst.ini` in HOME, where whatever runs as the same user can

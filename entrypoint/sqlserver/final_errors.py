@@ -1,4 +1,4 @@
-"""From the last failed attempt to the sentence and the exit code that a wait ends with."""
+"""The sentence and exit code with which a wait for SQL Server ends."""
 
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode

@@ -1,4 +1,4 @@
-"""How long the next login may take.
+"""The time limit of the next login.
 
 Short at first, so that a server that hangs is asked again soon. A login that timed out may only have been slow, and
 each that is given up loads a slow server more: so the next is given longer, up to what the connection string says.

@@ -197,7 +197,7 @@ def test_no_answer(node: Node) -> None:
 
     assert done.returncode == 21
     assert "has answered nothing for 3" in done.stderr
-    assert f"By the database, 1 task was still running: {running} " in done.stderr
+    assert f"According to the database, 1 task was still running: {running} " in done.stderr
 
 
 def start_drain(node: Node, **environ: str) -> subprocess.Popen[str]:
@@ -238,7 +238,7 @@ def test_server_ends_meanwhile(node: Node) -> None:
         _, told = drain.communicate(timeout=30)
 
     assert drain.returncode in {0, 137, -9}, told
-    assert drain.returncode != 0 or "has ended meanwhile" in told
+    assert drain.returncode != 0 or "has ended in the meantime" in told
 
 
 def test_interrupted(node: Node) -> None:

@@ -162,7 +162,7 @@ def test_the_run_folder_cannot_be_written(node: Node) -> None:
 
     assert done.returncode == 0, done.stderr
     assert f"left: {running} Deploy web" in done.stderr
-    assert "It can't be noted that the node is to be drained." in done.stderr
+    assert "The request to drain the node can't be recorded." in done.stderr
 
 
 def test_settle_ends_whatever_cannot_be_written(tmp_path: Path, sql: SqlServer) -> None:
@@ -171,7 +171,7 @@ def test_settle_ends_whatever_cannot_be_written(tmp_path: Path, sql: SqlServer) 
         node.start().wait_phase("starting")
         (node.run_dir / "settle.json" / "in-the-way").mkdir(parents=True)
         node.wait_phase("up")
-        assert "What is kept of this start can't be written." in node.log
+        assert "The record of this start can't be written." in node.log
         assert "settle ended too early" not in node.log
 
 

@@ -143,7 +143,7 @@ def test_who_is_killed_by_somebody_else(scarce: Scripted, role: str) -> None:
     """137 without a lack of memory isn't told as one."""
     scarce.script(role, "kill -KILL $$")
     assert scarce.start("process 1", DOOR).wait() == 137
-    assert "Memory didn't run out: somebody sent it that signal." in scarce.termination
+    assert "Memory didn't run out: another process sent it that signal." in scarce.termination
 
 
 class Counted(Scripted):

@@ -121,7 +121,7 @@ def test_no_place_for_secrets(tmp_path: Path, sql: SqlServer) -> None:
 @pytest.mark.parametrize(
     ("verb", "said"),
     [
-        ("check", "has no room. Make room there."),
+        ("check", "has no space left. Free space there."),
         ("preflight", "can't be written by user 0:0: No space left on device"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Preflight: everything that can be known to be wrong before anything is started, all at once."""
+"""Preflight: checks everything that can be known to be wrong before anything is started, and reports it all at once."""
 
 import os
 

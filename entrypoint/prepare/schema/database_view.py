@@ -1,4 +1,4 @@
-"""The database as this attempt sees it."""
+"""The database as the current attempt sees it."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ class DatabaseView:
         patience = context.settings.octo_node_upgrade_wait * live_nodes.UNSURE_SHARE
         self._builds = live_nodes.Builds(context.version, patience, context.log.warning)
         self._told = False
-        self._validated: bool | None = None  # whether the memory was, at the first look
+        self._validated: bool | None = None  # whether the applied state was, at the first look
 
     def installed(self) -> Installed:
         """Return what is in the database; it is looked for anew as long as there was none."""
@@ -52,7 +52,7 @@ class DatabaseView:
         if (found.is_older or not found.validated) and not self._told:
             self._told = True
             assess.warn_of_going_back(installed, self.context)
-        # what this attempt itself remembers meanwhile doesn't make the memory an old one
+        # what this attempt itself remembers meanwhile doesn't make the applied state valid
         return dataclasses.replace(found, validated=self._validated)
 
     def others_alive(self) -> tuple[list[str], float]:

@@ -1,4 +1,4 @@
-"""Files of an earlier installation: a misspelt or lost database must not become a new, empty Octopus on top of them."""
+"""Files of an earlier installation: a misspelt or lost database must not become a new, empty Octopus beside them."""
 
 import os
 from collections import deque
@@ -15,7 +15,7 @@ SECONDS = 10.0
 MOST = 2000  # entries that are looked at in each folder
 _OF_A_NODE = {"--cacheDirectory"}  # may be deleted at any time
 _NOBODYS = {"lost+found"}  # and what is hidden: our own trials, .snapshot, .nfs0001
-_MAKING = "making"  # in the memory, from when this container begins to make a database
+_MAKING = "making"  # in the applied state, from when this container begins to make a database
 
 
 def begin(context: Context) -> None:
