@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,6 @@ from node import DATABASE, Node
 from processes import NAMESPACE, OCTO_NODE, ROOT, enter, wait_until
 from standin.sqlserver.testing import SqlServer
 from tasks import ask, drain_that_waits, state, task
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
-
-
-@pytest.fixture
-def node(tmp_path: Path, sql: SqlServer) -> Iterator[Node]:
-    """A node that is up."""
-    with Node(tmp_path, sql, STANDIN_OCTOPUS_POLL="0.2") as found:
-        found.start().wait_phase("up")
-        yield found
 
 
 def beside(node: Node, way: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,21 +18,6 @@ from entrypoint.node.drain import GRACE_SECONDS
 
 
 SLACK = 15  # seconds: this machine may be busy
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
-
-
-@pytest.fixture
-def node(tmp_path: Path, sql: SqlServer) -> Iterator[Node]:
-    """A node that is up."""
-    with Node(tmp_path, sql, STANDIN_OCTOPUS_POLL="0.2") as found:
-        found.start().wait_phase("up")
-        yield found
 
 
 def states(sql: SqlServer) -> list[str]:

@@ -16,13 +16,6 @@ from standin.sqlserver.testing import SqlServer
 LOW, HIGH = "2026.2.197", "2026.2.210"
 
 
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
-
-
 class Fleet:
     """Three nodes on one database, in the build that was asked for last."""
 
