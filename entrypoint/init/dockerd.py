@@ -20,6 +20,7 @@ ROLE = "dockerd"
 WAITER = "await-dockerd"  # ends when dockerd answers: process 1 has no sockets
 # what it ends with then, and what that means: dockerd starts containers, or answers and starts none
 _ANSWERS: "Mapping[int | None, str]" = {ExitCode.DONE: "ready", ExitCode.DOCKER_IN_DOCKER: "failing"}
+STOP_SECONDS = 20.0  # between TERM and KILL; dockerd itself gives its containers 15
 PATIENCE = "dockerd's patience"
 PATIENCE_SECONDS = 30.0  # the start of the server is held up no longer
 

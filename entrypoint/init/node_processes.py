@@ -10,7 +10,7 @@ from entrypoint.settings.paths import INSTANCE
 
 from . import processes, stop_drain
 from .children import Children, Timers, helper, start_or_retry
-from .dockerd import PATIENCE, WAITER, Dockerd
+from .dockerd import PATIENCE, STOP_SECONDS, WAITER, Dockerd
 from .dockerd import ROLE as DOCKERD
 from .lifecycle import Action, Event, ended
 from .oom_watch import OomWatch
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 HELPERS = ("preflight", "prepare", "settle")
 PATIENCE_SECONDS = 10.0  # with a start for which no process can be had; then the container's restart tries again
 GROUP_SECONDS = 5.0  # for what the server leaves running in its process group
-DOCKERD_SECONDS = 20.0  # dockerd itself gives its containers 15
 REST_SECONDS = 5.0
 AFTER_KILL_SECONDS = 5.0
 
@@ -160,7 +159,7 @@ class NodeProcesses:
         if group is not None:
             send = functools.partial(processes.send, -group)
             yield Stage("what Octopus.Server left", GROUP_SECONDS, send=send, are_alive=lambda: send(0))
-        yield stage("dockerd", ("dockerd",), DOCKERD_SECONDS)
+        yield stage("dockerd", ("dockerd",), STOP_SECONDS)
         yield _rest()
 
 

@@ -11,7 +11,7 @@ from chart.helm import Object
 from processes import NAMESPACE, OCTO_NODE
 
 from entrypoint import http_probe
-from entrypoint.init import node_processes
+from entrypoint.init import dockerd, node_processes
 from entrypoint.node import drain
 from entrypoint.octopus import commandline
 
@@ -20,7 +20,7 @@ SERVER_START = 300  # seconds that a start may take after everything else
 # between TERM and the end of the last process, if each has to be killed, besides the server's own time
 LADDER = (
     node_processes.GROUP_SECONDS
-    + node_processes.DOCKERD_SECONDS
+    + dockerd.STOP_SECONDS
     + node_processes.REST_SECONDS
     + 4 * node_processes.AFTER_KILL_SECONDS
 )
