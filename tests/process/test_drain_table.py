@@ -187,7 +187,7 @@ def test_sql_server_is_away(tmp_path: Path, cell: Cell) -> None:
         drain, took = run(node, sql, cell)
         code = drain.code
         log = node.log
-        wait_until(lambda: cell.by == "hand" or "octo-node ends with" in node.log, 60, what="the end of the stop")
+        wait_until(lambda: cell.by == "hand" or "octo-node exits with" in node.log, 60, what="the end of the stop")
         states = sql.query(DATABASE, "SELECT State FROM ServerTask")
         note(cell, code, took, str(states[0][0]))
 
