@@ -156,7 +156,7 @@ def test_settle_ends_whatever_cannot_be_written(tmp_path: Path, sql: SqlServer) 
         (node.run_dir / "settle.json" / "in-the-way").mkdir(parents=True)
         node.wait_phase("up")
         assert "The record of this start can't be written." in node.log
-        assert "settle ended too early" not in node.log
+        assert "settle exited unexpectedly" not in node.log
 
 
 # --- what is said

@@ -197,4 +197,4 @@ def test_short_memory_keeps_nobody_awake(counted: Counted) -> None:
 def test_io_that_somebody_sent(counted: Counted) -> None:
     """IO from a process is a signal like any other, and not taken for the kernel's."""
     up(counted).send(signal.SIGIO)
-    counted.wait_log("Signal IO isn't handed on")
+    counted.wait_log("Signal IO isn't forwarded")

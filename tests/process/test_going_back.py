@@ -113,7 +113,7 @@ def test_one_after_the_other(stack: ExitStack, tmp_path: Path, sql: SqlServer, h
     second = fleet.node(1, LOW).start()
     second.wait_phase("up")
 
-    unsure = "doesn't tell whether octopus-0 run this build" in second.log
+    unsure = "doesn't say whether octopus-0 run this build" in second.log
     assert unsure == (history == "once")
     assert fleet.integrity() == []
 
