@@ -33,8 +33,8 @@ reported at once (exit code 11). `octo-node check` reports the same without star
   empty, isn't a regular one, or gives no answer within 5 seconds. Each process of octo-node reads it once.
   (`SSL_CERTIFICATE_FILE` is a variable of its own.)
 - **White space** inside a licence or a master key is ignored, because `base64` breaks lines. Other values must not
-  contain control characters, nor begin or end with an invisible character: a byte order mark, a zero-width or a no-break
-  space, the carriage return of a Windows line ending.
+  contain control characters, nor begin or end with an invisible character: a byte order mark, a zero-width or a
+  no-break space, the carriage return of a Windows line ending.
 - **Quotes** around a value are refused, because Compose lists (`- NAME="value"`) and `--env-file` keep them as a part
   of it. A password may have them, with a warning. `OCTO_NODE_DOCKERD_ARGS` is quoted as in a shell.
 - **Yes and no**: `Y`, `yes`, `true`, `1`, `on` and `N`, `no`, `false`, `0`, `off`, in any case.
@@ -64,8 +64,8 @@ A command gets all its options in one call; a command without options isn't run.
 prints what a start would run now, without secrets.
 
 The oldest supported version of Octopus.Server is **{commandline.OLDEST}**. An option that the server is too old for, or
-that it no longer has, is left out. One that it nevertheless calls unrecognized is left out, with a warning, and recorded
-for this version, unless the node *needs* it.
+that it no longer has, is left out. One that it nevertheless calls unrecognized is left out, with a warning, and
+recorded for this version, unless the node *needs* it.
 
 | command | seconds it may take | option | value from | known to | |
 |---|---|---|---|---|---|
