@@ -35,12 +35,13 @@ FLOORS = {
     "init": {"words"},
     "question": {"words"},
     "probe": {"question"},
-    "cli": {"words", "init", "question", "dockerd", "heavy"},
+    "install": {"words"},
+    "cli": {"words", "init", "question", "dockerd", "install", "heavy"},
     "__main__": {"cli"},
 }
 LIGHT = {"words", "init", "question", "probe", "cli", "__main__"}
 # needs no library either, but is soon gone: no part of the standard one is too dear for it
-BRIEF = {"dockerd"}
+BRIEF = {"dockerd", "install"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs
 # nothing; only readers of state files need json; only TDS 8 needs TLS from the first byte
 LAZY = {"__main__", "cli", "heavy", "question", "sqlping", "statefile"}
