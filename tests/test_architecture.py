@@ -21,7 +21,7 @@ WORDS = {
     "phases", "plainfile", "prctl", "relay", "sqlping", "statefile", "streams", "termination", "variables",
     "whereabouts",
 }  # fmt: skip
-SETTINGS = {"kinds", "names", "oddities", "overrides", "settings", "structured"}
+SETTINGS = {"kinds", "names", "oddities", "origins", "overrides", "settings", "structured"}
 # a folder, or a group of files, and the floors below it; what isn't named here it doesn't know
 FLOORS = {
     "words": set(),
