@@ -94,6 +94,18 @@ def test_a_new_database(node: Node, sql: SqlServer) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize(("content", "said"), [(None, "No such file"), ("", "has no certificate in PEM")])
+def test_nothing_to_trust(node: Node, sql: SqlServer, tmp_path: Path, content: str | None, said: str) -> None:
+    """A file of certificates that isn't there, or has none, is a warning: the server would just not trust them."""
+    file = tmp_path / "ca.crt"
+    if content is not None:
+        file.write_text(content)
+    done = check(node, DB_CONNECTION_STRING=sql.connection_string(DATABASE), SSL_CERT_FILE=str(file))
+    assert done.returncode == 0, done.stdout
+    assert f"warning: SSL_CERT_FILE is {file}, but that " in done.stdout
+    assert said in done.stdout
+
+
 def test_what_is_not_checked(node: Node, sql: SqlServer) -> None:
     """What the ODBC driver can't check as Octopus.Server does is a warning; a certificate of nobody's is refused."""
     text = sql.connection_string(DATABASE).replace("TrustServerCertificate=True", "TrustServerCertificate=False")
