@@ -54,12 +54,13 @@ FLOORS = {
     "init": {*BELOW, ""},
     "http_probe": BELOW,
     "probe": {"http_probe"},
-    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "verbs"},
+    "install": {"", "base"},
+    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "install", "verbs"},
     "__main__": {"cli"},
 }
 LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "__main__"}
 # needs no library either, but is soon gone: no part of the standard one is too dear for it
-BRIEF = {"dockerd"}
+BRIEF = {"dockerd", "install"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs
 # nothing; process 1 reads files only where some are named; only readers of state files need json; only TDS 8 needs TLS
 # from the first byte
