@@ -124,15 +124,17 @@ CHART = f"""\
 {MADE}
 
 Octopus Server on Kubernetes, with [octo-node](../../../README.md) as process 1 of its nodes: upgraded in place, drained
-before they are stopped, one node or many. Helm 3.10 or later, Kubernetes 1.20 or later. The makers' own image is used as it is.
+before they are stopped, one node or many. Helm 3.10 or later, Kubernetes 1.20 or later. The makers' own image is used
+as it is.
 
 ```
-helm install octopus docker/helm/octopus --set octopus.acceptEula=Y --set octoNode.image.repository=REGISTRY/octo-node \\
-  --set octopus.databaseConnectionString='Server=...'
+helm install octopus docker/helm/octopus --set octopus.acceptEula=Y \\
+  --set octoNode.image.repository=REGISTRY/octo-node --set octopus.databaseConnectionString='Server=...'
 ```
 
 How it is installed, upgraded, and moved to from the official chart, is told in
-[docs/kubernetes.md](../../../docs/kubernetes.md); `examples` has sets of values. `helm test octopus` asks a release whether it is well.
+[docs/kubernetes.md](../../../docs/kubernetes.md); `examples` has sets of values. `helm test octopus` asks a release
+whether it is well.
 
 ## Values
 

@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 import pytest
+import values
 import yaml
 from chart import helm
 
@@ -103,12 +104,12 @@ def test_the_official_sql_server() -> None:
 
 @pytest.mark.parametrize("name", helm.SUCCESSORS)
 def test_successors(name: str) -> None:
-    """A value that isn't taken is refused with the name of what takes its place, which is there; an empty one is taken."""
+    """A value that isn't taken is refused with the name of what takes its place; an empty one is taken."""
     found = helm.SUCCESSORS[name]
     instead = found["instead"] if isinstance(found, dict) else found
     said = helm.refusal(**{name: "something"})
     assert f"{name} isn't a value of this chart: set {instead} instead." in said
-    known = {value.name for value in helm.values.values()}
+    known = {value.name for value in values.values()}
     assert any(instead.startswith(value) for value in known) or any(value.startswith(instead) for value in known)
     empty = found["default"] if isinstance(found, dict) else "null"
     assert helm.template(**{"octopus.databaseConnectionString": "x", name: empty}).returncode == 0
@@ -165,7 +166,7 @@ def test_sealed_secrets() -> None:
 def test_rendering_twice_is_the_same() -> None:
     """Nothing is drawn without a cluster: Argo CD and Flux see no difference where there is none."""
     for name in helm.EXAMPLES:
-        words = ("template", "octopus", str(helm.CHART), f"--values={helm.CHART / 'examples' / name}.yaml")
+        words = ("template", "octopus", str(values.CHART), f"--values={values.CHART / 'examples' / name}.yaml")
         assert helm.run(*words).stdout == helm.run(*words).stdout != ""
 
 

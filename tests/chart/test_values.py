@@ -48,7 +48,7 @@ def leaves(schema: dict[str, Any], definitions: dict[str, Any], above: str = "")
 
 
 def test_schema_knows_each_value() -> None:
-    """The schema has the values of values.yaml, and those of other charts that a template refuses with their successor."""
+    """The schema has the values of values.yaml, and those of other charts that a template refuses."""
     schema = json.loads((values.CHART / "values.schema.json").read_text())
     known = {value.name for value in values.values()} | {"mssql.storageClass"}
     found = list(leaves(schema, schema["definitions"]))
