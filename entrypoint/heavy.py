@@ -5,7 +5,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from . import handover, limits, mask, prctl, settings, streams, structured, termination
+from . import handover, limits, mask, origins, prctl, settings, streams, structured, termination
 from .errors import NodeError
 from .exitcodes import ExitCode
 from .structured import Logger, Tee
@@ -35,7 +35,7 @@ def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None 
     try:
         return work(environ, logger, hide) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
-        code, message = _told(error, process)
+        code, message = _told(error, process, environ)
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
@@ -43,10 +43,10 @@ def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None 
     return code
 
 
-def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
+def _told(error: Exception, process: str, environ: Mapping[str, str]) -> tuple[ExitCode, str]:
     """Return the exit code for `error`, and what is told of it."""
     if isinstance(error, NodeError):
-        return error.code, "\n".join(error.sentences)
+        return error.code, "\n".join(origins.told(sentence, environ) for sentence in error.sentences)
     if isinstance(error, OSError) and limits.of(error):
         return ExitCode.SETTINGS, f"{process} can't go on: {limits.reason(error)}."
     trace = "".join(traceback.format_exception(error))

@@ -21,7 +21,7 @@ WORDS = {
     "phases", "plainfile", "prctl", "relay", "sqlping", "statefile", "streams", "termination", "variables",
     "whereabouts",
 }  # fmt: skip
-SETTINGS = {"kinds", "names", "oddities", "overrides", "settings", "structured"}
+SETTINGS = {"kinds", "names", "oddities", "origins", "overrides", "settings", "structured"}
 # a folder, or a group of files, and the floors below it; what isn't named here it doesn't know
 FLOORS = {
     "words": set(),
@@ -35,12 +35,13 @@ FLOORS = {
     "init": {"words"},
     "question": {"words"},
     "probe": {"question"},
-    "cli": {"words", "init", "question", "dockerd", "heavy"},
+    "install": {"words"},
+    "cli": {"words", "init", "question", "dockerd", "install", "heavy"},
     "__main__": {"cli"},
 }
 LIGHT = {"words", "init", "question", "probe", "cli", "__main__"}
 # needs no library either, but is soon gone: no part of the standard one is too dear for it
-BRIEF = {"dockerd"}
+BRIEF = {"dockerd", "install"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs
 # nothing; only readers of state files need json; only TDS 8 needs TLS from the first byte
 LAZY = {"__main__", "cli", "heavy", "question", "sqlping", "statefile"}

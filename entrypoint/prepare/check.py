@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pyodbc
 
-from entrypoint import mask, settings
+from entrypoint import mask, origins, settings
 from entrypoint.errors import NodeError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline, tables
@@ -33,6 +33,8 @@ def check(environ: Mapping[str, str], log: Logger, *, as_json: bool, with_comman
         warnings += () if ready is None else _warnings(ready)
         commands += _commands(environ, log, ready) if with_commands else ()
     code = min((code for code, _ in found), default=ExitCode.DONE)
+    found = [(code, origins.told(sentence, environ)) for code, sentence in found]
+    warnings = [origins.told(sentence, environ) for sentence in warnings]
     if as_json:
         problems = [{"code": code, "problem": text} for code, text in found]
         print(json.dumps({"code": code, "problems": problems, "warnings": warnings, "commands": commands}, indent=2))

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from entrypoint import files, limits, paths, settings, variables
+from entrypoint import files, limits, origins, paths, settings, variables
 from entrypoint.errors import NodeError, ProblemsError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline
@@ -15,7 +15,7 @@ from . import docker_in_docker, folders
 def preflight(environ: Mapping[str, str], log: Logger) -> None:
     """Check settings, files and folders. Raise NodeError or ProblemsError with everything that is wrong."""
     for warning in warnings(environ) if settings.is_eula_accepted(environ) else ():
-        log.warning(warning)
+        log.warning(origins.told(warning, environ))
     found = problems(environ)
     if found:
         raise ProblemsError(found)
