@@ -21,6 +21,7 @@ for driver in pathlib.Path("/usr/lib/python3/dist-packages").glob("pyodbc*.so"):
 sys.path.insert(0, "/standin")
 from standin.octopus.install import install  # noqa: E402 - not before there is one
 
+
 install("/Octopus", VERSION, str(RUNTIME / "bin" / "dotnet"))
 
 (SERVER / "OctopusServer" / "Server").mkdir(parents=True)

@@ -106,14 +106,29 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* Variables that the chart makes of values: what is computed from these would be wrong if they were set otherwise. */ -}}
+{{- /* The variables that the chart makes of values, and these. */ -}}
+{{- define "octopus.variables" -}}
+ACCEPT_EULA: octopus.acceptEula
+OCTOPUS_SERVER_NODE_NAME: fullnameOverride
+ADMIN_EMAIL: octopus.email
+TASK_CAP: octopus.taskCap
+DISABLE_DIND: octopus.enableDockerInDocker
+OCTOPUS_GRPC_SERVICES_PORT: octopus.grpcPort
+OCTOPUS_SERVER_CONFIGURATION_DIRECTORY: octopus.serverConfigurationDirectory
+OCTO_NODE_SQL_WAIT: octopus.sqlWait
+OCTO_NODE_UPGRADE_WAIT: octopus.upgradeWait
+OCTO_NODE_STOP_TIMEOUT: octopus.stopTimeout
+OCTO_NODE_DRAIN_ON_STOP: octopus.drain.wait
+HTTP_PROXY: octopus.proxy.http
+HTTPS_PROXY: octopus.proxy.https
+ALL_PROXY: octopus.proxy.all
+NO_PROXY: octopus.proxy.excludedHostnames
+{{- end -}}
+
+{{- /* What is computed from values would be wrong if the variables were set otherwise, and a secret given twice is refused by octo-node. */ -}}
 {{- define "octopus.checkVariables" -}}
-{{- $values := dict "ACCEPT_EULA" "octopus.acceptEula" "OCTOPUS_SERVER_NODE_NAME" "fullnameOverride" "ADMIN_EMAIL" "octopus.email"
-  "TASK_CAP" "octopus.taskCap" "DISABLE_DIND" "octopus.enableDockerInDocker" "OCTOPUS_GRPC_SERVICES_PORT" "octopus.grpcPort"
-  "OCTOPUS_SERVER_CONFIGURATION_DIRECTORY" "octopus.serverConfigurationDirectory" "OCTO_NODE_SQL_WAIT" "octopus.sqlWait"
-  "OCTO_NODE_UPGRADE_WAIT" "octopus.upgradeWait" "OCTO_NODE_STOP_TIMEOUT" "octopus.stopTimeout" "OCTO_NODE_DRAIN_ON_STOP" "octopus.drain.wait"
-  "HTTP_PROXY" "octopus.proxy.http" "HTTPS_PROXY" "octopus.proxy.https" "ALL_PROXY" "octopus.proxy.all"
-  "NO_PROXY" "octopus.proxy.excludedHostnames" -}}
+{{- $values := include "octopus.variables" . | fromYaml -}}
+{{- $_ := set $values "OCTO_NODE_VALUES" "the chart itself" -}}
 {{- if include "octopus.certificates" . }}{{ $_ := set $values "SSL_CERT_FILE" "octopus.trustedCertificates" }}{{ end -}}
 {{- range include "octopus.secrets" . | fromYamlArray -}}
 {{- $given := printf "octopus.%s" (include "octopus.secretValue" .name) -}}

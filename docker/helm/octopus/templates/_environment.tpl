@@ -29,6 +29,9 @@
   value: {{ $octopus.grpcPort | quote }}
 - name: OCTOPUS_SERVER_CONFIGURATION_DIRECTORY
   value: {{ include "octopus.configurationDirectory" .root }}
+# so that messages name the values to change
+- name: OCTO_NODE_VALUES
+  value: {{ include "octopus.valueNames" . | quote }}
 - name: OCTO_NODE_SQL_WAIT
   value: {{ $octopus.sqlWait | quote }}
 - name: OCTO_NODE_UPGRADE_WAIT
@@ -59,4 +62,14 @@
 {{- with $octopus.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{- /* Which values the variables come from, for octo-node's messages. */ -}}
+{{- define "octopus.valueNames" -}}
+{{- $names := list -}}
+{{- range $name := list "connectionstring" "masterkey" "adminusername" "adminpassword" "licensekey" "apikey" -}}
+{{- $names = append $names (printf "%s=octopus.%s" (include "octopus.secretVariable" $name) (include "octopus.secretValue" $name)) -}}
+{{- end -}}
+{{- range $variable, $value := include "octopus.variables" . | fromYaml }}{{ $names = append $names (printf "%s=%s" $variable $value) }}{{ end -}}
+{{- join "," $names -}}
 {{- end -}}
