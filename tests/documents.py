@@ -43,6 +43,8 @@ them is reported at once (exit code 11). `octo-node check` tells the same withou
 - **Names that aren't read.** A variable that is one letter off one of these, that starts with `OCTO_NODE_` and isn't
   one of them, or that the Windows image or `octopusdeploy/linuxoctopus` had (`sqlDbConnectionString`, `CONNSTRING`),
   gets a warning that names the right one.
+- `SSL_CERT_FILE` and `SSL_CERT_DIR`, of OpenSSL and .NET, name the issuers of certificates that Octopus.Server and
+  octo-node trust: [image.md](image.md#certificates).
 - Everything else, proxies and `OCTOPUS__*` included, is passed on untouched.
 """
 OFFICIAL = """

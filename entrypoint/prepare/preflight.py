@@ -7,6 +7,7 @@ from entrypoint import files, limits, origins, paths, settings, variables
 from entrypoint.errors import NodeError, ProblemsError
 from entrypoint.exitcodes import ExitCode
 from entrypoint.octopus import commandline
+from entrypoint.sqlserver import trust
 from entrypoint.structured import Logger
 
 from . import docker_in_docker, folders
@@ -23,12 +24,28 @@ def preflight(environ: Mapping[str, str], log: Logger) -> None:
 
 def warnings(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each thing that is probably not meant, or has consequences that are easily missed."""
-    return [*settings.warnings(environ), *_skipped(environ), *docker_in_docker.warnings(environ)]
+    return [
+        *settings.warnings(environ),
+        *_skipped(environ),
+        *_authorities(environ),
+        *docker_in_docker.warnings(environ),
+    ]
 
 
 def _skipped(environ: Mapping[str, str]) -> list[str]:
     verbs = variables.value_or_default("OCTO_NODE_SKIP_COMMANDS", environ)
     return [f"OCTO_NODE_SKIP_COMMANDS leaves out {verbs}: what they set stays as it is."] if verbs else []
+
+
+def _authorities(environ: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with a file of certificates that are to be trusted: .NET says nothing of it."""
+    path = environ.get("SSL_CERT_FILE")
+    if not path:
+        return []
+    contents, found = files.read([path])
+    problem = found.get(path) or ("" if trust.certificates(contents[path]) else "has no certificate in PEM")
+    sentence = f"SSL_CERT_FILE is {path}, but that {problem}: neither Octopus.Server nor octo-node trusts it."
+    return [sentence] if problem else []
 
 
 def problems(environ: Mapping[str, str], *, untouched: bool = False) -> list[tuple[ExitCode, str]]:

@@ -82,7 +82,7 @@ def hardened(version: str = VERSIONS[0]) -> str:
 
 
 def bare() -> str:
-    """Make an image with the C library and nothing else."""
+    """Make an image with nothing in it."""
     return _build(BARE, "bare", BASE=debian())
 
 

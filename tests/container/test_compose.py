@@ -15,6 +15,7 @@ from container import images
 from container.containers import nested, unique
 from container.engine import docker, is_required
 from processes import ROOT, free_port, wait_until
+from scenario import LICENCE
 
 from entrypoint import __version__
 
@@ -228,6 +229,7 @@ def test_upgrade(project: Project) -> None:
     """Another version of Octopus is another tag: the same octo-node, the same volumes, the key that was drawn."""
     first = project.up()
     project.settings["OCTOPUS_SERVER_TAG"] = f"{images.VERSIONS[1]}-hardened"
+    project.settings["OCTOPUS_SERVER_BASE64_LICENSE"] = LICENCE
     second = project.up()
     assert first != second
     log = docker("logs", second).stdout

@@ -121,7 +121,7 @@ def test_damage_is_mended(tree: Path, target: Path, harm: str) -> None:
             real.chmod(0o600)
         case "link":
             (target / "current").unlink()
-        case "folder":
+        case _:  # a folder in the place of a link
             (target / "lib").unlink()
             (target / "lib").mkdir()
     assert install(tree, target).returncode == 0

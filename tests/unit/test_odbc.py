@@ -162,7 +162,11 @@ def test_left_out() -> None:
     [
         ("", M18, False),
         ("", FREETDS, False),
-        ("TrustServerCertificate=False", FREETDS, True),
+        ("TrustServerCertificate=False", FREETDS, False),
+        ("HostNameInCertificate=sql.example", FREETDS, False),
+        ("HostNameInCertificate=sql.example;TrustServerCertificate=False", FREETDS, True),
+        ("HostNameInCertificate=sql.example;TrustServerCertificate=False", M18, False),
+        ("ServerCertificate=/c.pem;TrustServerCertificate=False", FREETDS, True),
         ("TrustServerCertificate=yes", FREETDS, False),
         ("Encrypt=no", FREETDS, False),
         ("Password=;Authentication=ActiveDirectoryDefault", M18, True),
