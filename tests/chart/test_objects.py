@@ -130,7 +130,8 @@ def test_nothing_is_drawn_without_a_cluster() -> None:
 def test_no_secrets_are_made() -> None:
     """With `createSecrets: false` no Secret is made, SQL Server's neither."""
     given = {"octopus.createSecrets": "false", "mssql.enabled": "true", "mssql.ACCEPT_EULA": "Y"}
-    assert not helm.render(**given).of("Secret")
+    for text in (helm.CONNECTION, ""):
+        assert not helm.render(**given | {"octopus.databaseConnectionString": text}).of("Secret")
 
 
 def test_made_secrets_are_those_that_are_mounted(found: Rendered) -> None:

@@ -37,7 +37,7 @@
 {{- define "octopus.connectionString" -}}
 {{- if .Values.octopus.databaseConnectionString -}}
 {{- .Values.octopus.databaseConnectionString -}}
-{{- else if and (include "octopus.withMssql" .) (not .Values.mssql.existingSecret.name) -}}
+{{- else if and .Values.octopus.createSecrets (include "octopus.withMssql" .) (not .Values.mssql.existingSecret.name) -}}
 {{- $password := include "octopus.saPassword" . | replace "\"" "\"\"" -}}
 {{- printf "Server=mssql,1433;Database=OctopusDeploy;User Id=sa;Password=\"%s\";TrustServerCertificate=True" $password -}}
 {{- end -}}
