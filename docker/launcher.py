@@ -13,7 +13,7 @@ HOME = "/opt/octo-node"
 verb = sys.argv[1] if len(sys.argv) > 1 else ""
 if verb == "probe":
     sys.path.insert(0, f"{HOME}/packages/entrypoint")
-    from question import run  # type: ignore[import-not-found]  # past the package, as probe.py does it
+    from http_probe import run  # type: ignore[import-not-found]  # past the package, as probe.py does it
 
     run(sys.argv[2:])
 

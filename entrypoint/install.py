@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from . import __version__, limits
-from .errors import NodeError
-from .exitcodes import ExitCode
+from entrypoint.base import resource_limits
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
+
+from . import __version__
 
 
 MANIFEST = "manifest"
@@ -237,5 +239,5 @@ def _refuse(source: Path, target: Path, error: OSError) -> NoReturn:
             "(`--user 0`, runAsUser), or give the volume to this one (fsGroup)."
         )
     else:
-        sentence = f"octo-node can't be copied into {target}: {limits.reason(error)}."
+        sentence = f"octo-node can't be copied into {target}: {resource_limits.reason(error)}."
     raise NodeError(ExitCode.NOT_WRITABLE, sentence) from error

@@ -1,12 +1,12 @@
-"""Process 1 for any command: signals to its group, its orphans reaped, its exit code passed on."""
+"""`octo-node init`: process 1 for any command. Forwards signals, reaps orphans, passes the exit code on."""
 
 import errno
 import os
 import signal
 
-from entrypoint import limits, prctl
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode, of_status
+from entrypoint.base import prctl, resource_limits
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode, of_status
 
 from . import processes, signals
 
@@ -31,10 +31,10 @@ def run(argv: "Sequence[str]", environ: "Mapping[str, str]", mask: "Set[int]") -
         pid = processes.start(program)
     except OSError as error:
         number = error.errno or errno.EIO
-        if not _is_there(argv[0], environ):
+        if not _is_there(argv[0], os.get_exec_path(environ)):
             number = errno.ENOENT  # and not what a file or a closed folder in PATH led to
         code = ExitCode.NOT_FOUND if number == errno.ENOENT else ExitCode.NOT_EXECUTABLE
-        raise NodeError(code, f"{argv[0]}: {limits.reason(OSError(number, os.strerror(number)))}.") from error
+        raise NodeError(code, f"{argv[0]}: {resource_limits.reason(OSError(number, os.strerror(number)))}.") from error
     os.chdir("/")  # so that no mount is kept busy by us; the command keeps its own folder
     status = _until_ended(pid)
     processes.send(-pid, signal.SIGTERM)
@@ -43,8 +43,8 @@ def run(argv: "Sequence[str]", environ: "Mapping[str, str]", mask: "Set[int]") -
     return of_status(status)
 
 
-def _is_there(word: str, environ: "Mapping[str, str]") -> bool:
-    folders = [""] if "/" in word else [f"{folder}/" for folder in os.get_exec_path(environ)]
+def _is_there(word: str, search_path: "Sequence[str]") -> bool:
+    folders = [""] if "/" in word else [f"{folder}/" for folder in search_path]
     return any(os.path.exists(folder + word) for folder in folders)
 
 

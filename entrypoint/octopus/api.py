@@ -1,4 +1,4 @@
-"""Octopus.Server's HTTP API, as far as a node asks its own server."""
+"""Octopus.Server's HTTP API, as far as a node calls its own server."""
 
 import json
 import time
@@ -6,7 +6,7 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import cast
 
-from entrypoint.settings import Settings
+from entrypoint.settings.configuration import Settings
 
 from . import http
 from .http import Answer, NoAnswerError

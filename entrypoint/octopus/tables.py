@@ -1,4 +1,4 @@
-"""What can be read from Octopus's tables, and never written.
+"""Reads Octopus's tables, which are never written.
 
 Their names and columns are those of public schema dumps, which later versions differ from: whatever isn't
 there means *unknown*, never an error.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from entrypoint.sqlserver.connect import Connection
 
-from .reading import UnknownError, columns, rows
+from .queries import UnknownError, columns, rows
 from .version import Version, parse
 
 

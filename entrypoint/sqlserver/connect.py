@@ -1,4 +1,4 @@
-"""One connection to SQL Server: whatever is asked of it ends in its time."""
+"""One connection to SQL Server, on which every call ends within its time limit."""
 
 import re
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from typing import Any, Self, TypeVar
 
 import pyodbc
 
-from . import bounded, handshake, network, odbc, prelogin, trust
+from . import call_timeout, handshake, network, odbc, prelogin, trust
 from .address import DEFAULT_PORT
 from .connection_string import ConnectionString
-from .verdicts import FAILED, NO_ENCRYPTION, NO_STRICT, RESET, TIMED_OUT, Kind, Verdict, classify
+from .error_classes import FAILED, NO_ENCRYPTION, NO_STRICT, RESET, TIMED_OUT, Kind, Verdict, classify
 
 
 # Locks live as long as their session: a connection that a pool keeps open would keep them too.
@@ -76,7 +76,7 @@ class Connection:
         if raw is None:
             raise pyodbc.OperationalError("08003", "[08003] The connection is closed (0)")
         try:
-            return bounded.call(lambda: work(raw), seconds, lambda: self._sockets)
+            return call_timeout.call(lambda: work(raw), seconds, lambda: self._sockets)
         except OSError as error:
             # never touched again: the call may have been left behind with it, and ends it in its own time
             self._raw = None
@@ -133,7 +133,7 @@ def _connect(target: ConnectionString, database: str | None, seconds: int, query
     translation = odbc.translate(target, driver, database)
     if odbc.is_checked(target):
         _tell_trusted(target, driver)
-    before = set(bounded.open_sockets())
+    before = set(call_timeout.open_sockets())
 
     def log_in() -> pyodbc.Connection:
         raw = pyodbc.connect(translation.text, autocommit=True, timeout=seconds)
@@ -144,10 +144,10 @@ def _connect(target: ConnectionString, database: str | None, seconds: int, query
         return raw
 
     def made() -> set[int]:
-        return set(bounded.open_sockets()) - before
+        return set(call_timeout.open_sockets()) - before
 
     try:
-        raw = bounded.call(log_in, seconds + GRACE_SECONDS, made)
+        raw = call_timeout.call(log_in, seconds + GRACE_SECONDS, made)
     except OSError as error:
         raise ConnectError(TIMED_OUT, _why(error, seconds)) from None
     except pyodbc.Error as error:

@@ -7,11 +7,11 @@ import socket
 import ssl
 import time
 
-from entrypoint import sqlping
+from entrypoint.base import sql_ping
 
 from . import network
+from .error_classes import UNTRUSTED, WRONG_NAME
 from .network import UnreachableError
-from .verdicts import UNTRUSTED, WRONG_NAME
 
 
 SECONDS = 3.0
@@ -45,7 +45,7 @@ def refusal(host: str, port: int, trusted: bytes, *, by_name: bool) -> str | Non
 
 def _shake_hands(sock: socket.socket, context: ssl.SSLContext, host: str, deadline: float) -> None:
     """Do the handshake. Raise SSLCertVerificationError, or OSError if there is none before `deadline`."""
-    sock.sendall(sqlping.PACKET)
+    sock.sendall(sql_ping.PACKET)
     _receive(sock, deadline)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname=host)

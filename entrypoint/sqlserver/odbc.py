@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pyodbc
 
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 
 from . import driver_manager, trust
 from .address import DEFAULT_PORT

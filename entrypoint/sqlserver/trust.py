@@ -9,9 +9,9 @@ has, knows neither variable. So all of it is put into one file without a name, a
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from entrypoint import apart, files
+from entrypoint.base import files, forked
 
 
 FILES = (
@@ -33,14 +33,26 @@ def certificates(content: bytes) -> list[bytes]:
     return _CERTIFICATE.findall(content)
 
 
-def trusted(environ: Mapping[str, str]) -> bytes:
-    """Return all trusted certificates in PEM, each once; what can't be read within its time has none."""
-    given = environ.get("SSL_CERT_FILE")
-    paths = [given] if given else [path for path in FILES if os.path.isfile(path)][:1]
-    folders = [folder for folder in environ.get("SSL_CERT_DIR", FOLDER).split(":") if folder]
+def problem() -> str | None:
+    """Return what is wrong with the file that SSL_CERT_FILE names, None if it is fine or none is named."""
+    path = os.environ.get("SSL_CERT_FILE")
+    if not path:
+        return None
+    contents, problems = files.read([path])
+    found = problems.get(path) or ("" if certificates(contents[path]) else "has no certificate in PEM")
+    return f"SSL_CERT_FILE is {path}, but that {found}" if found else None
+
+
+def trusted(file: str, folders: str) -> bytes:
+    """Return all trusted certificates in PEM, each once; what can't be read within its time has none.
+
+    `file` and `folders` are the values of SSL_CERT_FILE and SSL_CERT_DIR, empty where they aren't set.
+    """
+    paths = [file] if file else [path for path in FILES if os.path.isfile(path)][:1]
+    named = [folder for folder in (folders or FOLDER).split(":") if folder]
     contents, _ = files.read(paths)
     try:
-        answers = apart.ask(_folder, folders, files.SECONDS)
+        answers = forked.run(_folder, named, files.SECONDS)
     except OSError:
         answers = {}
     found = [*contents.values(), *(answer for answer in answers.values() if answer)]
@@ -72,7 +84,7 @@ def _contents(folder: str) -> Iterator[bytes]:
 @functools.cache
 def bundle() -> tuple[str, bytes]:
     """Return a path that only this process has, of all trusted certificates, and these; OpenSSL is told that path."""
-    content = trusted(os.environ)
+    content = trusted(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
     path = _nameless(content)
     os.putenv("SSL_CERT_FILE", path)  # `os.environ` doesn't get to know: it is what is handed on
     os.putenv("SSL_CERT_DIR", os.devnull)

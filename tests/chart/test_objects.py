@@ -7,13 +7,13 @@ from pathlib import Path
 
 import kubernetes_validate
 import pytest
+import readings
 from chart import helm
 from chart.helm import Object, Rendered
 
-from entrypoint import paths, settings
 from entrypoint.octopus import commandline
+from entrypoint.settings.variables import BY_NAME, SECRETS
 from entrypoint.sqlserver import connection_string
-from entrypoint.variables import BY_NAME, SECRETS
 
 
 FOLDER = "/run/secrets/octopus"
@@ -76,7 +76,9 @@ def test_variables_exist(found: Rendered) -> None:
         assert len(helm.environment(container)) == len(container["env"])
         for name in helm.environment(container):
             assert name in NOT_OURS or name in BY_NAME or name.removesuffix("_FILE") in BY_NAME, name
-        assert not settings.warnings({name: value or "" for name, value in helm.environment(container).items()})
+        assert not readings.configuration(
+            {name: value or "" for name, value in helm.environment(container).items()}
+        ).warnings()
 
 
 def test_settings_are_accepted(found: Rendered, tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_settings_are_accepted(found: Rendered, tmp_path: Path) -> None:
             (tmp_path / file).write_text(content)
         environ = {name: value or "octopus-0" for name, value in helm.environment(container).items()}
         environ = {name: value.replace(FOLDER, str(tmp_path)) for name, value in environ.items()}
-        parsed = settings.parse(environ | {"ACCEPT_EULA": "Y"})
+        parsed = readings.settings(environ | {"ACCEPT_EULA": "Y"})
         assert parsed.octo_node_upgrade_wait == 1800
 
 
@@ -160,9 +162,10 @@ def test_volumes(found: Rendered) -> None:
         assert claims >= set(found.of("PersistentVolumeClaim"))
         assert claims - set(found.of("PersistentVolumeClaim")) <= {"octopus-storage-claim"}
         environ = {name: value or "" for name, value in helm.environment(container).items()}
-        written = [*commandline.FOLDERS.values(), paths.registry(environ), paths.home(environ), "/tmp", "/home/octopus"]
+        paths = readings.paths(**environ)
+        written = [*commandline.FOLDERS.values(), paths.registry, paths.home, "/tmp", "/home/octopus"]
         assert set(written) <= set(mounts)
-        assert mounts[str(Path(paths.log_file(environ)).parent)] == "server-log-volume"
+        assert mounts[str(Path(paths.log_file).parent)] == "server-log-volume"
 
 
 def test_services(found: Rendered) -> None:

@@ -10,15 +10,20 @@ from chart import helm
 from chart.helm import Object
 from processes import NAMESPACE, OCTO_NODE
 
-from entrypoint import question
-from entrypoint.init import node
+from entrypoint import http_probe
+from entrypoint.init import dockerd, node_processes
 from entrypoint.node import drain
 from entrypoint.octopus import commandline
 
 
 SERVER_START = 300  # seconds that a start may take after everything else
 # between TERM and the end of the last process, if each has to be killed, besides the server's own time
-LADDER = node.GROUP_SECONDS + node.DOCKERD_SECONDS + node.REST_SECONDS + 4 * node.AFTER_KILL_SECONDS
+LADDER = (
+    node_processes.GROUP_SECONDS
+    + dockerd.STOP_SECONDS
+    + node_processes.REST_SECONDS
+    + 4 * node_processes.AFTER_KILL_SECONDS
+)
 
 
 def only(**given: object) -> tuple[Object, Object]:
@@ -75,7 +80,7 @@ def test_probes(kind: str) -> None:
     _, container = only(**{f"probes__{kind}__timeoutSeconds": 3})
     found = container[f"{kind}Probe"]
     program, verb, *arguments = found["exec"]["command"]
-    asked, timeout, url = question.parse(arguments)
+    asked, timeout, url = http_probe.parse(arguments)
     assert (program, verb, asked, url) == (helm.PROGRAM, "probe", kind, None)
     assert timeout < found["timeoutSeconds"] == 3
     assert found["periodSeconds"] <= (30 if kind == "liveness" else 10)

@@ -11,7 +11,7 @@ from node import DATABASE, Node
 from processes import OCTO_NODE, ROOT
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_nothing_wrong(node: Node, options: list[str]) -> None:
     before = files(node.root)
     done = check(node, *options)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("Preflight finds nothing wrong.\n")
+    assert done.stdout.endswith("Preflight found no problems.\n")
     assert ("create-instance" in done.stdout) == bool(options)
     assert files(node.root) == before
 

@@ -38,7 +38,13 @@ LONG = {"15 s": 15.0, "120 s": 120.0, "beyond the deadline": None}
 BY = ("a hook", "hand", "the stop")
 AFTER = 15.0  # seconds from SQL Server's return to the task's end
 SLACK = 20.0  # this machine may be busy
-ENDS = ("The node is drained", "At the deadline", "can't be drained", "has answered nothing", "has ended meanwhile")
+ENDS = (
+    "The node is drained",
+    "At the deadline",
+    "can't be drained",
+    "has answered nothing",
+    "has ended in the meantime",
+)
 NEAR = 4.0  # seconds before the deadline
 SAMPLE = (("frozen", "before the flag", "beyond the deadline", "the stop"),)
 
@@ -181,7 +187,7 @@ def test_sql_server_is_away(tmp_path: Path, cell: Cell) -> None:
         drain, took = run(node, sql, cell)
         code = drain.code
         log = node.log
-        wait_until(lambda: cell.by == "hand" or "octo-node ends with" in node.log, 60, what="the end of the stop")
+        wait_until(lambda: cell.by == "hand" or "octo-node exits with" in node.log, 60, what="the end of the stop")
         states = sql.query(DATABASE, "SELECT State FROM ServerTask")
         note(cell, code, took, str(states[0][0]))
 

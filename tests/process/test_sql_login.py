@@ -14,7 +14,7 @@ import pytest
 from sqlclient import Client
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
 
 
 SOON = 25  # seconds; what is for good ends long before the minute that it may wait

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from processes import ROOT, wait_until
 
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 from entrypoint.install import install as octo_node_install
 
 

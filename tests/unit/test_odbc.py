@@ -11,8 +11,8 @@ import pyodbc
 import pytest
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 from entrypoint.sqlserver.connection_string import parse
 from entrypoint.sqlserver.odbc import Driver, escape, installed_driver, translate
 
@@ -24,7 +24,7 @@ BASE = "Server=db;Database=Octopus;User ID=sa;Password=hunter2"
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = """
 import json, sys
-from entrypoint.errors import NodeError
+from entrypoint.base.errors import NodeError
 from entrypoint.sqlserver.connection_string import parse
 from entrypoint.sqlserver.connect import ConnectError, connect
 for text in json.load(sys.stdin):
