@@ -44,7 +44,8 @@ def rows(effort: Effort) -> list[Row]:
         one = start(1)
         for count in MANY[: effort.of(2, 1)]:
             found += _rows(f"{count} nodes on {what}", start(count), one)
-        found += _beside(count, _same(count))
+    count = MANY[effort.of(2, 1) - 1]
+    found += _beside(count, _same(count))
     late = median([_goes_on() for _ in range(effort.of(5, 2))], "s", 2)
     what = "the last older node's stop → the newer one migrates"
     return [*found, Row(what, late, "its own look each second", None, f"≤ {GOES_ON:g} s", late.number <= GOES_ON)]

@@ -39,21 +39,18 @@ def _databases(session: Session, _database: Database) -> Iterator[Row]:
 
 
 def _objects(session: Session, database: Database) -> Iterator[Row]:
+    schemas, numbers = _schema_ids(session, database), _numbers(session, database)
     for number, full, kind, parent, created in session.objects(database):
         if kind in KINDS and kind != "IX":
-            parent_id = session.object_number(database, parent) if kind != "U" else 0
+            parent_id = numbers.get(parent, 0) if kind != "U" else 0
             schema, name = full.split(".", 1) if kind == "U" and "." in full else ("dbo", full)
-            yield (
-                name,
-                number,
-                _schema_ids(session, database)[schema],
-                parent_id,
-                kind.ljust(2),
-                KINDS[kind],
-                created,
-                created,
-                0,
-            )
+            words = kind.ljust(2), KINDS[kind]
+            yield name, number, schemas[schema], parent_id, *words, created, created, 0
+
+
+def _numbers(session: Session, database: Database) -> dict[str, int]:
+    """The object_id of each object, by its name."""
+    return {name: number for number, name, _, _, _ in session.objects(database)}
 
 
 def _schema_ids(session: Session, database: Database) -> dict[str, int]:
@@ -77,10 +74,11 @@ def byte_length(kind: SqlType) -> int:
 
 
 def _columns(session: Session, database: Database) -> Iterator[Row]:
+    numbers = _numbers(session, database)
     for table, place, name, spelled, nullable, identity, _ in session.all_columns(database):
         kind = parse_type(str(spelled))
         code = TYPE_IDS.get(kind.name, 231)
-        owner = session.object_number(database, str(table))
+        owner = numbers.get(str(table), 0)
         yield owner, name, place, code, code, byte_length(kind), kind.precision, kind.scale, nullable, identity
 
 
@@ -99,9 +97,10 @@ def _information_tables(session: Session, database: Database) -> Iterator[Row]:
 
 def _indexes(session: Session, database: Database) -> Iterator[Row]:
     places: dict[int, int] = {}
+    numbers = _numbers(session, database)
     for _, name, kind, parent, _ in session.objects(database):
         if kind in ("PK", "UQ", "IX"):
-            owner = session.object_number(database, parent)
+            owner = numbers.get(parent, 0)
             places[owner] = places.get(owner, 0) + 1
             style = (1, "CLUSTERED") if kind == "PK" else (2, "NONCLUSTERED")
             yield owner, name, places[owner], *style, int(kind != "IX"), int(kind == "PK")

@@ -134,13 +134,6 @@ class Session:
         columns = "object_id, name, type, parent, columns"
         return self.storage.read(f"SELECT {columns} FROM `{self.database.alias}`.__objects WHERE parent <> ''")  # noqa: S608
 
-    def object_number(self, database: Database, name: str) -> int:
-        """The object_id of that name, 0 if there is none."""
-        self.storage.attach(database)
-        query = f"SELECT object_id FROM `{database.alias}`.__objects WHERE name = ?"  # noqa: S608 - names of ours
-        rows = self.storage.read(query, (name,))
-        return int(rows[0][0]) if rows else 0
-
     def all_columns(self, database: Database) -> list[tuple[Any, ...]]:
         """The rows of `__columns`."""
         self.storage.attach(database)

@@ -55,8 +55,8 @@ class Storage:
         scalars.register(self._connection, self.failures)
 
     def function(self, name: str, function: Any) -> None:  # noqa: ANN401 - any function of values
-        """Let SQLite call a function that knows the session."""
-        self._connection.create_function(name, -1, scalars.guarded(function, self.failures))
+        """Let SQLite call a function that knows the session: once a statement, where what it is given doesn't change."""
+        self._connection.create_function(name, -1, scalars.guarded(function, self.failures), deterministic=True)
 
     def attach(self, database: Database) -> None:
         """Make a database's tables known to the connection."""
