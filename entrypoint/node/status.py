@@ -50,7 +50,7 @@ def status(configuration: Configuration, log: Logger, *, as_json: bool) -> ExitC
 
 
 def _ask(configuration: Configuration, log: Logger) -> Asked | None:
-    """Ask the server, and whoever can count its tasks; None if the settings don't tell where they are."""
+    """Ask the server and count its tasks; None if the settings don't say how to reach it."""
     try:
         watch = NodeWatch(configuration.settings(), log, seconds=ASK_SECONDS)
     except NodeError as error:

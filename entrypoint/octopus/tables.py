@@ -60,13 +60,13 @@ def look(connection: Connection) -> Installed:
 
 
 def created(connection: Connection) -> datetime.datetime | None:
-    """Return when the database was made, by its own clock; None if that isn't told."""
+    """Return when the database was created, by its own clock; None if that is unknown."""
     found = rows(connection, "SELECT create_date FROM sys.databases WHERE name = DB_NAME()")
     return found[0][0] if found else None
 
 
 def newest_version(connection: Connection) -> Version | None:
-    """Return the highest version that is noted; None if that isn't told.
+    """Return the highest version on record; None if it is unknown.
 
     Not the one noted last: a restored row, or one without a version, mustn't hide what the schema was brought to.
     """
