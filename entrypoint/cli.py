@@ -90,7 +90,7 @@ def _run(rest: "Sequence[str]") -> int:
 
 
 def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
-    from entrypoint.init import command  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.init import any_command  # noqa: PLC0415 - imported only for its verb
 
     explicit = arguments[0] == "init"
     argv = list(arguments[1:] if explicit else arguments)
@@ -101,7 +101,7 @@ def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     if not argv:
         raise NodeError(ExitCode.USAGE, "No command was given. Usage: octo-node init -- CMD [ARG...]")
     try:
-        return command.run(argv, os.environ, mask)
+        return any_command.run(argv, os.environ, mask)
     except NodeError as error:
         if explicit or error.code != ExitCode.NOT_FOUND:
             raise

@@ -17,7 +17,7 @@ _STDERR = 2
 
 
 class _Stderr:
-    """Standard error, as far as it can be written: nobody who reads the log is no reason to fail, or to wait for long.
+    """Standard error, as far as it can be written: a log that nobody reads is no reason to fail, or to wait for long.
 
     `dropped` counts the lines since one could be written.
     """

@@ -22,7 +22,7 @@ from .structured_log import Logger, Tee
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a verb is given: what it reads, who runs commands, its log, and whom it tells of secrets that it learns."""
+    """What a verb works with: the settings, a runner of commands, the log, and a function that hides a secret."""
 
     configuration: Configuration
     runner: Runner
@@ -63,7 +63,7 @@ def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None 
 
 
 def _told(error: Exception, process: str, value_names: str) -> tuple[ExitCode, str]:
-    """Return the exit code for `error`, and what is told of it."""
+    """Return the exit code and the message for `error`."""
     if isinstance(error, NodeError):
         return error.code, "\n".join(origins.told(sentence, value_names) for sentence in error.sentences)
     if isinstance(error, OSError) and resource_limits.reached(error):

@@ -17,7 +17,7 @@ _KNOWS_NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def is_trusted(uid: int) -> bool:
-    """Return whether what belongs to user `uid` can be believed: ours and root's, who can do anything anyway."""
+    """Return whether files of user `uid` can be trusted: those of this user and of root, who can do anything anyway."""
     return uid in {_ROOT, os.geteuid()}
 
 

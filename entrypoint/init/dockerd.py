@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 30.0  # the start of the server is held up no longer
 
 
 class Dockerd:
-    """dockerd and who waits for its answer, among the `children` of process 1, if it `is_wanted`."""
+    """dockerd and the process that waits for its answer, among the `children` of process 1, if it `is_wanted`."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Dockerd:
             self.start()
 
     def start(self) -> None:
-        """Start it, and who waits for its answer."""
+        """Start it, and the process that waits for its answer."""
         is_held_up = not self._is_overdue and "server" not in self._children.groups
         if is_held_up and not self._timers.is_set(PATIENCE):
             self._timers.set(PATIENCE, PATIENCE_SECONDS)
@@ -63,7 +63,7 @@ class Dockerd:
         self.ask()
 
     def ask(self) -> None:
-        """Start who waits for its answer, if nobody does."""
+        """Start the process that waits for its answer, unless it runs."""
         if self._children.pid(WAITER) is None:
             self._start(WAITER, WAITER, signal.SIGKILL)
 

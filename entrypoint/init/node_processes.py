@@ -130,7 +130,7 @@ class NodeProcesses:
         return None
 
     def kill_stage(self) -> Event | None:
-        """Kill whoever didn't end in time."""
+        """Kill the processes that didn't end in time."""
         if self.shutdown.stage is not None:
             self.report.say("warning", f"{self.shutdown.stage.name} didn't stop in time and was killed.")
         self.shutdown.kill()
@@ -138,7 +138,7 @@ class NodeProcesses:
         return None
 
     def kill_all(self) -> Event | None:
-        """Kill everybody at once."""
+        """Kill all processes at once."""
         self.timers.clear(stop_drain.ROLE)
         if self.wanted is Wanted.DOWN:
             self.drain.tell_cut_off()

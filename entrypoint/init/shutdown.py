@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Stage:
-    """One step of a stop: who has to end, and how many seconds they get before they are killed.
+    """One stage of a stop: the processes that have to end, and their grace period in seconds before they are killed.
 
     `send` sends them a signal, `are_alive` tells whether anybody is left. With `ask` the stage begins with a TERM;
     a drain needs none.

@@ -30,7 +30,7 @@ WAITED = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def take_over() -> None:
-    """Block every signal that will be waited for, and make sure that the end of a child is told."""
+    """Block every signal that will be waited for, and make sure that the kernel reports the end of a child."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WAITED)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, the kernel would reap in our place
     prctl.name_process("octo-node")

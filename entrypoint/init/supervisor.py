@@ -31,7 +31,7 @@ _STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
 
 
 def run(environ: "Mapping[str, str]") -> int:
-    """Be the supervisor of a node until nobody is left; return the container's exit code."""
+    """Supervise a node until no process is left; return the container's exit code."""
     stdio.fill()
     try:
         reexec.execute_without(environ)
@@ -61,7 +61,7 @@ class Supervisor:
         self.over = False
 
     def run(self) -> int:
-        """Live until nobody is left; return the exit code."""
+        """Run until no process is left; return the exit code."""
         self._greet()
         self._happen(self.node.start_helper("preflight"))
         self._publish()

@@ -68,7 +68,7 @@ class CutOffNote:
             self._leave(look.tasks, f"The stop cuts off {self._seen}.")
 
     def write_unknown(self, trouble: str) -> None:
-        """Leave that nobody could tell which tasks run, with those that ran when somebody could."""
+        """Write that the running tasks are unknown, with those that were known last."""
         before = f"; before that, {self._seen}" if self._seen else ""
         self._leave(
             None, f"The stop cuts off whatever is running; the node's drain couldn't tell what: {trouble}{before}."

@@ -90,7 +90,7 @@ def is_drained_on_purpose(folder: str | None) -> bool:
 
 
 def want_drained(folder: str | None, log: Logger) -> None:
-    """Note that the node is to be drained, before the server is told."""
+    """Record that the node is to be drained, before the server is told to."""
     if folder is None:
         return
     try:

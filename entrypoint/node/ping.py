@@ -45,7 +45,7 @@ class Throttle:
 
 
 class Ping:
-    """Asks the ping address of `api`; while `throttle` is closed, what it said last stands."""
+    """Requests the ping address of `api`; while `throttle` is closed, the last answer is used."""
 
     def __init__(self, api: Api, throttle: Throttle) -> None:
         self._api = api

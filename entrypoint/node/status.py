@@ -8,7 +8,7 @@ from entrypoint.base import oom, phase_summary, state_reader, statefile
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.base.phases import Phase
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.configuration import Configuration
 from entrypoint.structured_log import Logger
@@ -50,7 +50,7 @@ def status(configuration: Configuration, log: Logger, *, as_json: bool) -> ExitC
 
 
 def _ask(configuration: Configuration, log: Logger) -> Asked | None:
-    """Ask the server, and whoever can count its tasks; None if the settings don't tell where they are."""
+    """Ask the server and count its tasks; None if the settings don't say how to reach it."""
     try:
         watch = NodeWatch(configuration.settings(), log, seconds=ASK_SECONDS)
     except NodeError as error:

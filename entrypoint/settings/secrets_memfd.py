@@ -88,5 +88,5 @@ def learn(secret: str, learnt: int | None) -> None:
 
 
 def learnt_secrets(learnt: int | None) -> list[str]:
-    """Return the secrets that were told with `learn`."""
+    """Return the secrets that were passed with `learn`."""
     return [] if learnt is None else [os.fsdecode(entry) for entry in os.pread(learnt, _ROOM, 0).split(b"\0")[:-1]]

@@ -61,7 +61,7 @@ def open_sockets() -> dict[int, int]:
 
 
 def shut_down(inodes: set[int]) -> None:
-    """Shut down those of our sockets that are `inodes`; whoever waits for them is woken."""
+    """Shut down those of our sockets that are `inodes`, which wakes the calls that wait for them."""
     for inode, number in open_sockets().items():
         if inode not in inodes:
             continue

@@ -15,7 +15,7 @@ FIRST_SECONDS = 4.0
 
 
 class LoginTimeouts:
-    """The patience of whoever logs in again and again with one connection string; a `Connect Timeout` of 0 is none."""
+    """The time limits of repeated logins with one connection string; a `Connect Timeout` of 0 means no limit."""
 
     def __init__(self, connection_string: ConnectionString, first: float = FIRST_SECONDS) -> None:
         self._longest = connection_string.connect_timeout or math.inf

@@ -13,7 +13,7 @@ _FREE_UNTIL = parse("2025.1")
 
 
 def try_free(context: Context, tick: Callable[[], None]) -> None:
-    """Ask the server for a free licence, if none is given, and say what came of it. It never fails for that.
+    """Request a free licence from the server if none is set, and log the result. A refusal is not an error.
 
     `tick` is called meanwhile, and may raise.
     """

@@ -32,7 +32,7 @@ def find(connection: Connection | None, installed: Installed, context: Context) 
 
 
 def _is_anothers(noted: History, context: Context, *, validated: bool) -> bool:
-    """Return whether this server isn't the one that used the database last: it is older, or of another build.
+    """Return whether the database was last used by another version: an older one, or another build.
 
     Of the builds of one release the highest stays noted for ever, once it has run; what was noted last tells who
     runs now. What this server itself noted counts until something else is noted.

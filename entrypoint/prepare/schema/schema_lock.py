@@ -38,14 +38,14 @@ _TIMED_OUT = -1
 
 
 class LostError(NodeError):
-    """SQL Server went away while nothing was being changed: begin anew once it is back."""
+    """SQL Server was lost while nothing was being changed: start over once it is back."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(ExitCode.SQL_NOT_READY, f"The connection to SQL Server was lost: {reason}.")
 
 
 def failed(error: ConnectError | pyodbc.Error, password: str) -> NodeError:
-    """Return what it means that a question failed: SQL Server was lost, or it answered with an error.
+    """Return the error for a failed query: SQL Server was lost, or it answered with an error.
 
     Whether a connection that can't be made can ever be made is for whoever waits for SQL Server to find out.
     """

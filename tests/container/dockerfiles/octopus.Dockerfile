@@ -1,11 +1,12 @@
 # Stands for octopusdeploy/octopusdeploy: what is known of that image (ports, volumes, folders, users, entrypoint; it runs
-# as root and as octopus, so the makers' page on Compose says), and
-# the stand-in for the server, with a Python and an ODBC driver of its own.
+# as root and as octopus, the makers' page on Compose says), and the stand-in for the server, with a Python and an ODBC
+# driver of its own.
 ARG BASE
 FROM ${BASE} AS plain
 RUN groupadd --gid 999 octopus && useradd --uid 999 --gid 999 --create-home octopus \
     && mkdir /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /etc/octopus \
-    && chown octopus:octopus /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /etc/octopus
+    && chgrp octopus /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /etc/octopus \
+    && chmod g+w /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /etc/octopus
 COPY standin /standin/standin
 COPY container/dockerfiles/sqlcmd.py /opt/mssql-tools18/bin/sqlcmd
 RUN chmod 755 /opt/mssql-tools18/bin/sqlcmd && ln -s /usr/lib/*/odbc/libtdsodbc.so /standin \
