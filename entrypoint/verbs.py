@@ -1,6 +1,7 @@
 """The door's other half, for the verbs that may import libraries: arguments, environment, log, masked errors."""
 
 import argparse
+import contextlib
 import os
 import re
 import traceback
@@ -18,6 +19,13 @@ from entrypoint.settings.environment import Environment
 
 from . import structured_log
 from .structured_log import Logger, Tee
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from entrypoint.node.drain_view import DrainView
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +49,14 @@ def run(
     *,
     is_boot: bool = False,
     relay: Relay | None = None,
+    show: Callable[[bytes], None] | None = None,
     file_seconds: float = files.SECONDS,
 ) -> int:
     """Read the environment, run `work` with what it needs, and return the exit code.
 
     An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message. With
-    `relay` each line also goes to what that makes of the settings. The files that variables name have `file_seconds`.
+    `relay` each line also goes to what that makes of the settings. With `show`
+    it goes to that, and not to stderr. The files that variables name have `file_seconds`.
     """
     stdio.fill()
     prctl.hide_memory()
@@ -54,7 +64,8 @@ def run(
     environment.read_files(file_seconds)
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
-    logger = structured_log.logger(process, hidden, base.log_format, tee=relay(base) if relay is not None else None)
+    tee = relay(base) if relay is not None else None
+    logger = structured_log.logger(process, hidden, base.log_format, tee=tee, show=show)
 
     def hide(secret: str) -> None:
         hidden.append(secret)
@@ -119,7 +130,21 @@ def _drain(arguments: Sequence[str]) -> int:
     )
     given = parser.parse_args(arguments)
     options = Options(wait=given.wait, cancel_tasks=given.cancel_tasks, cancel_wait=given.cancel_wait)
-    return run("drain", lambda tools: drain(tools.configuration, tools.runner, tools.log, options), relay=relay)
+    with _drain_view() as view:
+
+        def work(tools: Tools) -> None:
+            drain(tools.configuration, tools.runner, tools.log, options, view)
+
+        return run("drain", work, relay=relay, show=None if view is None else view.line)
+
+
+def _drain_view() -> "AbstractContextManager[DrainView | None]":
+    """Return what shows the tasks on a terminal, if there is one: a stop's drain doesn't wait for rich."""
+    if not os.isatty(2):
+        return contextlib.nullcontext()
+    from entrypoint.node import drain_view  # noqa: PLC0415 - imported only for a terminal
+
+    return drain_view.on_terminal()
 
 
 def _undrain(arguments: Sequence[str]) -> int:
