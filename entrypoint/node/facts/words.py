@@ -76,7 +76,7 @@ def _up(facts: Facts, since: str) -> str:
             return f"is drained{asked}"
         return f"is draining{asked}, {tasks_left(facts)}"
     if ping is not None and not 200 <= ping["status"] <= 299:
-        way = "answers, but not as it should" if ping["status"] else "doesn't answer"
+        way = f"answers with {ping['status']}" if ping["status"] else "doesn't answer"
         return f"is up since {since}, but Octopus.Server {way}"
     if server is not None and ping is None:
         return f"is up since {since}; whether Octopus.Server answers can't be told"
