@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import re
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,20 +44,21 @@ Work = Callable[[Tools], int | None]
 Relay = Callable[[BaseSettings], Tee | None]
 
 
-def run(
+def run(  # noqa: PLR0913 - each verb has a few of these
     process: str,
     work: Work,
     *,
     is_boot: bool = False,
     relay: Relay | None = None,
     show: Callable[[bytes], None] | None = None,
+    for_people: bool = False,
     file_seconds: float = files.SECONDS,
 ) -> int:
     """Read the environment, run `work` with what it needs, and return the exit code.
 
-    An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message. With
-    `relay` each line also goes to what that makes of the settings. With `show`
-    it goes to that, and not to stderr. The files that variables name have `file_seconds`.
+    An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message; one of a
+    verb `for_people` is no line of a log. With `relay` each line of the log also goes to what that makes of the
+    settings; with `show` it goes to that, and not to stderr. The files that variables name have `file_seconds`.
     """
     stdio.fill()
     prctl.hide_memory()
@@ -75,6 +77,9 @@ def run(
         return work(Tools(configuration, Runner(environment.public, logger), logger, hide)) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = _told(error, process)
+    if for_people:
+        print(f"octo-node: {redact.mask(message, hidden)}", file=sys.stderr)  # noqa: T201 - as in the light half of the door
+        return code
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
@@ -165,12 +170,15 @@ def _status(arguments: Sequence[str]) -> int:
     parser = _parser("status", "What this node is doing.")
     parser.add_argument("--json", action="store_true", help="as JSON, all there is (docs/status.md)")
     parser.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help="for what is asked; else it is all over after 2 s"
+    )
     given = parser.parse_args(arguments)
 
     def work(tools: Tools) -> int:
-        return status(tools.configuration, as_json=given.json, watch=given.watch)
+        return status(tools.configuration, as_json=given.json, watch=given.watch, seconds=given.timeout)
 
-    return run("status", work, file_seconds=STATUS_FILE_SECONDS)
+    return run("status", work, for_people=True, file_seconds=given.timeout or STATUS_FILE_SECONDS)
 
 
 def _nodes(arguments: Sequence[str]) -> int:
@@ -191,7 +199,7 @@ def _nodes(arguments: Sequence[str]) -> int:
         else:
             nodes.show(settings, as_json=given.json)
 
-    return run("nodes", work)
+    return run("nodes", work, for_people=True)
 
 
 def _server(arguments: Sequence[str]) -> int:
@@ -208,7 +216,7 @@ def _server(arguments: Sequence[str]) -> int:
         paths, secrets = tools.configuration.base.paths, tools.configuration.secrets()
         return server_command.run(paths, tools.runner, given.command, secrets, masked=not given.unmasked)
 
-    return run("server", work)
+    return run("server", work, for_people=True)
 
 
 def _configure(arguments: Sequence[str]) -> int:
