@@ -66,8 +66,7 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     environment.read_files(file_seconds)
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
-    tee = relay(base) if relay is not None else None
-    logger = structured_log.logger(process, hidden, base.log_format, tee=tee, show=show)
+    logger = structured_log.logger(process, hidden, base.log_format, tee=relay and relay(base), show=show)
 
     def hide(secret: str) -> None:
         hidden.append(secret)
@@ -78,13 +77,18 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = _told(error, process)
     if for_people:
-        print(f"octo-node: {redact.mask(message, hidden)}", file=sys.stderr)  # noqa: T201 - as in the light half of the door
+        print(f"octo-node: {redact.mask(message, hidden)}", file=sys.stderr)  # noqa: T201 - as in the light half
         return code
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
-        end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, redact.mask(message, hidden))
+        _leave(base, redact.mask(message, hidden))
     return code
+
+
+def _leave(base: BaseSettings, reason: str) -> None:
+    """Leave the reason of an end for others."""
+    end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, reason)
 
 
 def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
