@@ -11,7 +11,7 @@ from entrypoint.base import prctl, redact, resource_limits, stdio, termination_m
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
-from entrypoint.settings import secrets_memfd
+from entrypoint.settings import origins, secrets_memfd
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.configuration import Configuration
 from entrypoint.settings.environment import Environment
@@ -54,7 +54,7 @@ def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None 
     try:
         return work(Tools(configuration, Runner(environment.public, logger), logger, hide)) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
-        code, message = _told(error, process)
+        code, message = _told(error, process, base.value_names)
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
@@ -62,10 +62,10 @@ def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None 
     return code
 
 
-def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
+def _told(error: Exception, process: str, value_names: str) -> tuple[ExitCode, str]:
     """Return the exit code and the message for `error`."""
     if isinstance(error, NodeError):
-        return error.code, "\n".join(error.sentences)
+        return error.code, "\n".join(origins.told(sentence, value_names) for sentence in error.sentences)
     if isinstance(error, OSError) and resource_limits.reached(error):
         return ExitCode.SETTINGS, f"{process} can't go on: {resource_limits.reason(error)}."
     trace = "".join(traceback.format_exception(error))

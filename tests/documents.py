@@ -43,6 +43,8 @@ reported at once (exit code 11). `octo-node check` reports the same without star
 - **Unknown names.** A variable that is one letter off one of these, that starts with `OCTO_NODE_` and isn't
   one of them, or that the Windows image or `octopusdeploy/linuxoctopus` had (`sqlDbConnectionString`, `CONNSTRING`),
   gets a warning that names the right one.
+- `SSL_CERT_FILE` and `SSL_CERT_DIR`, of OpenSSL and .NET, name the issuers of certificates that Octopus.Server and
+  octo-node trust: [image.md](image.md#certificates).
 - Everything else, proxies and `OCTOPUS__*` included, is passed on untouched.
 """
 OFFICIAL = """
@@ -120,6 +122,28 @@ KEPT_BACK = """
 Those marked *secret* are removed from that environment, like all secrets: if your server reads one there, name it in
 `OCTO_NODE_KEEP_ENV`.
 """
+CHART = f"""\
+# octopus: a chart for Octopus Server
+{MADE}
+
+Octopus Server on Kubernetes, with [octo-node](../../../README.md) as process 1 of its nodes: upgraded in place, drained
+before they are stopped, one node or many. Helm 3.10 or later, Kubernetes 1.20 or later. The makers' own image is used
+as it is.
+
+```
+helm install octopus docker/helm/octopus --set octopus.acceptEula=Y \\
+  --set octoNode.image.repository=REGISTRY/octo-node --set octopus.databaseConnectionString='Server=...'
+```
+
+How it is installed, upgraded, and moved to from the official chart, is told in
+[docs/kubernetes.md](../../../docs/kubernetes.md); `examples` has sets of values. `helm test octopus` asks a release
+whether it is well.
+
+## Values
+
+| value | default | |
+|---|---|---|
+"""
 VALUES = f"""\
 # The chart's values
 {MADE}
@@ -177,6 +201,8 @@ def documents() -> dict[str, str]:
         "commands.md": _commands(),
         "values.md": _values(),
         "switches.md": _switches(),
+        "../docker/helm/octopus/README.md": _chart(),
+        "../docker/helm/octopus/defaults.yaml": iter(((values.CHART / "values.yaml").read_text(),)),
     }
     return {name: "".join(text) for name, text in made.items()}
 
@@ -215,6 +241,11 @@ def _ages(option: commandline.Option) -> str:
 
 def _values() -> Iterator[str]:
     yield VALUES
+    yield from (value.row for value in values.values())
+
+
+def _chart() -> Iterator[str]:
+    yield CHART
     yield from (value.row for value in values.values())
 
 

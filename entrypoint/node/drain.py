@@ -12,11 +12,11 @@ from entrypoint.base import state_reader
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import CommandError, Runner
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 from entrypoint.settings.configuration import Configuration, Settings
 from entrypoint.structured_log import Logger
 
-from . import double_drain, drain_flag, drain_lock, server_process
+from . import double_drain_warning, drain_flag, drain_lock, server_process
 from .container_log import CutOffNote
 from .drain_deadlines import Deadlines
 from .drain_messages import ThrottledLog, count_down, duration, still_running
@@ -50,7 +50,7 @@ def drain(configuration: Configuration, runner: Runner, log: Logger, options: Op
     if found is None:
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
         return
-    double_drain.warn(base, folder, log)
+    double_drain_warning.warn(base, folder, log)
     deadlines = Deadlines(options.wait, options.cancel_wait if options.cancel_tasks else 0.0, GRACE_SECONDS)
     settings = configuration.settings()
     with drain_lock.draining(folder, options.wait, log):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 from entrypoint.structured_log import Logger
 
 

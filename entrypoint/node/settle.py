@@ -1,12 +1,10 @@
 """Settle: waits until the started server answers and takes tasks, and undrains it if necessary."""
 
 import time
-from collections.abc import Mapping
-from typing import cast
 
 import pyodbc
 
-from entrypoint.base import state_reader, statefile, termination_message
+from entrypoint.base import state_reader
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import tables, version
@@ -16,7 +14,7 @@ from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.structured_log import Logger
 
-from . import drain_flag, drain_lock
+from . import boot_summary, drain_flag, drain_lock
 from .drain_messages import ThrottledLog
 from .task_counters import NodeWatch
 
@@ -50,7 +48,7 @@ def settle(settings: Settings, runner: Runner, log: Logger) -> None:
             teller.tell(flag.status, f"The node doesn't answer normally yet: {flag.words}.")
         time.sleep(ASK_SECONDS)
     _check_version(settings, log)  # Octopus notes its version when its server runs: maybe only now
-    _finish(settings, folder, log)
+    boot_summary.tell(settings, folder, log)
 
 
 def _check_version(settings: Settings, log: Logger) -> None:
@@ -91,30 +89,3 @@ def _undrain(settings: Settings, runner: Runner, folder: str | None, log: Logger
             command.run("--drain=false")
     except NodeError as error:
         log.warning(str(error))
-
-
-def _finish(settings: Settings, folder: str | None, log: Logger) -> None:
-    """Log how long the boot took, and keep what others want to know: none of that is worth another settle."""
-    termination_message.write(settings.base.termination_log, "")  # what a settle before us may have left there
-    node, prepare = (state_reader.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
-    seconds = timeline(node, prepare)
-    whole = time.monotonic() - cast("float", node.get("booted", time.monotonic()))
-    parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-    text = f"node {settings.octopus_server_node_name} is up after {whole:.1f} s: {parts}"
-    log.info(text)
-    try:
-        AppliedState(settings.base.paths).note_files()
-        if folder is not None:
-            statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
-    except (OSError, NodeError) as error:
-        log.warning("The record of this start can't be written.", reason=str(error))
-
-
-def timeline(node: Mapping[str, object], prepare: Mapping[str, object]) -> dict[str, float]:
-    """Return the seconds of each part of the boot, from the state of process 1 and of prepare."""
-    begun = cast("dict[str, float]", node.get("phases", {}))
-    steps = cast("dict[str, float]", prepare.get("steps", {}))
-    now = time.monotonic()
-    preparing, starting = begun.get("preparing", now), begun.get("starting", now)
-    always = {"preflight": preparing - begun.get("preflight", now), "sql": 0.0, "guard": 0.0, "commands": 0.0}
-    return {**always, **steps, "server": now - starting}

@@ -8,7 +8,7 @@ from entrypoint.base import oom, phase_summary, state_reader, statefile
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.base.phases import Phase
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.configuration import Configuration
 from entrypoint.structured_log import Logger

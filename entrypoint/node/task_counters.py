@@ -8,7 +8,7 @@ import pyodbc
 from entrypoint.base.errors import NodeError
 from entrypoint.octopus import queries, tables
 from entrypoint.octopus.api import DRAINING, SECONDS, Api, ApiError, RefusedError
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
 from entrypoint.sqlserver.error_classes import Kind

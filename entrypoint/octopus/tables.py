@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from entrypoint.sqlserver.connect import Connection
 
 from .queries import UnknownError, columns, rows
+from .running_task import STATES, Task
 from .version import Version, parse
 
 
@@ -33,15 +34,6 @@ class Installed:
 
 
 EMPTY = Installed(created=None, has_schema=False, is_foreign=False, newest=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A task that a node works on."""
-
-    id: str
-    description: str
-    state: str
 
 
 def look(connection: Connection) -> Installed:
@@ -101,19 +93,15 @@ def _has(connection: Connection, statement: str, *parameters: str) -> bool | Non
 
 
 def running_tasks(connection: Connection, node: str) -> list[Task]:
-    """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell.
-
-    `HasPendingInterruptions` doesn't matter: a task that only waits for a person is `Queued`; one that executes while
-    an interruption is pending (guided failure, an intervention in a child step) works on, and keeps its slot
-    (OctopusDeploy issues 3893, 10041).
-    """
+    """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell."""
     description = "t.Description" if "description" in columns(connection, "ServerTask") else "t.Id"
     found = rows(
         connection,
         f"SELECT t.Id, {description}, t.State FROM dbo.ServerTask t "  # noqa: S608 - one of two literals
         "INNER JOIN dbo.OctopusServerNode n ON n.Id = t.ServerNodeId "
-        "WHERE n.Name = ? AND t.State IN ('Executing', 'Cancelling') ORDER BY t.Id",
+        f"WHERE n.Name = ? AND t.State IN ({', '.join('?' for _ in STATES)}) ORDER BY t.Id",
         node,
+        *STATES,
     )
     return [Task(id=id_, description=text or "", state=state) for id_, text, state in found]
 

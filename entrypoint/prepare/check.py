@@ -17,6 +17,7 @@ from entrypoint.octopus.tables import EMPTY
 from entrypoint.prepare.configure import inputs, plan
 from entrypoint.prepare.preflight import checks
 from entrypoint.prepare.schema import assess
+from entrypoint.settings import origins
 from entrypoint.settings.configuration import Configuration, Settings
 from entrypoint.sqlserver import odbc, wait
 from entrypoint.sqlserver.connect import describe
@@ -42,6 +43,8 @@ def check(configuration: Configuration, runner: Runner, log: Logger, *, as_json:
         warnings += () if ready is None else _warnings(ready)
         commands += _commands(settings, runner, log, ready) if with_commands else ()
     code = min((code for code, _ in found), default=ExitCode.DONE)
+    found = [(code, origins.told(sentence, configuration.base.value_names)) for code, sentence in found]
+    warnings = [origins.told(sentence, configuration.base.value_names) for sentence in warnings]
     if as_json:
         problems = [{"code": code, "problem": text} for code, text in found]
         print(json.dumps({"code": code, "problems": problems, "warnings": warnings, "commands": commands}, indent=2))

@@ -149,6 +149,12 @@ VARIABLES = (
         "File for the reason of a failed start, written only if it exists.",
         "/dev/termination-log",
     ),
+    V(
+        "OCTO_NODE_VALUES",
+        "text",
+        "Which values of the Helm chart give these variables (`MASTER_KEY=octopus.masterKey,...`): messages that name "
+        "one name its value too.",
+    ),
     V("OCTO_NODE_WEB_PORT", "port", "Port for http, on which this node is also probed.", "8080"),
     V("OCTO_NODE_ROOT", "path", "Prefix of the image's own paths, such as /repository.", "/"),
 )

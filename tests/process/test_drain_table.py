@@ -60,7 +60,7 @@ class Cell(NamedTuple):
 
     @property
     def wait(self) -> float:
-        """The seconds that the drain is given: where SQL Server comes back in time, until the server knows it too."""
+        """The seconds that the drain is given: if SQL Server comes back in time, until the server knows it, too."""
         seconds = LONG[self.long]
         return 30.0 if seconds is None or self.moment == MOMENTS[2] else seconds + AFTER + SERVERS_OWN
 

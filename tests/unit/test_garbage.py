@@ -10,7 +10,7 @@ import readings
 
 from entrypoint import structured_log
 from entrypoint.base import phase_summary, state_reader, statefile
-from entrypoint.node import settle, status
+from entrypoint.node import boot_summary, status
 from entrypoint.octopus import applied_state as memories
 from entrypoint.octopus import version
 from entrypoint.octopus.applied_state import AppliedState
@@ -208,7 +208,7 @@ def test_a_state_of_another_type(tmp_path: Path, state_folder: str, name: str, f
         for as_json in (False, True):
             status.status(readings.configuration(given), structured_log.logger("status", ()), as_json=as_json)
         node, prepare = (state_reader.read(state_folder, one) or {} for one in (statefile.NODE, statefile.PREPARE))
-        settle.timeline(node, prepare)
+        boot_summary.timeline(node, prepare)
 
 
 @pytest.mark.parametrize(
