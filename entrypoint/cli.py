@@ -1,4 +1,4 @@
-"""The door: from a verb to its module, and from an error to its text and exit code."""
+"""The command line: maps a verb to its module, and an error to its text and exit code."""
 
 import os
 import sys
@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
 INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd")
 VERBS = (
-    "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "version",
+    "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "install", "version",
 )  # fmt: skip
-_AS_PROCESS_1 = {"run", "init", "version", "probe"}  # the others are run below `init` where they are process 1
+_AS_PROCESS_1 = {
+    "run",
+    "init",
+    "version",
+    "install",
+    "probe",
+}  # the others are run below `init` where they are process 1
 
 HELP = """\
 octo-node: ENTRYPOINT and node supervisor of Octopus Server's Linux container
@@ -41,6 +47,7 @@ octo-node: ENTRYPOINT and node supervisor of Octopus Server's Linux container
   octo-node configure              check and configure the node, without starting Octopus.Server
   octo-node check [--json] [--commands]
                                    what preflight says of the environment; --commands: what prepare would run
+  octo-node install DIR            copy this image's /opt/octo-node into a volume, for Octopus's own image
   octo-node version
 
 Settings are environment variables: docs/environment.md. Exit codes: docs/troubleshooting.md.
@@ -101,7 +108,7 @@ def _run(rest: "Sequence[str]") -> int:
 
 
 def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
-    from entrypoint.init import command  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.init import any_command  # noqa: PLC0415 - imported only for its verb
 
     explicit = arguments[0] == "init"
     argv = list(arguments[1:] if explicit else arguments)
@@ -110,9 +117,9 @@ def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     elif argv and argv[0].startswith("-"):
         raise NodeError(ExitCode.USAGE, f"`init` has no option {argv[0]}. Usage: octo-node init -- CMD [ARG...]")
     if not argv:
-        raise NodeError(ExitCode.USAGE, "Which command? Usage: octo-node init -- CMD [ARG...]")
+        raise NodeError(ExitCode.USAGE, "No command was given. Usage: octo-node init -- CMD [ARG...]")
     try:
-        return command.run(argv, os.environ, mask)
+        return any_command.run(argv, os.environ, mask)
     except NodeError as error:
         if explicit or error.code != ExitCode.NOT_FOUND:
             raise
@@ -154,6 +161,12 @@ def _probe(rest: "Sequence[str]") -> int:
     return http_probe.main(list(rest))
 
 
+def _install(rest: "Sequence[str]") -> int:
+    from . import install  # noqa: PLC0415 - imported only for its verb
+
+    return install.main(rest)
+
+
 def _start_dockerd(_rest: "Sequence[str]") -> int:
     from entrypoint.dockerd import launcher  # noqa: PLC0415 - imported only for its verb
 
@@ -171,7 +184,7 @@ def _await_dockerd(_rest: "Sequence[str]") -> int:
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
     """Return the function of `verb`, importing its module and no other."""
     light = {"version": _version, "--version": _version, "help": _help, "--help": _help, "-h": _help, "probe": _probe}
-    light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd}
+    light |= {"install": _install, "start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd}
     if verb not in (*VERBS, *INTERNAL) or verb in light:
         return light.get(verb, _usage)
     from . import verbs  # noqa: PLC0415 - only for the verbs that need libraries

@@ -1,4 +1,4 @@
-"""The door's other half, for the verbs that may import libraries: arguments, environment, log, masked errors."""
+"""The verbs that may import libraries: their arguments, settings, log, and errors with secrets redacted."""
 
 import argparse
 import contextlib
@@ -13,7 +13,7 @@ from entrypoint.base import end_reason, files, prctl, redact, resource_limits, s
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
-from entrypoint.settings import secrets_memfd
+from entrypoint.settings import origins, secrets_memfd
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.configuration import Configuration
 from entrypoint.settings.environment import Environment
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a verb is given: what it reads, who runs commands, its log, and whom it tells of secrets that it learns."""
+    """What a verb works with: the settings, a runner of commands, the log, and a function that hides a secret."""
 
     configuration: Configuration
     runner: Runner
@@ -75,7 +75,7 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     try:
         return work(Tools(configuration, Runner(environment.public, logger), logger, hide)) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
-        code, message = _told(error, process)
+        code, message = _told(error, process, base.value_names)
     if for_people:
         print(f"octo-node: {redact.mask(message, hidden)}", file=sys.stderr)  # noqa: T201 - as in the light half
         return code
@@ -91,14 +91,14 @@ def _leave(base: BaseSettings, reason: str) -> None:
     end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, reason)
 
 
-def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
-    """Return the exit code for `error`, and what is told of it."""
+def _told(error: Exception, process: str, value_names: str) -> tuple[ExitCode, str]:
+    """Return the exit code and the message for `error`."""
     if isinstance(error, NodeError):
-        return error.code, "\n".join(error.sentences)
+        return error.code, "\n".join(origins.told(sentence, value_names) for sentence in error.sentences)
     if isinstance(error, OSError) and resource_limits.reached(error):
         return ExitCode.SETTINGS, f"{process} can't go on: {resource_limits.reason(error)}."
     trace = "".join(traceback.format_exception(error))
-    return ExitCode.FAULT, f"A fault in octo-node itself, in {process}:\n{trace}"
+    return ExitCode.FAULT, f"An internal error of octo-node, in {process}:\n{trace}"
 
 
 def _preflight(_arguments: Sequence[str]) -> int:
@@ -267,5 +267,5 @@ def _parser(verb: str, description: str) -> argparse.ArgumentParser:
 
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"\d{1,7}(\.\d+)?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, such as 60")
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a number of seconds, such as 60")
     return float(text)

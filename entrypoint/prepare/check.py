@@ -1,4 +1,4 @@
-"""Check: what preflight says, whether SQL Server takes the login, and what prepare would run. Nothing is changed."""
+"""Check: preflight, a login to SQL Server, and the commands that prepare would run. Nothing is changed."""
 
 import json
 import shlex
@@ -17,6 +17,7 @@ from entrypoint.octopus.tables import EMPTY
 from entrypoint.prepare.configure import inputs, plan
 from entrypoint.prepare.preflight import checks
 from entrypoint.prepare.schema import assess
+from entrypoint.settings import origins
 from entrypoint.settings.configuration import Configuration, Settings
 from entrypoint.sqlserver import odbc, wait
 from entrypoint.sqlserver.connect import describe
@@ -42,6 +43,8 @@ def check(configuration: Configuration, runner: Runner, log: Logger, *, as_json:
         warnings += () if ready is None else _warnings(ready)
         commands += _commands(settings, runner, log, ready) if with_commands else ()
     code = min((code for code, _ in found), default=ExitCode.DONE)
+    found = [(code, origins.told(sentence, configuration.base.value_names)) for code, sentence in found]
+    warnings = [origins.told(sentence, configuration.base.value_names) for sentence in warnings]
     if as_json:
         problems = [{"code": code, "problem": text} for code, text in found]
         print(json.dumps({"code": code, "problems": problems, "warnings": warnings, "commands": commands}, indent=2))
@@ -52,7 +55,7 @@ def check(configuration: Configuration, runner: Runner, log: Logger, *, as_json:
         print(f"warning: {sentence}")
     print(*commands, sep="\n", end="\n" if commands else "")
     if not found:
-        print("Preflight finds nothing wrong.")
+        print("Preflight found no problems.")
     return code
 
 
@@ -93,13 +96,13 @@ def _look(context: Context, ready: Ready | None) -> Situation:
     connection = None if ready is None else ready.connection
     if connection is None:
         if ready is None:
-            context.log.warning("The database can't be asked: these are the commands for a new one.")
+            context.log.warning("The database can't be queried: these are the commands for a new one.")
         return assess.find(None, EMPTY, context)
     try:
         return assess.find(connection, tables.look(connection), context)
     except pyodbc.Error as error:
         context.log.warning(
-            "The database can't be asked: these are the commands for a new one.",
+            "The database can't be queried: these are the commands for a new one.",
             reason=describe(error, context.settings.db_connection_string.password),
         )
         return assess.find(None, EMPTY, context)

@@ -5,20 +5,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from node import DATABASE, Node
 from processes import children, wait_until
 from standin.sqlserver.testing import SqlServer
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
 
 
 def begun(node: Node) -> list[str]:

@@ -21,7 +21,7 @@ from entrypoint.node.facts import container, words
 from entrypoint.node.facts.assembly import Assembly
 from entrypoint.node.facts.schema import Container, Facts
 from entrypoint.node.server_command import Mask
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 
 
 # --- bounded in time
