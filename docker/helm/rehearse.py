@@ -21,6 +21,7 @@ import yaml
 
 CHART = Path(__file__).with_name("octopus")
 FIRST = ("Secret", "PersistentVolumeClaim", "StatefulSet", "Service", "Ingress")
+OFFICIAL = "octopusdeploy-helm-"
 KEEP = "helm.sh/resource-policy"
 # where a release may keep SQL Server's password, as the chart looks it up
 PASSWORDS = (("{}-sapassword", "secret"), ("mssql", "sa_password"))
@@ -92,9 +93,9 @@ def render(release: str, namespace: str, values: Object, before: list[Object], f
 def looked_up(release: str, values: Mapping[str, Any], before: list[Object]) -> Object:
     """Return the values that stand for what the chart finds in a cluster: names, master key, SQL Server's password."""
     found: Object = {"octopus": {}, "mssql": {}}
-    names = {(one["metadata"].get("labels") or {}).get("app.kubernetes.io/name") for one in before}
-    if "octopus-deploy" in names and not values.get("nameOverride"):
-        found["nameOverride"] = "octopus-deploy"
+    labels = [one["metadata"].get("labels") or {} for one in before]
+    if any(label.get("helm.sh/chart", "").startswith(OFFICIAL) for label in labels):
+        found = official(values)
     passwords = [content(before, name.format(release), key) for name, key in PASSWORDS]
     kept = {
         ("octopus", "masterKey"): content(before, f"{release}-masterkey", "secret"),
@@ -104,6 +105,16 @@ def looked_up(release: str, values: Mapping[str, Any], before: list[Object]) -> 
         if not (values.get(section) or {}).get(value):
             found[section][value] = text
     return found
+
+
+def official(values: Mapping[str, Any]) -> Object:
+    """Return the values that stand for the official chart's names, where a release has a name of its own."""
+    if not values.get("nameOverride"):
+        return {"nameOverride": "octopus-deploy", "octopus": {}, "mssql": {}}
+    nodes, polling = {"namePrefix": "octopus-deploy-node"}, {"namePrefix": "octopus-deploy-polling-node"}
+    kind = ((values.get("octopus") or {}).get("service") or {}).get("type") or "NodePort"
+    services = {"type": kind, "nodes": nodes}
+    return {"octopus": {"service": services, "ingress": {"pollingTentacles": polling}}, "mssql": {}}
 
 
 def content(before: list[Object], name: str, key: str) -> str:

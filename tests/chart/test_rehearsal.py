@@ -69,6 +69,7 @@ def test_what_would_be_lost(manifest: Path) -> None:
     done = rehearse(manifest, usual() | {"nameOverride": "octopus"})
     told = lines(done)
     assert "deleted octopus-octopus-deploy" in told
+    assert "kept octopus-deploy-node0" in told
     shared = {"sharedVolume": {"enabled": True}}
     done = rehearse(manifest, usual(**shared))
     assert done.returncode == 1

@@ -18,7 +18,7 @@ from processes import wait_until
 from values import CHART
 
 
-pytestmark = pytest.mark.timeout(1800)  # the first test waits for the images
+pytestmark = pytest.mark.timeout(3600)  # the first test waits for the images
 OFFICIAL = Path(__file__).with_name("official")
 NODES = "octopus-octopus-deploy"
 SHARED = ("package-repository-claim", "artifacts-claim", "task-log-claim", "audit-log-claim")
@@ -113,7 +113,7 @@ def replace(release: Release) -> None:
     """Delete the nodes' pods and wait until all are ready again."""
     selector = f"app.kubernetes.io/instance={NAME},app.kubernetes.io/component=octopus-server"
     release.namespace.kubectl("delete", "pod", "--selector", selector, seconds=600)
-    wait_until(lambda: is_ready(release), 300, "all are ready")
+    wait_until(lambda: is_ready(release), 900, "all are ready")
 
 
 def orphan(release: Release) -> None:
@@ -124,7 +124,7 @@ def orphan(release: Release) -> None:
 def test_by_helm_upgrade(official: Release, tmp_path: Path) -> None:
     """Refused before anything is changed; moved after the command that it names; and by a rollback back again."""
     official.helm("install", NAME, str(OFFICIAL), official_values(tmp_path))
-    wait_until(lambda: is_ready(official), 300, "the official release is ready")
+    wait_until(lambda: is_ready(official), 900, "the official release is ready")
     before = remembered(official)
     upgrade = (
         "--namespace",
@@ -169,7 +169,7 @@ def test_by_kubectl_apply(official: Release, tmp_path: Path) -> None:
         official.namespace.kubectl("apply", "--filename=-", given=listed)
 
     apply(OFFICIAL, official_values(tmp_path))
-    wait_until(lambda: is_ready(official), 300, "the official release is ready")
+    wait_until(lambda: is_ready(official), 900, "the official release is ready")
     before = remembered(official)
     orphan(official)
     existing = {name: {"name": f"{NAME}-{name}"} for name in SECRETS if name != "sapassword"}

@@ -185,10 +185,9 @@ def test_short_memory_keeps_nobody_awake(counted: Counted) -> None:
     before = int(status(counted.pid)["voluntary_ctxt_switches"])
     begun = time.monotonic()
     most = 0
-    while time.monotonic() - begun < 2:
+    while most < 100 or time.monotonic() - begun < 2:  # an emulated processor makes 40 changes a second
         counted.count(3, most := most + 1)
     seconds = time.monotonic() - begun
-    assert most > 100
     assert int(status(counted.pid)["voluntary_ctxt_switches"]) - before <= 2 * seconds + 4
     assert "IO" not in counted.log
     assert counted.terminate() == 143

@@ -43,7 +43,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- /* Whether objects are called as in the official chart: "true" or nothing. */ -}}
 {{- define "octopus.official" -}}
-{{- if eq .Values.nameOverride "octopus-deploy" }}true{{ end -}}
+{{- if .Values.official }}true{{ end -}}
 {{- end -}}
 
 {{- define "octopus.serviceAccountName" -}}

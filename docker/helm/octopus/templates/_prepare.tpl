@@ -44,7 +44,7 @@
 {{- /* Other names of values, and other forms. */ -}}
 {{- define "octopus.translate" -}}
 {{- $octopus := .Values.octopus -}}
-{{- $_ := set .Values "nameOverride" (.Values.nameOverride | default (include "octopus.presentName" .) | default "octopus") -}}
+{{- include "octopus.settleNames" . -}}
 {{- $_ := set .Values.mssql "storageClassName" (.Values.mssql.storageClassName | default .Values.mssql.storageClass) -}}
 {{- $_ := set $octopus "extraEnv" (concat ($octopus.extraEnv | default list) ($octopus.containers.octopus.env | default list)) -}}
 {{- $home := "/home/octopus" -}}
@@ -59,12 +59,24 @@
 {{- end -}}
 {{- end -}}
 
-{{- /* The name in the labels of the release's claims: the official chart's, if it made them. Nothing if there are none. */ -}}
-{{- define "octopus.presentName" -}}
+{{- /* The labels of the release's claims, or of its first node's Service under the official chart's name; none in a new release. */ -}}
+{{- define "octopus.presentLabels" -}}
 {{- $found := dict -}}
-{{- range list "package-repository-claim" "shared-claim" -}}
-{{- $labels := dig "metadata" "labels" dict (lookup "v1" "PersistentVolumeClaim" $.Release.Namespace .) -}}
-{{- if eq $.Release.Name (get $labels "app.kubernetes.io/instance") }}{{ $found = $labels }}{{ end -}}
+{{- range $kind, $names := dict "Service" (list "octopus-deploy-node0") "PersistentVolumeClaim" (list "package-repository-claim" "shared-claim") -}}
+{{- range $names -}}
+{{- $labels := dig "metadata" "labels" dict (lookup "v1" $kind $.Release.Namespace .) -}}
+{{- if eq $.Release.Name (get $labels "app.kubernetes.io/instance") }}{{ $_ := set $found $kind $labels }}{{ end -}}
 {{- end -}}
-{{- get $found "app.kubernetes.io/name" -}}
+{{- end -}}
+{{- toYaml $found -}}
+{{- end -}}
+
+{{- /* Notes the name in the labels, and whether objects are called as in the official chart: it made the release, or its name is set. */ -}}
+{{- define "octopus.settleNames" -}}
+{{- $present := include "octopus.presentLabels" . | fromYaml -}}
+{{- $claim := get $present "PersistentVolumeClaim" | default dict -}}
+{{- $name := .Values.nameOverride | default (get $claim "app.kubernetes.io/name") | default "octopus" -}}
+{{- $theirs := hasPrefix "octopusdeploy-helm-" (get $claim "helm.sh/chart") -}}
+{{- $_ := set .Values "nameOverride" $name -}}
+{{- $_ := set .Values "official" (or (eq $name "octopus-deploy") $theirs (hasKey $present "Service")) -}}
 {{- end -}}
