@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_MOST = 1e11  # seconds: a time beyond that is none
+
+
 def sentence(folder: str | None) -> str:
     """Return what the node whose state is in `folder` is doing.
 
@@ -22,19 +25,25 @@ def sentence(folder: str | None) -> str:
     phase = str(node.get("phase"))
     if not state_reader.is_live(node):
         return f"the node has ended ({phase})"
-    doing = _doing(state_reader.read(folder, statefile.PREPARE), node) if phase == Phase.PREPARING else ""
+    what = _doing(state_reader.read(folder, statefile.PREPARE), node) if phase == Phase.PREPARING else ""
     early = phase in {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
-    return f"{'not up yet: ' if early else 'the node is '}{phase}{doing}"
+    return f"{'not up yet: ' if early else 'the node is '}{phase}{what}"
 
 
 def _doing(prepare: "Mapping[str, object] | None", node: "Mapping[str, object]") -> str:
-    if prepare is None or not prepare.get("doing"):
+    text, since = doing(prepare or {}, node)
+    for_long = "" if since is None else f" for {time.monotonic() - since:.0f} s"
+    return f", {text}{for_long}" if text else ""
+
+
+def doing(prepare: "Mapping[str, object]", node: "Mapping[str, object]") -> "tuple[str, float | None]":
+    """Return what a node that prepares is doing, by its state files, and since when (monotonic); empty for nothing."""
+    if not prepare.get("doing"):
         dockerd = node.get("dockerd")
         waits = isinstance(dockerd, dict) and dockerd.get("state") not in {"ready", "failing"}
-        return ", waiting for dockerd" if waits else ""
+        return ("waiting for dockerd" if waits else ""), None
     since = prepare.get("since")
-    for_long = f" for {time.monotonic() - since:.0f} s" if isinstance(since, float) else ""
-    return f", {prepare['doing']}{for_long}"
+    return str(prepare["doing"]), since if isinstance(since, float) and abs(since) < _MOST else None
 
 
 def database_away(folder: str | None, seconds: float) -> str:
@@ -47,4 +56,10 @@ def database_away(folder: str | None, seconds: float) -> str:
         return ""
     if sql_ping.is_answered(host, port, seconds, strict=prepare.get("strict") is True):
         return ""
-    return f"alive all the same: its SQL Server {host},{port} doesn't answer either"
+    return f"its SQL Server {host},{port} doesn't answer either"
+
+
+def is_held(folder: str | None) -> bool:
+    """Return whether the node lives without a server, because the operator wants it so."""
+    node = state_reader.read(folder, statefile.NODE)
+    return node is not None and node.get("phase") == Phase.HELD and state_reader.is_live(node)

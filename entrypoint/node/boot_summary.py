@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import cast
 
-from entrypoint.base import state_reader, statefile, termination_message
+from entrypoint.base import end_reason, state_reader, statefile
 from entrypoint.base.errors import NodeError
 from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.settings.configuration import Settings
@@ -13,7 +13,7 @@ from entrypoint.structured_log import Logger
 
 def tell(settings: Settings, folder: str | None, log: Logger) -> None:
     """Log how long the boot took, and keep what others want to know: none of that is worth another settle."""
-    termination_message.write(settings.base.termination_log, "")  # what a settle before us may have left there
+    end_reason.tell(folder, settings.base.termination_log, "")  # what a settle before us may have left there
     node, prepare = (state_reader.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
     seconds = timeline(node, prepare)
     whole = time.monotonic() - cast("float", node.get("booted", time.monotonic()))
@@ -23,7 +23,7 @@ def tell(settings: Settings, folder: str | None, log: Logger) -> None:
     try:
         AppliedState(settings.base.paths).note_files()
         if folder is not None:
-            statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
+            statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds, "whole": whole})
     except (OSError, NodeError) as error:
         log.warning("The record of this start can't be written.", reason=str(error))
 

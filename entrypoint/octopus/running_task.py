@@ -1,6 +1,6 @@
 """Which tasks run on a node, for all who count them: by the API or in the database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 # `HasPendingInterruptions` doesn't matter: a task that only waits for a person is `Queued`; one that executes while an
@@ -11,8 +11,9 @@ STATES = ("Executing", "Cancelling")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task that a node works on."""
+    """A task that a node works on, and has for so many `seconds` (None: that isn't told)."""
 
     id: str
     description: str
     state: str
+    seconds: float | None = field(default=None, compare=False)  # it is the same task a second later

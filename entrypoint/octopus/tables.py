@@ -16,6 +16,7 @@ from .version import Version, parse
 
 # tables of no other application; SchemaVersions is DbUp's, which others use as well
 _OURS = {"octopusservernode", "octopusserverinstallationhistory", "octopusservernodestatus"}
+_MARKS = ", ".join("?" for _ in STATES)
 _ANYBODYS = {"schemaversions"}
 
 
@@ -94,16 +95,49 @@ def _has(connection: Connection, statement: str, *parameters: str) -> bool | Non
 
 def running_tasks(connection: Connection, node: str) -> list[Task]:
     """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell."""
-    description = "t.Description" if "description" in columns(connection, "ServerTask") else "t.Id"
+    there = columns(connection, "ServerTask")
+    description = "t.Description" if "description" in there else "t.Id"
+    age = "DATEDIFF_BIG(second, t.StartTime, SYSDATETIMEOFFSET())" if "starttime" in there else "NULL"
     found = rows(
         connection,
-        f"SELECT t.Id, {description}, t.State FROM dbo.ServerTask t "  # noqa: S608 - one of two literals
+        f"SELECT t.Id, {description}, t.State, {age} FROM dbo.ServerTask t "  # noqa: S608 - one of two literals each
         "INNER JOIN dbo.OctopusServerNode n ON n.Id = t.ServerNodeId "
-        f"WHERE n.Name = ? AND t.State IN ({', '.join('?' for _ in STATES)}) ORDER BY t.Id",
+        f"WHERE n.Name = ? AND t.State IN ({_MARKS}) ORDER BY t.Id",
         node,
         *STATES,
     )
-    return [Task(id=id_, description=text or "", state=state) for id_, text, state in found]
+    return [
+        Task(id=id_, description=text or "", state=state, seconds=None if age is None else float(age))
+        for id_, text, state, age in found
+    ]
+
+
+def queued_tasks(connection: Connection) -> int | None:
+    """Return how many tasks wait for a node to take them, on all nodes; None if the tables don't tell.
+
+    Those that wait for a person are no work for anybody: see `running_tasks`.
+    """
+    there = columns(connection, "ServerTask")
+    waiting = " AND HasPendingInterruptions = 0" if "haspendinginterruptions" in there else ""
+    try:
+        found = rows(connection, f"SELECT COUNT(*) FROM dbo.ServerTask WHERE State = 'Queued'{waiting}")  # noqa: S608 - literals
+    except UnknownError:
+        return None
+    return int(found[0][0])
+
+
+def running_by_node(connection: Connection) -> dict[str, int] | None:
+    """Return how many tasks each node works on, by the node's Id; None if the tables don't tell."""
+    try:
+        found = rows(
+            connection,
+            f"SELECT ServerNodeId, COUNT(*) FROM dbo.ServerTask WHERE State IN ({_MARKS}) "  # noqa: S608 - `?`
+            "GROUP BY ServerNodeId",
+            *STATES,
+        )
+    except UnknownError:
+        return None
+    return {str(node): int(count) for node, count in found}
 
 
 def is_draining(connection: Connection, node: str) -> bool | None:

@@ -1,7 +1,6 @@
 """The settings as one frozen object, or every problem with them at once."""
 
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -110,7 +109,7 @@ class Configuration:
                 problems.append(str(error))
         if problems:
             raise ProblemsError([(ExitCode.SETTINGS, text) for text in problems])
-        values["octopus_server_node_name"] = values["octopus_server_node_name"] or _machine_name()
+        values["octopus_server_node_name"] = values["octopus_server_node_name"] or self.base.node_name
         values["has_external_admin"] = any(values[name.lower()] for name in variables.OIDC)
         return Settings(**{name: values[name] for name in Settings.__dataclass_fields__})  # type: ignore[arg-type]  # by kind
 
@@ -189,12 +188,6 @@ class Configuration:
                     f"{variable.name} begins and ends with a quote, which is a part of the password as it stands: if "
                     f"that isn't meant, {value_defects.REMOVE_QUOTES}."
                 )
-
-
-def _machine_name() -> str:
-    """Return what .NET's Environment.MachineName is: the server's own default for the name of its node."""
-    name = socket.gethostname()
-    return name.partition(".")[0] or name
 
 
 def _may_be_quoted(variable: Variable) -> bool:

@@ -97,6 +97,12 @@ VARIABLES = (
         "30",
     ),
     V(
+        "OCTO_NODE_HOLD",
+        "flag",
+        "`Y` configures the node, then waits without starting Octopus.Server, for repairs in a container that stays, "
+        "even one that can't be configured.",
+    ),
+    V(
         "OCTO_NODE_NEW_DATABASE",
         "flag",
         "`Y` creates a new database even if there are files of an earlier installation in the shared folders.",
