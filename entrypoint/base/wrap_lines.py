@@ -1,7 +1,6 @@
 """Lines of another program as events of our own form: standard input, line by line, to standard error."""
 
 import os
-import signal
 
 from . import log_line
 
@@ -14,10 +13,8 @@ _STDIN, _STDERR = 0, 2
 def run(process: str) -> int:
     """Wrap lines until nobody writes any more, as those of `process`; return the exit code.
 
-    A stop doesn't end it: whoever writes is ended first, and its last lines count.
+    Who starts it should block the signals of a stop: whoever writes is ended first, and its last lines count.
     """
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
     begun = b""
     while chunk := os.read(_STDIN, _CHUNK):
         *lines, begun = (begun + chunk).split(b"\n")

@@ -6,7 +6,7 @@ That process reads until nobody has the other end any more, so it ends after the
 
 import os
 
-from . import processes
+from . import processes, signals
 from .children import own_command, start_or_retry
 
 
@@ -59,6 +59,7 @@ class ServerLog:
         """Start the wrapper, or have that tried again."""
         wrapper = processes.Program(own_command(ROLE), self._environ)
         wrapper.input = self._read
+        wrapper.mask = frozenset(signals.STOPS)  # the writers are ended first, and their last lines count
         try:
             start_or_retry(ROLE, wrapper, self._children, self._timers, self._report)
         except OSError as error:
