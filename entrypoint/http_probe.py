@@ -18,7 +18,7 @@ PATHS = {
     "readiness": "/api/serverstatus/hosted/internal",
 }
 # ping's answers of a node that is drained, and of one whose rate limit is reached: both are alive all the same
-ALIVE = (418, 429)
+ALIVE = {418: "draining", 429: "rate limit reached"}
 SERVERS_SHARE = 0.75  # of a liveness probe's time; the rest is for the question whether its database is there
 MAX_TIMEOUT = 86400  # seconds
 MAX_PORT = 65535
@@ -41,9 +41,15 @@ def main(arguments: "list[str]") -> int:
     except (OSError, ValueError) as error:
         return refuse(kind, no_answer(error, seconds), timeout - seconds)
     if 200 <= status <= 299 or (status in ALIVE and kind != "readiness"):
-        print(f"{kind}: {status}")
+        print(yes(kind, status))
         return 0
-    return refuse(kind, f"{kind}: {PATHS[kind]} answered {status}", timeout - seconds)
+    return refuse(kind, f"{PATHS[kind]} answered {status}", timeout - seconds)
+
+
+def yes(kind: str, status: int) -> str:
+    """Return the line for a yes: what was asked, what came back, and what that means if it isn't 2xx."""
+    meaning = ALIVE.get(status)
+    return f"{kind}: yes ({status}, {meaning})" if meaning else f"{kind}: yes ({status})"
 
 
 def run(arguments: "list[str]") -> None:
@@ -203,8 +209,8 @@ def no_answer(error: Exception, timeout: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s"
     if isinstance(error, gaierror):
-        return f"no such host ({error})"
-    return f"no answer ({getattr(error, 'strerror', None) or error})"
+        return f"no such host: {error}"
+    return f"no answer: {getattr(error, 'strerror', None) or error}"
 
 
 def refuse(kind: str, reason: str, seconds: float) -> int:
@@ -221,5 +227,8 @@ def refuse(kind: str, reason: str, seconds: float) -> int:
 
     folder = state_reader.find_folder(Environment(os.environ).text("OCTO_NODE_RUN_DIR"))
     away = phase_summary.database_away(folder, seconds) if kind == "liveness" else ""
-    print(f"{reason}; {away or phase_summary.sentence(folder)}")
-    return 0 if away else 1
+    if away:
+        print(f"{kind}: yes ({reason}; {away})")
+        return 0
+    print(f"{kind}: no ({reason}); {phase_summary.sentence(folder)}")
+    return 1
