@@ -135,9 +135,9 @@ def _status(arguments: Sequence[str]) -> int:
 
 
 def _check(arguments: Sequence[str]) -> int:
-    from entrypoint.prepare.check import check  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.check.check import check  # noqa: PLC0415 - imported only for its verb
 
-    parser = _parser("check", "What preflight says of the environment; nothing is started or changed.")
+    parser = _parser("check", "Everything that can be known about a start here; nothing is started or changed.")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--commands", action="store_true", help="also what prepare would run, without secrets")
     given = parser.parse_args(arguments)

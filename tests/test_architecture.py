@@ -33,6 +33,7 @@ GROUPS = {
     "prepare.configure": "prepare.configure",
 }
 BELOW = {"base", "environment"}
+PARTS = ("shared", "preflight", "schema", "configure")
 HEAVY = {*BELOW, "sqlserver", "settings", "structured_log", "octopus"}
 # the floors below each; what isn't named here it doesn't know
 FLOORS = {
@@ -50,7 +51,9 @@ FLOORS = {
     "prepare.configure": {*HEAVY, "prepare.shared", "prepare.schema"},
     "prepare": {*HEAVY, "prepare.shared", "prepare.preflight", "prepare.schema", "prepare.configure"},
     "node": HEAVY,
-    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node"},
+    # above both peers: it asks what a start would do, and looks at the node as status does
+    "check": {*HEAVY, *(f"prepare.{part}" for part in PARTS), "dockerd", "node"},
+    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node", "check"},
     "init": {*BELOW, ""},
     "http_probe": BELOW,
     "probe": {"http_probe"},

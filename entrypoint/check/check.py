@@ -11,8 +11,6 @@ from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import tables
 from entrypoint.octopus.command_runner import Runner
-from entrypoint.prepare.context import Context
-from entrypoint.prepare.situation import Situation
 from entrypoint.settings.configuration import Configuration, Settings
 from entrypoint.sqlserver import network, wait
 from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
@@ -23,6 +21,11 @@ from . import certificate, cluster, container, database, findings, licence, repo
 from .findings import Finding, failed, of_error, passed, unknown, warned
 from .volumes import Volume
 
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from entrypoint.prepare.context import Context
+    from entrypoint.prepare.situation import Situation
 
 TLS_SECONDS = 2.0
 CERTIFICATE_SOON = datetime.timedelta(days=30)
@@ -124,11 +127,9 @@ class Check:
 
 def _addresses(host: str) -> Iterator[Finding]:
     try:
-        found = network.addresses(host)
-    except network.UnreachableError as error:
-        yield failed("dns", ExitCode.SQL_NOT_READY, f"The address of {host} can't be found ({error}): see its name service.")
-    else:
-        yield passed("dns", f"{host} is {', '.join(found)}.")
+        yield passed("dns", f"{host} is {', '.join(network.addresses(host))}.")
+    except network.UnreachableError:
+        pass  # the login says so, and what to do
 
 
 def _cluster(connection: Connection, settings: Settings, shared: dict[str, Volume]) -> Iterator[Finding]:
@@ -150,11 +151,17 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
         try:  # a PKCS#12 file is encrypted; the server has it open
             ends = certificate.of_server(settings.https_port, TLS_SECONDS)
         except (OSError, certificate.NoCertificateError):
-            yield unknown("certificate", f"Until when the certificate in {path} is valid is seen once the node answers.")
+            yield unknown(
+                "certificate", f"Until when the certificate in {path} is valid is seen once the node answers."
+            )
             return
     left = ends - datetime.datetime.now(datetime.UTC)
     if left < CERTIFICATE_SOON:
-        when = f"ended on {ends:%Y-%m-%d}" if left < datetime.timedelta() else f"ends on {ends:%Y-%m-%d}, in {left.days} days"
+        when = (
+            f"ended on {ends:%Y-%m-%d}"
+            if left < datetime.timedelta()
+            else f"ends on {ends:%Y-%m-%d}, in {left.days} days"
+        )
         yield warned("certificate", f"The certificate in {path} {when}: put a new one there, and start the node again.")
     else:
         yield passed("certificate", f"The certificate in {path} is valid until {ends:%Y-%m-%d}.")

@@ -27,7 +27,9 @@ def look(connection: Connection, settings: Settings, alive: list[str]) -> Iterat
     folder = state_reader.find_folder(settings.base.run_dir)
     node = state_reader.read(folder, "node")
     if node is not None and state_reader.is_live(node):
-        yield unknown("node name", f"{own} runs here; whether another node has its name can only be told where it doesn't.")
+        yield unknown(
+            "node name", f"{own} runs here; whether another node has its name can only be told where it doesn't."
+        )
     elif _has_a_twin(connection, own):
         yield warned(
             "node name",

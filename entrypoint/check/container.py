@@ -47,7 +47,7 @@ def dockerd(base: BaseSettings) -> Iterator[Finding]:
 
 
 def memory(base: BaseSettings, cap: int | None) -> Iterator[Finding]:
-    """Compare the container's memory limit with what the makers give a node of this task `cap` (None: nobody set one)."""
+    """Compare the container's memory limit with what the makers give to this task `cap` (None: nobody set one)."""
     limit = container.look(base.paths, {})["memory_limit_bytes"]
     if limit is None:
         yield passed("memory", "The container has no memory limit.")
@@ -68,7 +68,11 @@ def memory(base: BaseSettings, cap: int | None) -> Iterator[Finding]:
 def stop_time(base: BaseSettings) -> Iterator[Finding]:
     """Say how long a stop may take: the grace period that the container has for it can't be seen from inside."""
     drain = base.drain_on_stop + GRACE_SECONDS if base.drain_on_stop else 0.0
-    parts = {"drain": drain, "Octopus.Server": base.stop_timeout, "dockerd": DOCKERD_SECONDS if base.has_dockerd else 0.0}
+    parts = {
+        "drain": drain,
+        "Octopus.Server": base.stop_timeout,
+        "dockerd": DOCKERD_SECONDS if base.has_dockerd else 0.0,
+    }
     told = ", ".join(f"{name} {seconds:g}" for name, seconds in parts.items() if seconds)
     yield unknown(
         "stop",
@@ -76,4 +80,3 @@ def stop_time(base: BaseSettings) -> Iterator[Finding]:
         "inside: `docker stop` gives 10 s without `--time` or stop_grace_period, Kubernetes "
         "terminationGracePeriodSeconds, out of which a preStop hook is taken, too.",
     )
-

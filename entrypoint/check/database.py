@@ -19,12 +19,15 @@ OLDEST = 13
 AZURE = {5: "Azure SQL Database", 8: "Azure SQL Managed Instance"}  # EngineEdition; their versions count otherwise
 CLOCK_SECONDS = 60.0  # that clocks may differ: a node counts as dead after 300
 # as text and numbers: a driver may not know sql_variant
-_VERSION = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), CAST(SERVERPROPERTY('EngineEdition') AS int)"
+_VERSION = (
+    "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), CAST(SERVERPROPERTY('EngineEdition') AS int)"
+)
 _COLLATION = "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS nvarchar(128))"
 _NEW_COLLATION = "SELECT CAST(SERVERPROPERTY('Collation') AS nvarchar(128))"
 # any of these is enough; the last is what db_owner has
 _OWNER = (
-    "SELECT IS_ROLEMEMBER('db_owner'), IS_SRVROLEMEMBER('sysadmin'), HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CONTROL')"
+    "SELECT IS_ROLEMEMBER('db_owner'), IS_SRVROLEMEMBER('sysadmin'), "
+    "HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CONTROL')"
 )
 _CREATE = "SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'CREATE ANY DATABASE')"
 _CLOCK = "SELECT DATEDIFF_BIG(millisecond, '1970-01-01', SYSUTCDATETIME())"
@@ -61,7 +64,9 @@ def _version(connection: Connection) -> Iterator[Finding]:
     elif int(major) < OLDEST:
         name = RELEASES.get(int(major), text)
         yield failed(
-            "sql version", ExitCode.COMMAND, f"SQL Server is {name} ({text}), and Octopus needs 2016 or later: update it."
+            "sql version",
+            ExitCode.COMMAND,
+            f"SQL Server is {name} ({text}), and Octopus needs 2016 or later: update it.",
         )
     else:
         yield passed("sql version", f"SQL Server is {RELEASES.get(int(major), 'newer than 2025')} ({text}).")
@@ -88,9 +93,7 @@ def _collation(connection: Connection, string: ConnectionString, *, is_new: bool
         yield passed("collation", f"The collation is {collation}.")
 
 
-def _rights(
-    connection: Connection, string: ConnectionString, *, is_new: bool, needs_schema: bool
-) -> Iterator[Finding]:
+def _rights(connection: Connection, string: ConnectionString, *, is_new: bool, needs_schema: bool) -> Iterator[Finding]:
     found = _asked(connection, _CREATE if is_new else _OWNER)
     if found is None or all(right is None for right in found):
         yield unknown("rights", "SQL Server doesn't tell which rights the login has.")
@@ -117,7 +120,7 @@ def _clock(connection: Connection) -> Iterator[Finding]:
     if not found or found[0] is None:
         yield unknown("clock", "SQL Server doesn't tell its time.")
         return
-    ahead = (begun + time.time()) / 2 - int(found[0]) / 1000
+    ahead = (begun + time.time()) / 2 - int(str(found[0])) / 1000
     if abs(ahead) > CLOCK_SECONDS:
         yield warned(
             "clock",

@@ -69,8 +69,14 @@ def worst(found: Iterable[Finding]) -> ExitCode:
 def closing(found: list[Finding]) -> str:
     """Return the last line: how many problems and warnings, and what that means for a start."""
     code = worst(found)
-    problems, warnings = (sum(finding.result is result for finding in found) for result in (Result.FAILED, Result.WARNED))
-    means = f"this node wouldn't start (exit code {code:d}); `octo-node explain {code:d}` says more" if code else "this node would start"
+    problems, warnings = (
+        sum(finding.result is result for finding in found) for result in (Result.FAILED, Result.WARNED)
+    )
+    means = (
+        f"this node wouldn't start (exit code {code:d}); `octo-node explain {code:d}` says more"
+        if code
+        else "this node would start"
+    )
     return f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}: {means}."
 
 

@@ -57,7 +57,7 @@ def look(given: str | None, stored: str | None, nodes: int | None) -> Iterator[F
     yield from problems
     if not problems:
         ends = f"is valid until {licence.ends}" if licence.ends else "doesn't say until when it is valid"
-        most = "" if licence.nodes is None else f", for {licence.nodes} node{'' if licence.nodes == 1 else 's'}"
+        most = "" if licence.nodes is None else f", for {_count(licence.nodes)}"
         yield passed("licence", f"The licence {ends}{most}.")
 
 
@@ -76,6 +76,10 @@ def _limit(licence: Licence, nodes: int | None) -> Iterator[Finding]:
     if licence.nodes is not None and nodes is not None and nodes > licence.nodes:
         yield warned(
             "licence",
-            f"The licence is for {licence.nodes} node{'' if licence.nodes == 1 else 's'}, and with this one {nodes} are "
-            "alive: Octopus then blocks deployments. Stop a node, or get a licence for more.",
+            f"The licence is for {_count(licence.nodes)}, and with this one {nodes} are alive: Octopus then blocks "
+            "deployments. Stop a node, or get a licence for more.",
         )
+
+
+def _count(nodes: int) -> str:
+    return f"{nodes} node{'' if nodes == 1 else 's'}"

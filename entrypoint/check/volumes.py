@@ -1,4 +1,4 @@
-"""The folders: may they be written, is there room, are they volumes, and the same ones for all nodes?"""
+"""The folders: whether they can be written, have room, are volumes, and the same ones for all nodes."""
 
 import json
 import os
@@ -17,12 +17,11 @@ SECONDS = 10.0  # for all folders together: a file server may hang
 GIBIBYTE = 1 << 30
 LEAST_ROOM = GIBIBYTE  # less than that is a warning
 _OVERLAY = 0x794C7630  # a container's own file system
-_OF_A_NODE = {"--cacheDirectory"}  # may be lost with the container
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A folder as it was found; `room` in bytes (None: its file system doesn't count), `marks` the nodes that use it."""
+    """A folder as it was found; `room` in bytes (None: it isn't counted), `marks` the nodes that use it."""
 
     room: int | None
     is_containers_own: bool
@@ -33,9 +32,8 @@ def look(paths: Paths) -> tuple[list[Finding], dict[str, Volume]]:
     """Return what is found of all folders, and the shared ones as they are, by path."""
     problems = checks.folder_problems(paths, untouched=True)
     found = [failed("volumes", code, sentence) for code, sentence in problems]
-    folders = [paths.under_root(path) for name, path in commandline.FOLDERS.items() if name not in _OF_A_NODE]
     try:
-        answers = forked.run(_look, folders, SECONDS)
+        answers = forked.run(_look, commandline.shared_folders(paths), SECONDS)
     except OSError as error:
         return [*found, unknown("volumes", f"The folders can't be looked at: {resource_limits.reason(error)}.")], {}
     volumes = {path: _read(answer) for path, answer in answers.items() if answer}
