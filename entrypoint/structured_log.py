@@ -41,10 +41,12 @@ class _Stderr:
     debug = info = warning = error = msg
 
 
-def logger(process: str, secrets: Collection[str], style: str = "console", *, tee: Tee | None = None) -> Logger:
+def logger(
+    process: str, secrets: Collection[str], style: str = "console", *, level: str = "debug", tee: Tee | None = None
+) -> Logger:
     """Return the logger of `process`; it writes to stderr, and to `tee`, with the values `secrets` masked.
 
-    `style` is `console` or `json`; `secrets` may grow meanwhile.
+    `style` is `console` or `json`; what is below `level` is left out; `secrets` may grow meanwhile.
     """
     stderr = _Stderr()
     also = [tee] if tee is not None else []
@@ -64,6 +66,6 @@ def logger(process: str, secrets: Collection[str], style: str = "console", *, te
     bound: Logger = structlog.wrap_logger(
         stderr,
         processors=[render],
-        wrapper_class=structlog.make_filtering_bound_logger("debug"),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     return bound

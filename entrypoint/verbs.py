@@ -34,18 +34,19 @@ Work = Callable[[Tools], ExitCode | None]
 Relay = Callable[[BaseSettings], Tee | None]
 
 
-def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None = None) -> int:
+def run(process: str, work: Work, *, is_boot: bool = False, level: str = "debug", relay: Relay | None = None) -> int:
     """Read the environment, run `work` with what it needs, and return the exit code.
 
     An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message. With
-    `relay` each line also goes to what that makes of the settings.
+    `relay` each line also goes to what that makes of the settings. Lines below `level` are left out.
     """
     stdio.fill()
     prctl.hide_memory()
     environment = Environment(os.environ)
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
-    logger = structured_log.logger(process, hidden, base.log_format, tee=relay(base) if relay is not None else None)
+    tee = relay(base) if relay is not None else None
+    logger = structured_log.logger(process, hidden, base.log_format, level=level, tee=tee)
 
     def hide(secret: str) -> None:
         hidden.append(secret)
@@ -146,7 +147,7 @@ def _check(arguments: Sequence[str]) -> int:
         configuration, runner, log = tools.configuration, tools.runner, tools.log
         return check(configuration, runner, log, as_json=given.json, with_commands=given.commands)
 
-    return run("check", work)
+    return run("check", work, level="warning")  # what is found goes to stdout
 
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {

@@ -83,11 +83,11 @@ def _collation(connection: Connection, string: ConnectionString, *, is_new: bool
             if is_new
             else "move Octopus to a database with a collation such as Latin1_General_CI_AS"
         )
-        whose = "SQL Server, which a new database gets" if is_new else "the database"
+        whose = "that a new database gets" if is_new else "of the database"
         yield failed(
             "collation",
             ExitCode.COMMAND,
-            f"The collation of {whose} is {collation}, and Octopus needs one that ignores case (_CI_): {advice}.",
+            f"The collation {whose} is {collation}, and Octopus needs one that ignores case (_CI_): {advice}.",
         )
     else:
         yield passed("collation", f"The collation is {collation}.")
