@@ -18,7 +18,7 @@ PATHS = {
     "readiness": "/api/serverstatus/hosted/internal",
 }
 # ping's answers of a node that is drained, and of one whose rate limit is reached: both are alive all the same
-ALIVE = {418: "draining", 429: "rate limit reached"}
+ALIVE = {418: "draining", 429: "busy"}
 SERVERS_SHARE = 0.75  # of a liveness probe's time; the rest is for the question whether its database is there
 MAX_TIMEOUT = 86400  # seconds
 MAX_PORT = 65535
@@ -41,15 +41,9 @@ def main(arguments: "list[str]") -> int:
     except (OSError, ValueError) as error:
         return refuse(kind, no_answer(error, seconds), timeout - seconds)
     if 200 <= status <= 299 or (status in ALIVE and kind != "readiness"):
-        print(yes(kind, status))
+        print(f"{kind}: yes ({status}, {ALIVE[status]})" if status in ALIVE else f"{kind}: yes ({status})")
         return 0
     return refuse(kind, f"{PATHS[kind]} answered {status}", timeout - seconds)
-
-
-def yes(kind: str, status: int) -> str:
-    """Return the line for a yes: what was asked, what came back, and what that means if it isn't 2xx."""
-    meaning = ALIVE.get(status)
-    return f"{kind}: yes ({status}, {meaning})" if meaning else f"{kind}: yes ({status})"
 
 
 def run(arguments: "list[str]") -> None:
@@ -209,15 +203,15 @@ def no_answer(error: Exception, timeout: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s"
     if isinstance(error, gaierror):
-        return f"no such host: {error}"
-    return f"no answer: {getattr(error, 'strerror', None) or error}"
+        return f"no such host ({error})"
+    return f"no answer ({getattr(error, 'strerror', None) or error})"
 
 
 def refuse(kind: str, reason: str, seconds: float) -> int:
     """Print why there was no yes, and where the node is by its state files; return 1.
 
     A server that lives as long as its database is away isn't helped by a restart, which would only cut off its tasks:
-    that is no failure of liveness (0). `seconds` are for that question.
+    that is no failure of liveness (0). `seconds` are for that question. Nor is a node that is held: it is to stay.
     """
     import os  # noqa: PLC0415 - only a no pays for it
 
@@ -227,8 +221,7 @@ def refuse(kind: str, reason: str, seconds: float) -> int:
 
     folder = state_reader.find_folder(Environment(os.environ).text("OCTO_NODE_RUN_DIR"))
     away = phase_summary.database_away(folder, seconds) if kind == "liveness" else ""
-    if away:
-        print(f"{kind}: yes ({reason}; {away})")
-        return 0
-    print(f"{kind}: no ({reason}); {phase_summary.sentence(folder)}")
-    return 1
+    held = phase_summary.is_held(folder) and kind != "readiness"
+    word = "yes, all the same" if away or held else "no"
+    print(f"{kind}: {word}: {reason}; {away or phase_summary.sentence(folder)}")
+    return 0 if away or held else 1

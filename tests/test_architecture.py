@@ -50,7 +50,7 @@ FLOORS = {
     "prepare.schema": {*HEAVY, "prepare.shared"},
     "prepare.configure": {*HEAVY, "prepare.shared", "prepare.schema"},
     "prepare": {*HEAVY, "prepare.shared", "prepare.preflight", "prepare.schema", "prepare.configure"},
-    "node": HEAVY,
+    "node": {*HEAVY, ""},
     # above both peers: it asks what a start would do, and looks at the node as status does
     "check": {*HEAVY, *(f"prepare.{part}" for part in PARTS), "dockerd", "node"},
     "verbs": {*HEAVY, "prepare", "prepare.preflight", "node", "check"},

@@ -62,7 +62,7 @@ def test_verbs(node: Node) -> None:
     node.start().wait_up()
     for kind in ("startup", "liveness", "readiness"):
         done = node.verb("probe", kind)
-        assert (done.returncode, done.stdout) == (0, f"{kind}: 200\n")
+        assert (done.returncode, done.stdout) == (0, f"{kind}: yes (200)\n")
     assert "up after" in node.verb("status").stdout
     assert json.loads(node.verb("status", "--json").stdout)["live"] is True
     check = node.verb("check")

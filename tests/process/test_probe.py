@@ -85,18 +85,17 @@ def test_which_answers_are_a_yes(status: int, alive: int, ready: int) -> None:
         for kind, code, path in (("startup", alive, PING), ("liveness", alive, PING), ("readiness", ready, READY)):
             found, line = ask(kind, OCTO_NODE_WEB_PORT=str(server.port))
             assert found == code
-            meaning = {418: ", draining", 429: ", rate limit reached"}.get(status, "")
-            no, yes = f"{kind}: no ({path} answered {status})", f"{kind}: yes ({status}{meaning})"
-            assert line.partition(";")[0] == (no if code else yes)
+            yes = {418: "418, draining", 429: "429, busy"}.get(status, str(status))
+            assert line.partition(";")[0] == (f"{kind}: no: {path} answered {status}" if code else f"{kind}: yes ({yes})")
             assert server.request() == f"GET {path} HTTP/1.1; Host: localhost:{server.port}"
 
 
 @pytest.mark.parametrize(
     ("behaviour", "sentence"),
     [
-        ("garbage", "no answer: the answer isn't HTTP)"),
-        ("no-number", "no answer: the answer isn't HTTP)"),
-        ("close", "no answer: "),
+        ("garbage", "no answer (the answer isn't HTTP)"),
+        ("no-number", "no answer (the answer isn't HTTP)"),
+        ("close", "no answer ("),
         ("hang", "no answer within 0.5 s"),
         ("half", "no answer within 0.5 s"),
         ("drip", "no answer"),
@@ -107,7 +106,7 @@ def test_what_is_no_answer(behaviour: str, sentence: str) -> None:
     with serve(behaviour) as server:
         code, line = ask("startup", "--timeout", "0.5", OCTO_NODE_WEB_PORT=str(server.port))
         assert code == 1
-        assert line.startswith(f"startup: no ({sentence}")
+        assert line.startswith(f"startup: no: {sentence}")
 
 
 @pytest.mark.parametrize("behaviour", ["slow", "endless"])
@@ -125,21 +124,21 @@ def test_the_timeout_is_the_whole_calls(behaviour: str, scheme: str, certificate
     with serve(behaviour, certificate=certificate if scheme == "https" else None) as server:
         begun = time.monotonic()
         code, line = ask("readiness", "--timeout=1", f"--url={scheme}://127.0.0.1:{server.port}")
-        assert (code, line.partition(";")[0]) == (1, "readiness: no (no answer within 1 s)")
+        assert (code, line.partition(";")[0]) == (1, "readiness: no: no answer within 1 s")
         assert time.monotonic() - begun < 20
 
 
 def test_nobody_listens() -> None:
     """A refused connection is a no, and IPv4's reason is the one that is told."""
     code, line = ask("startup", OCTO_NODE_WEB_PORT=str(free_port()))
-    assert (code, line.partition(";")[0]) == (1, "startup: no (no answer: Connection refused)")
+    assert (code, line.partition(";")[0]) == (1, "startup: no: no answer (Connection refused)")
 
 
 def test_there_is_no_such_host() -> None:
     """A name that nobody knows is a no."""
     code, line = ask("startup", "--url", "http://no-such-host.invalid:80")
     assert code == 1
-    assert line.startswith("startup: no (no such host: ")
+    assert line.startswith("startup: no: no such host (")
 
 
 def test_a_server_on_ipv6_only() -> None:
@@ -171,7 +170,7 @@ def test_https_where_that_is_the_only_listener(certificate: Path) -> None:
         assert server.request() == f"GET {READY} HTTP/1.1; Host: localhost:{port}"
         code, line = ask("readiness", OCTO_NODE_WEB_PORT=port)
         assert code == 1
-        assert line.startswith("readiness: no (no answer: ")
+        assert line.startswith("readiness: no: no answer (")
 
 
 @pytest.mark.parametrize("word", ["False", "false", "N", "0"])
@@ -252,7 +251,11 @@ def test_a_no_tells_the_phase(tmp_path: Path) -> None:
     code, line = ask("startup", folder=tmp_path, OCTO_NODE_WEB_PORT=str(free_port()))
     assert code == 1
     reason, _, where = line.partition("; ")
-    assert reason == "startup: no (no answer: Connection refused)"
+    assert reason == "startup: no: no answer (Connection refused)"
     assert where.startswith("not up yet: preparing, waiting for SQL Server db,1433 (refused) for 4")
+    (tmp_path / "node.json").write_text(json.dumps(live | {"phase": "held"}))
+    port = str(free_port())
+    codes = [ask(kind, folder=tmp_path, OCTO_NODE_WEB_PORT=port)[0] for kind in ("startup", "liveness", "readiness")]
+    assert codes == [0, 0, 1], "a node that is held is to stay, and takes no work"
     (tmp_path / "node.json").write_text(json.dumps(live | {"start": start - 1, "phase": "up"}))
     assert ask("startup", folder=tmp_path, OCTO_NODE_WEB_PORT=str(free_port()))[1].endswith("; the node has ended (up)")

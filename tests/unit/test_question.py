@@ -70,6 +70,6 @@ def test_localhost_is_both_loopbacks_without_a_resolver() -> None:
 def test_no_answer_has_words() -> None:
     """Each way to get no answer has a reason that a person understands."""
     assert http_probe.no_answer(TimeoutError("timed out"), 4.0) == "no answer within 4 s"
-    assert http_probe.no_answer(ConnectionRefusedError(111, "refused"), 4.0) == "no answer: refused"
-    assert http_probe.no_answer(ValueError("the answer isn't HTTP"), 4.0) == "no answer: the answer isn't HTTP"
-    assert http_probe.no_answer(socket.gaierror(-2, "Name or service not known"), 4.0).startswith("no such host: ")
+    assert http_probe.no_answer(ConnectionRefusedError(111, "refused"), 4.0) == "no answer (refused)"
+    assert http_probe.no_answer(ValueError("the answer isn't HTTP"), 4.0) == "no answer (the answer isn't HTTP)"
+    assert http_probe.no_answer(socket.gaierror(-2, "Name or service not known"), 4.0).startswith("no such host (")
