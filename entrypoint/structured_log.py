@@ -2,11 +2,21 @@
 
 import os
 import select
+import sys
 from collections.abc import Callable, Collection, MutableMapping
 
-import structlog
-
 from entrypoint.base import log_line, redact
+
+
+# structlog loads rich, where that is there, for tracebacks that we don't print: 0.1 s of every process's start
+_rich = sys.modules.get("rich")
+sys.modules["rich"] = None  # type: ignore[assignment]  # that is how Python is told that there is none
+import structlog  # noqa: E402 - see above
+
+
+del sys.modules["rich"]
+if _rich is not None:
+    sys.modules["rich"] = _rich
 
 
 Logger = structlog.typing.FilteringBoundLogger
