@@ -34,8 +34,8 @@ V = Verb
 JSON = ("--json", "as JSON, for programs")
 VERBS = (
     V("run", "", "Process 1 of a node: check, configure, start and supervise Octopus.Server.", text="""\
-Settings are environment variables (`octo-node explain environment`). TERM, INT or QUIT stop the node in order; once more
-skips the drain, a third time kills. The exit code is Octopus.Server's own, or says why there was no start."""),
+Settings are environment variables (`octo-node explain environment`). TERM, INT or QUIT stop the node in order; once
+more skips the drain, a third time kills. The exit code is Octopus.Server's own, or says why there was no start."""),
     V("init", "-- CMD [ARG...]", "Process 1 for any other command; CMD alone does the same.", text="""\
 Signals go to the command's process group, orphans are reaped, and the exit code is the command's own (128 + n after
 signal n; 126: it can't be executed, 127: it wasn't found)."""),
@@ -67,7 +67,7 @@ node serves the portal. A no tells what came back, and where the node is."""),
     ), "At most 20 MB. Exit code 18: there is no room for it; then nothing is left behind."),
     V("explain", "[CODE|VARIABLE|VERB|DOCUMENT]", "What an exit code, a variable, a verb or a symptom means."),
     V("completion", "bash|zsh", "Completion for a shell: source <(octo-node completion bash)."),
-    V("help", "[VERB]", "This."),
+    V("help", "[VERB]", "What octo-node can do, or how a verb is used."),
     V("version", "", "The version of octo-node."),
 )  # fmt: skip
 BY_NAME = {verb.name: verb for verb in VERBS}

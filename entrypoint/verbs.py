@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from entrypoint.base import end_reason, files, prctl, redact, resource_limits, state_reader, stdio
+from entrypoint.base import end_reason, errors, files, prctl, redact, resource_limits, state_reader, stdio
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
@@ -35,7 +35,7 @@ Work = Callable[[Tools], int | None]
 Relay = Callable[[BaseSettings], Tee | None]
 
 
-def run(  # noqa: PLR0913 - what differs between the verbs
+def run(
     process: str,
     work: Work,
     *,
@@ -67,6 +67,7 @@ def run(  # noqa: PLR0913 - what differs between the verbs
         return work(Tools(configuration, Runner(environment.public, logger), logger, hide)) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = _told(error, process)
+    message = f"{message.rstrip()}\n{errors.pointer(code)}".rstrip()
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
@@ -213,6 +214,27 @@ def _check(arguments: Sequence[str]) -> int:
     return run("check", work, level="warning")  # what is found goes to stdout
 
 
+def _diagnose(arguments: Sequence[str]) -> int:
+    from entrypoint.diagnose.archive import diagnose  # noqa: PLC0415 - imported only for its verb
+
+    parser = _parser("diagnose", "All that somebody needs who wants to help, in one archive without secrets.")
+    parser.add_argument("--output", metavar="FILE", default="", help="the archive, `-` for stdout")
+    output = parser.parse_args(arguments).output
+    return run("diagnose", lambda tools: diagnose(tools.configuration, output, tools.log))
+
+
+def _explain(arguments: Sequence[str]) -> int:
+    from .explain import explain  # noqa: PLC0415 - imported only for its verb
+
+    return explain(arguments)
+
+
+def _completion(arguments: Sequence[str]) -> int:
+    from .completion import complete  # noqa: PLC0415 - imported only for its verb
+
+    return complete(list(arguments))
+
+
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "preflight": _preflight,
     "prepare": _prepare,
@@ -224,6 +246,9 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "nodes": _nodes,
     "server": _server,
     "configure": _configure,
+    "diagnose": _diagnose,
+    "explain": _explain,
+    "completion": _completion,
 }
 
 

@@ -53,14 +53,18 @@ FLOORS = {
     "node": {*HEAVY, ""},
     # above both peers: it asks what a start would do, and looks at the node as status does
     "check": {*HEAVY, *(f"prepare.{part}" for part in PARTS), "dockerd", "node"},
-    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node", "check"},
+    "usage": set(),
+    "explain": {*HEAVY, "usage"},
+    "completion": {*BELOW, "usage"},
+    "diagnose": HEAVY,
+    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node", "check", "diagnose", "explain", "completion"},
     "init": {*BELOW, ""},
     "http_probe": BELOW,
     "probe": {"http_probe"},
-    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "verbs"},
+    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "usage", "verbs"},
     "__main__": {"cli"},
 }
-LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "__main__"}
+LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "usage", "__main__"}
 # needs no library either, but is soon gone: no part of the standard one is too dear for it
 BRIEF = {"dockerd"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs
