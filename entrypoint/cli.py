@@ -102,9 +102,9 @@ def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
 
 def _below_init(verb: str, rest: "Sequence[str]") -> "Sequence[str]":
     """Return what runs `verb` as a child: the kernel drops signals that process 1 doesn't catch, such as Ctrl-C."""
-    from entrypoint.init import children  # noqa: PLC0415 - imported only for process 1
+    from entrypoint.base import command_lines  # noqa: PLC0415 - imported only for process 1
 
-    return ["init", "--", *children.own_command(verb, *rest)]
+    return ["init", "--", *command_lines.own(verb, *rest)]
 
 
 def _nearest_verb(word: str) -> str:

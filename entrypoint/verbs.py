@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from entrypoint.base import end_reason, errors, files, prctl, redact, resource_limits, state_reader, stdio
+from entrypoint.base import end_reason, errors, files, kept_log, prctl, redact, resource_limits, state_reader, stdio
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
@@ -56,7 +56,7 @@ def run(
     environment.read_files(file_seconds)
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
-    tee = relay(base) if relay is not None else None
+    tee = relay(base) if relay is not None else _keeping(base) if is_boot else None
     logger = structured_log.logger(process, hidden, base.log_format, level=level, tee=tee)
 
     def hide(secret: str) -> None:
@@ -73,6 +73,12 @@ def run(
     if is_boot:
         end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, redact.mask(message, hidden))
     return code
+
+
+def _keeping(base: BaseSettings) -> Tee:
+    """Return what keeps a line in the run folder."""
+    folder = state_reader.find_folder(base.run_dir)
+    return lambda line: kept_log.append(folder, line)
 
 
 def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
