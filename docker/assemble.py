@@ -81,6 +81,7 @@ def install(packages: Path, needed: Iterable[str]) -> None:
     for tests in [*packages.glob("*/tests"), *packages.glob("*/test")]:
         shutil.rmtree(tests)
     shutil.copytree(SOURCE / "entrypoint", packages / "entrypoint", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SOURCE / "docs", packages / "entrypoint" / "docs")  # for `octo-node explain`
 
 
 def copy_freetds(home: Path) -> None:
