@@ -144,6 +144,18 @@ def _probe(rest: "Sequence[str]") -> int:
     return http_probe.main(list(rest))
 
 
+def _explain(rest: "Sequence[str]") -> int:
+    from . import explain  # noqa: PLC0415 - imported only for its verb
+
+    return explain.explain(rest)
+
+
+def _completion(rest: "Sequence[str]") -> int:
+    from . import completion  # noqa: PLC0415 - imported only for its verb
+
+    return completion.complete(list(rest))
+
+
 def _start_dockerd(_rest: "Sequence[str]") -> int:
     from entrypoint.dockerd import launcher  # noqa: PLC0415 - imported only for its verb
 
@@ -161,6 +173,7 @@ def _await_dockerd(_rest: "Sequence[str]") -> int:
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
     """Return the function of `verb`, importing its module and no other."""
     light = {"version": _version, "--version": _version, "help": _help, "--help": _help, "-h": _help, "probe": _probe}
+    light |= {"explain": _explain, "completion": _completion}
     light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd}
     if verb not in (*VERBS, *INTERNAL) or verb in light:
         return light.get(verb, _usage)

@@ -51,17 +51,40 @@ class _Stderr:
     debug = info = warning = error = msg
 
 
-def logger(
-    process: str, secrets: Collection[str], style: str = "console", *, level: str = "debug", tee: Tee | None = None
+class _Screen:
+    """A terminal on which something else is shown as well, by who has `show` write lines there."""
+
+    def __init__(self, show: Callable[[bytes], None]) -> None:
+        self.dropped = 0
+        self._show = show
+
+    def msg(self, line: bytes) -> None:
+        """Write one line, if it isn't for the log alone."""
+        if line:
+            self._show(line)
+
+    debug = info = warning = error = msg
+
+
+def logger(  # noqa: PLR0913 - who speaks, and to whom
+    process: str,
+    secrets: Collection[str],
+    style: str = "console",
+    *,
+    level: str = "debug",
+    tee: Tee | None = None,
+    show: Callable[[bytes], None] | None = None,
 ) -> Logger:
     """Return the logger of `process`; it writes to stderr, and to `tee`, with the values `secrets` masked.
 
-    `style` is `console` or `json`; what is below `level` is left out; `secrets` may grow meanwhile.
+    `style` is `console` or `json`; what is below `level` is left out; `secrets` may grow meanwhile. With `show` it writes to that instead of stderr; an
+    event with `is_shown`, which is on the screen in another form, then goes to `tee` alone.
     """
-    stderr = _Stderr()
+    stderr: _Stderr | _Screen = _Stderr() if show is None else _Screen(show)
     also = [tee] if tee is not None else []
 
     def render(_logger: object, level: str, entry: MutableMapping[str, object]) -> bytes:
+        is_shown = entry.pop("is_shown", False) is True and show is not None
         event = redact.mask(str(entry.pop("event")), secrets)
         told = {k: redact.mask(v, secrets) if isinstance(v, str) else v for k, v in entry.items()}
         line = log_line.line(
@@ -71,7 +94,7 @@ def logger(
         if problem is not None:
             also.clear()
             stderr.msg(log_line.line(style, process, "warning", problem))
-        return line
+        return b"" if is_shown else line
 
     bound: Logger = structlog.wrap_logger(
         stderr,

@@ -1,6 +1,7 @@
 """The door's other half, for the verbs that may import libraries: arguments, environment, log, masked errors."""
 
 import argparse
+import contextlib
 import os
 import re
 import traceback
@@ -18,6 +19,13 @@ from entrypoint.settings.environment import Environment
 
 from . import structured_log
 from .structured_log import Logger, Tee
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from entrypoint.node.drain_view import DrainView
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +50,14 @@ def run(
     is_boot: bool = False,
     level: str = "debug",
     relay: Relay | None = None,
+    show: Callable[[bytes], None] | None = None,
     file_seconds: float = files.SECONDS,
 ) -> int:
     """Read the environment, run `work` with what it needs, and return the exit code.
 
     An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message. With
-    `relay` each line also goes to what that makes of the settings. Lines below `level` are left out. The files that
-    variables name have `file_seconds`.
+    `relay` each line also goes to what that makes of the settings, with `show` to that and not to stderr. Lines below
+    `level` are left out. The files that variables name have `file_seconds`.
     """
     stdio.fill()
     prctl.hide_memory()
@@ -57,7 +66,7 @@ def run(
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
     tee = relay(base) if relay is not None else _keeping(base) if is_boot else None
-    logger = structured_log.logger(process, hidden, base.log_format, level=level, tee=tee)
+    logger = structured_log.logger(process, hidden, base.log_format, level=level, tee=tee, show=show)
 
     def hide(secret: str) -> None:
         hidden.append(secret)
@@ -129,7 +138,21 @@ def _drain(arguments: Sequence[str]) -> int:
     )
     given = parser.parse_args(arguments)
     options = Options(wait=given.wait, cancel_tasks=given.cancel_tasks, cancel_wait=given.cancel_wait)
-    return run("drain", lambda tools: drain(tools.configuration, tools.runner, tools.log, options), relay=relay)
+    with _drain_view() as view:
+
+        def work(tools: Tools) -> None:
+            drain(tools.configuration, tools.runner, tools.log, options, view)
+
+        return run("drain", work, relay=relay, show=None if view is None else view.line)
+
+
+def _drain_view() -> "AbstractContextManager[DrainView | None]":
+    """Return what shows the tasks on a terminal, if there is one: a stop's drain doesn't wait for rich."""
+    if not os.isatty(2):
+        return contextlib.nullcontext()
+    from entrypoint.node import drain_view  # noqa: PLC0415 - imported only for a terminal
+
+    return drain_view.on_terminal()
 
 
 def _undrain(arguments: Sequence[str]) -> int:
@@ -229,18 +252,6 @@ def _diagnose(arguments: Sequence[str]) -> int:
     return run("diagnose", lambda tools: diagnose(tools.configuration, output, tools.log))
 
 
-def _explain(arguments: Sequence[str]) -> int:
-    from .explain import explain  # noqa: PLC0415 - imported only for its verb
-
-    return explain(arguments)
-
-
-def _completion(arguments: Sequence[str]) -> int:
-    from .completion import complete  # noqa: PLC0415 - imported only for its verb
-
-    return complete(list(arguments))
-
-
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "preflight": _preflight,
     "prepare": _prepare,
@@ -253,8 +264,6 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "server": _server,
     "configure": _configure,
     "diagnose": _diagnose,
-    "explain": _explain,
-    "completion": _completion,
 }
 
 

@@ -57,11 +57,11 @@ FLOORS = {
     "explain": {*HEAVY, "usage"},
     "completion": {*BELOW, "usage"},
     "diagnose": HEAVY,
-    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node", "check", "diagnose", "explain", "completion"},
+    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node", "check", "diagnose"},
     "init": {*BELOW, ""},
     "http_probe": BELOW,
     "probe": {"http_probe"},
-    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "usage", "verbs"},
+    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "usage", "explain", "completion", "verbs"},
     "__main__": {"cli"},
 }
 LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "usage", "__main__"}

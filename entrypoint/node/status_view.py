@@ -14,6 +14,7 @@ from entrypoint.node.facts.schema import ClusterNode, Dockerd, Facts, Ping, Serv
 
 BAR = 30  # columns of the longest bar
 _GOOD, _BAD, _WAITING, _FAINT = "green", "red", "yellow", "dim"
+_PROC = "/proc"
 _KIBI = 1024
 _PIPE_WIDTH = 10_000  # columns: who reads a pipe wants whole lines
 Row = tuple[str, RenderableType]
@@ -82,7 +83,8 @@ def _why(facts: Facts) -> RenderableType | None:
     """Return the whole reason of an end, which is more than fits into the first line."""
     lines = [plain(line) for line in facts["node"]["reason"].splitlines()]
     is_over = not facts["live"] or facts["node"]["phase"] in {Phase.FAILED, Phase.HELD}
-    return Text("\n".join(lines)) if lines and is_over else None
+    is_told = len(lines) == 1 and facts["summary"].endswith(lines[0].removesuffix("."))
+    return Text("\n".join(lines)) if lines and is_over and not is_told else None
 
 
 def _of_the_server(facts: Facts) -> Iterator[Row]:
@@ -96,7 +98,7 @@ def _of_the_server(facts: Facts) -> Iterator[Row]:
         yield "answers", _answers(ping)
     if server is not None:
         yield "server", Text(_server(server))
-    elif facts["node"]["phase"] in {Phase.UP, Phase.STARTING}:
+    elif facts["node"]["phase"] in {Phase.UP, Phase.STARTING} and _PROC not in facts["unknown"]:
         yield "server", Text("Octopus.Server doesn't run", style=_BAD)
 
 
@@ -111,7 +113,7 @@ def _answers(ping: Ping) -> Text:
 def _tasks(facts: Facts) -> RenderableType:
     tasks, queued = facts["tasks"], facts["queued"]
     waiting = "" if queued is None else f"{queued} queued on all nodes"
-    if facts["server"] is None and not tasks:
+    if facts["server"] is None and not tasks and _PROC not in facts["unknown"]:
         return Text(f"none: Octopus.Server doesn't run{f'; {waiting}' if waiting else ''}")
     if tasks is None:
         return Text(plain(f"which run can't be told: {facts['unknown'].get('tasks', '')}"), style=_WAITING)
@@ -155,7 +157,7 @@ def _sql(facts: Facts) -> Text:
     where = f"{sql['address']}, {sql['database']}" if sql["address"] else ""
     if sql["answers"] and sql["answer_seconds"] is not None and sql["login_seconds"] is not None:
         answer, login = milliseconds(sql["answer_seconds"]), milliseconds(sql["login_seconds"])
-        return Text(plain(f"{where}: answers in {answer}, takes a login in {login}"))
+        return Text(plain(f"{where}: answers in {answer}, a login in {login}"))
     return Text(plain(f"{where}: {sql['trouble']}" if where else sql["trouble"]), style=_BAD)
 
 
@@ -202,6 +204,8 @@ def _boot(facts: Facts, console: Console) -> RenderableType:
         table.add_row(step["name"], f"{step['seconds']:.1f} s", full * filled)
     whole = boot["seconds"] or 0.0
     so_far = f"{whole:.1f} s until now" if facts["live"] else f"ended after {whole:.1f} s"
+    if facts["node"]["phase"] == Phase.HELD:
+        so_far = f"held after {whole:.1f} s"
     line = f"up after {whole:.1f} s" if boot["is_over"] else so_far
     return Group(Text(plain(line)), table)
 
@@ -211,7 +215,7 @@ def _last_end(facts: Facts) -> str:
     if end is None:
         return ""
     when = f"at {words.clock(end['time'])}, " if end["time"] else ""
-    reason = f": {plain(end['reason'].splitlines()[0])}" if end["reason"] else ""
+    reason = f": {plain(words.first_sentence(end['reason']))}" if end["reason"] else ""
     if end["code"] is None:
         return f"{when}killed in phase {end['phase']}, without a word{reason}"
     return f"{when}exit code {end['code']}{reason}"

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -223,20 +224,22 @@ def test_status_says_what_is(node: Node) -> None:
     assert "draining" not in status(node)
     running = task(node, 60)
     assert node.verb("drain", "--wait", "0").returncode == 20
-    assert f"it is draining: 1 task still runs: {running} Deploy web" in status(node)
+    told = status(node).splitlines()
+    assert re.fullmatch(r"octopus-0 is draining since \d\d:\d\d, 1 task left", told[0])
+    assert re.fullmatch(rf"tasks +{running} +\d+ s  Deploy web 1\.4 to Production", told[1])
 
     ask(node, f"/api/tasks/{running}/cancel", {})
     assert node.verb("drain", "--wait", "20").returncode == 0
-    assert "it is drained on purpose" in status(node)
+    assert status(node).startswith("octopus-0 is drained since ")
 
     assert node.verb("undrain").returncode == 0
     own = ask(node, "/api/octopusservernodes")["Items"][0]
     ask(node, f"/api/octopusservernodes/{own['Id']}", {**own, "IsInMaintenanceMode": True}, method="PUT")
-    assert "it is drained, though not by octo-node" in status(node)
+    assert "it takes no new tasks, though not by octo-node" in status(node)
     assert node.verb("undrain").returncode == 0
 
     node.control(answers={"path": "ping", "status": 500})
-    assert "Octopus.Server answers, but not as it should: the ping address answered 500" in status(node)
+    assert ", but Octopus.Server answers with 500\n" in status(node)
     os.kill(node.server(), signal.SIGSTOP)
     assert "Octopus.Server is suspended by a signal" in status(node)
 

@@ -152,7 +152,9 @@ def test_zsh_takes_the_script() -> None:
     command = (
         f"autoload -Uz compinit && compinit -D && source <({' '.join(OCTO_NODE)} completion zsh); whence -w _octo-node"
     )
-    done = subprocess.run(["zsh", "-fc", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [str(shutil.which("zsh")), "-fc", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.stdout, done.stderr) == ("_octo-node: function\n", "")
 
 
