@@ -66,7 +66,7 @@ class _Screen:
     debug = info = warning = error = msg
 
 
-def logger(  # noqa: PLR0913 - who speaks, and to whom
+def logger(
     process: str,
     secrets: Collection[str],
     style: str = "console",
@@ -77,8 +77,9 @@ def logger(  # noqa: PLR0913 - who speaks, and to whom
 ) -> Logger:
     """Return the logger of `process`; it writes to stderr, and to `tee`, with the values `secrets` masked.
 
-    `style` is `console` or `json`; what is below `level` is left out; `secrets` may grow meanwhile. With `show` it writes to that instead of stderr; an
-    event with `is_shown`, which is on the screen in another form, then goes to `tee` alone.
+    `style` is `console` or `json`; what is below `level` is left out; `secrets` may grow meanwhile. With `show` it
+    writes to that instead of stderr; an event with `is_shown`, which is on the screen in another form, then goes to
+    `tee` alone.
     """
     stderr: _Stderr | _Screen = _Stderr() if show is None else _Screen(show)
     also = [tee] if tee is not None else []

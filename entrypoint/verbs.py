@@ -43,7 +43,7 @@ Work = Callable[[Tools], int | None]
 Relay = Callable[[BaseSettings], Tee | None]
 
 
-def run(
+def run(  # noqa: PLR0913 - what differs between the verbs
     process: str,
     work: Work,
     *,
