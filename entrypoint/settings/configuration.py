@@ -1,7 +1,8 @@
 """The environment as one frozen object, or every problem with it at once."""
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from entrypoint.base import redact
@@ -77,12 +78,14 @@ class Settings:
 class Configuration:
     """What a process that may import libraries reads of its `environment`, as it is or with all that is wrong with it.
 
-    Attribute: `base`, which is there whatever is wrong.
+    Attributes, which are there whatever is wrong: `base`; `described`, which gives what is set, a line each, without a
+    secret.
     """
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self.base = BaseSettings(environment)
+        self.described: Callable[[], list[str]] = functools.partial(_described, environment)
 
     def secrets(self) -> list[str]:
         """Return every value that must not be printed, the password of the connection string included."""
@@ -117,17 +120,6 @@ class Configuration:
     def is_eula_accepted(self) -> bool:
         """Whether the licence agreement is accepted."""
         return self._environment.text("ACCEPT_EULA") == ACCEPTED
-
-    def described(self) -> list[str]:
-        """Return what is set, a line each, without a secret: of variables that aren't octo-node's only the names."""
-        return [f"{name}={self._shown(name)}" for name in sorted(self._environment.names())]
-
-    def _shown(self, name: str) -> str:
-        variable = variables.BY_NAME.get(name)
-        if variable is None:
-            is_file = variables.BY_NAME.get(name.removesuffix("_FILE")) is not None
-            return self._environment.own(name) if is_file else "(not octo-node's)"
-        return redact.MASK if variable.secret else self._environment.own(name)
 
     def eula_refusal(self) -> str:
         """Return what to say where the licence agreement isn't accepted, with what was found in its place."""
@@ -199,6 +191,18 @@ class Configuration:
                     f"{variable.name} begins and ends with a quote, which is a part of the password as it stands: if "
                     f"that isn't meant, {value_defects.REMOVE_QUOTES}."
                 )
+
+
+def _described(environment: Environment) -> list[str]:
+    """Return what is set; of variables that aren't octo-node's only the names."""
+    return [f"{name}={_shown(environment, name)}" for name in sorted(environment.names())]
+
+
+def _shown(environment: Environment, name: str) -> str:
+    variable = variables.BY_NAME.get(name)
+    if variable is None and name.removesuffix("_FILE") not in variables.BY_NAME:
+        return "(not octo-node's)"
+    return redact.MASK if variable is not None and variable.secret else environment.own(name)
 
 
 def _may_be_quoted(variable: Variable) -> bool:
