@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import re
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ Work = Callable[[Tools], int | None]
 Relay = Callable[[BaseSettings], Tee | None]
 
 
-def run(  # noqa: PLR0913 - what differs between the verbs
+def run(  # noqa: PLR0913 - each verb has a few of these
     process: str,
     work: Work,
     *,
@@ -51,13 +52,15 @@ def run(  # noqa: PLR0913 - what differs between the verbs
     level: str = "debug",
     relay: Relay | None = None,
     show: Callable[[bytes], None] | None = None,
+    for_people: bool = False,
     file_seconds: float = files.SECONDS,
 ) -> int:
     """Read the environment, run `work` with what it needs, and return the exit code.
 
-    An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message. With
-    `relay` each line also goes to what that makes of the settings, with `show` to that and not to stderr. Lines below
-    `level` are left out. The files that variables name have `file_seconds`.
+    An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message; one of a
+    verb `for_people` is no line of a log. With `relay` each line of the log also goes to what that makes of the
+    settings; with `show` it goes to that, and not to stderr. Lines below `level` are left out. The files that
+    variables name have `file_seconds`.
     """
     stdio.fill()
     prctl.hide_memory()
@@ -77,6 +80,9 @@ def run(  # noqa: PLR0913 - what differs between the verbs
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = _told(error, process)
     message = f"{message.rstrip()}\n{errors.pointer(code)}".rstrip()
+    if for_people:
+        print(f"octo-node: {redact.mask(message, hidden)}", file=sys.stderr)  # noqa: T201 - as in the light half of the door
+        return code
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
@@ -173,12 +179,15 @@ def _status(arguments: Sequence[str]) -> int:
     parser = _parser("status", "What this node is doing.")
     parser.add_argument("--json", action="store_true", help="as JSON, all there is (docs/status.md)")
     parser.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help="for what is asked; else it is all over after 2 s"
+    )
     given = parser.parse_args(arguments)
 
     def work(tools: Tools) -> int:
-        return status(tools.configuration, as_json=given.json, watch=given.watch)
+        return status(tools.configuration, as_json=given.json, watch=given.watch, seconds=given.timeout)
 
-    return run("status", work, file_seconds=STATUS_FILE_SECONDS)
+    return run("status", work, for_people=True, file_seconds=given.timeout or STATUS_FILE_SECONDS)
 
 
 def _nodes(arguments: Sequence[str]) -> int:
@@ -199,7 +208,7 @@ def _nodes(arguments: Sequence[str]) -> int:
         else:
             nodes.show(settings, as_json=given.json)
 
-    return run("nodes", work)
+    return run("nodes", work, for_people=True)
 
 
 def _server(arguments: Sequence[str]) -> int:
@@ -216,7 +225,7 @@ def _server(arguments: Sequence[str]) -> int:
         paths, secrets = tools.configuration.base.paths, tools.configuration.secrets()
         return server_command.run(paths, tools.runner, given.command, secrets, masked=not given.unmasked)
 
-    return run("server", work)
+    return run("server", work, for_people=True)
 
 
 def _configure(arguments: Sequence[str]) -> int:
@@ -240,7 +249,7 @@ def _check(arguments: Sequence[str]) -> int:
         configuration, runner, log = tools.configuration, tools.runner, tools.log
         return check(configuration, runner, log, as_json=given.json, with_commands=given.commands)
 
-    return run("check", work, level="warning")  # what is found goes to stdout
+    return run("check", work, level="warning", for_people=True)  # what is found goes to stdout
 
 
 def _diagnose(arguments: Sequence[str]) -> int:
@@ -249,7 +258,7 @@ def _diagnose(arguments: Sequence[str]) -> int:
     parser = _parser("diagnose", "All that somebody needs who wants to help, in one archive without secrets.")
     parser.add_argument("--output", metavar="FILE", default="", help="the archive, `-` for stdout")
     output = parser.parse_args(arguments).output
-    return run("diagnose", lambda tools: diagnose(tools.configuration, output, tools.log))
+    return run("diagnose", lambda tools: diagnose(tools.configuration, output, tools.log), for_people=True)
 
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {

@@ -85,7 +85,6 @@ WITH_ENVIRONMENT = {
     "dockerd.iptables.__init__", "dockerd.launcher.launch", "init.children.__init__", "init.command.run",
     "init.processes.__init__", "init.reexec.execute_without", "init.supervisor.run",
     "octopus.command_runner.__init__", "settings.base_settings.__init__", "settings.configuration.__init__",
-    "settings.configuration._described", "settings.configuration._shown",
     "settings.environment.__init__", "settings.secrets_memfd.split",
 }  # fmt: skip
 

@@ -69,7 +69,7 @@ def remove(settings: Settings, name: str, log: Logger, *, force: bool) -> None:
                 ExitCode.NODE_UNREACHABLE, f"{node.name} can't be removed: {error}. Nothing was changed."
             ) from error
         _wait_until_gone(connection, node)
-    log.info(f"{node.name} is removed: it doesn't count for the licence any more. If it comes back, so does its row.")
+    print(f"{node.name} is removed: it doesn't count for the licence any more. If it comes back, so does its row.")
 
 
 def _named(name: str, known: Sequence[KnownNode] | None) -> KnownNode:

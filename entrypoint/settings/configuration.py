@@ -1,8 +1,7 @@
 """The environment as one frozen object, or every problem with it at once."""
 
-import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from entrypoint.base import redact
@@ -85,7 +84,7 @@ class Configuration:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self.base = BaseSettings(environment)
-        self.described: Callable[[], list[str]] = functools.partial(_described, environment)
+        self.described = environment.described
 
     def secrets(self) -> list[str]:
         """Return every value that must not be printed, the password of the connection string included."""
@@ -191,18 +190,6 @@ class Configuration:
                     f"{variable.name} begins and ends with a quote, which is a part of the password as it stands: if "
                     f"that isn't meant, {value_defects.REMOVE_QUOTES}."
                 )
-
-
-def _described(environment: Environment) -> list[str]:
-    """Return what is set; of variables that aren't octo-node's only the names."""
-    return [f"{name}={_shown(environment, name)}" for name in sorted(environment.names())]
-
-
-def _shown(environment: Environment, name: str) -> str:
-    variable = variables.BY_NAME.get(name)
-    if variable is None and name.removesuffix("_FILE") not in variables.BY_NAME:
-        return "(not octo-node's)"
-    return redact.MASK if variable is not None and variable.secret else environment.own(name)
 
 
 def _may_be_quoted(variable: Variable) -> bool:

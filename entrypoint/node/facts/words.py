@@ -59,8 +59,8 @@ def _lives(facts: Facts, phase: str) -> str:
     if phase == Phase.FAILED:
         return f"is {what}: {first_sentence(node['reason'])}" if node["reason"] else f"is {what}"
     if phase == Phase.HELD:
-        done = "couldn't be configured" if node["reason"] else "is configured"
-        return f"is held since {since}: it {done}, and Octopus.Server isn't started"
+        done = "not configured, and" if node["reason"] else "configured, but"
+        return f"is held since {since}: {done} Octopus.Server isn't started"
     doing = f" ({node['doing']})" if node["doing"] else ""
     tasks = f", {tasks_left(facts)}" if phase == Phase.STOPPING and facts["tasks"] else ""
     return f"is {what}{doing} since {since}{tasks}"
