@@ -69,7 +69,9 @@ class Recorder:
         return self._keep(name, words, "".join(lines).rstrip("\n"))
 
     def _keep(self, name: str, words: tuple[str, ...], text: str) -> str:
-        self.found[name] = f"$ octo-node {shlex.join(words)}\n{text}\n"
+        # the image's own paths, where a node of the tests has folders of its own
+        shown = re.sub(r"/\S*?/octo-node-transcripts-\w+/(one|two)(/root)?(?=/)", "", text)
+        self.found[name] = f"$ octo-node {shlex.join(words)}\n{shown}\n"
         return text
 
 
@@ -86,7 +88,10 @@ def record(folder: Path) -> dict[str, str]:
     """Return the transcripts of a node's life, by name; it takes place in `folder`."""
     recorder = Recorder()
     with _cluster(folder) as (sql, node, other):
+        _explain(recorder, node)
+        _check(recorder, node)
         _boot(recorder, sql, node, other)
+        recorder.pipe("check-up", node, "check", "--commands")
         _drain(recorder, node, other)
         _trouble(recorder, sql, node)
         _ends(recorder, node)
@@ -102,6 +107,18 @@ def _cluster(folder: Path) -> Iterator[tuple[SqlServer, Node, Node]]:
         Node(folder / "two", sql, OCTOPUS_SERVER_NODE_NAME="octopus-1", TASK_CAP="0", **KEY) as other,
     ):
         yield sql, node, other
+
+
+def _explain(recorder: Recorder, node: Node) -> None:
+    recorder.pipe("explain-code", node, "explain", "20")
+    recorder.pipe("explain-variable", node, "explain", "TASK_CAP")
+    recorder.pipe("explain-symptom", node, "explain", "stay", "queued")
+
+
+def _check(recorder: Recorder, node: Node) -> None:
+    recorder.pipe("check", node, "check")
+    with _changed(node, TASK_CAP="many", OCTO_NODE_SQLWAIT="60", MASTER_KEY="c2hvcnQ="):
+        recorder.pipe("check-refused", node, "check")
 
 
 def _boot(recorder: Recorder, sql: SqlServer, node: Node, other: Node) -> None:
