@@ -1,4 +1,4 @@
-"""The door's other half, for the verbs that may import libraries: arguments, environment, log, masked errors."""
+"""The verbs that may import libraries: their arguments, settings, log, and errors with secrets redacted."""
 
 import argparse
 import contextlib
@@ -13,7 +13,7 @@ from entrypoint.base import end_reason, errors, files, kept_log, prctl, redact, 
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
-from entrypoint.settings import secrets_memfd
+from entrypoint.settings import origins, secrets_memfd
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.configuration import Configuration
 from entrypoint.settings.environment import Environment
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a verb is given: what it reads, who runs commands, its log, and whom it tells of secrets that it learns."""
+    """What a verb works with: the settings, a runner of commands, the log, and a function that hides a secret."""
 
     configuration: Configuration
     runner: Runner
@@ -68,7 +68,7 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     environment.read_files(file_seconds)
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
-    tee = relay(base) if relay is not None else _keeping(base) if is_boot else None
+    tee = (relay or (_keep_lines if is_boot else _keep_none))(base)
     logger = structured_log.logger(process, hidden, base.log_format, level=level, tee=tee, show=show)
 
     def hide(secret: str) -> None:
@@ -78,32 +78,46 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     try:
         return work(Tools(configuration, Runner(environment.public, logger), logger, hide)) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
-        code, message = _told(error, process)
-    message = f"{message.rstrip()}\n{errors.pointer(code)}".rstrip()
+        code, message = _told(error, process, base.value_names)
     if for_people:
-        print(f"octo-node: {redact.mask(message, hidden)}", file=sys.stderr)  # noqa: T201 - as in the light half of the door
+        print(f"octo-node: {redact.mask(message, hidden)}", file=sys.stderr)  # noqa: T201 - as in the light half
         return code
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
-        end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, redact.mask(message, hidden))
+        _leave(base, redact.mask(message, hidden))
     return code
 
 
-def _keeping(base: BaseSettings) -> Tee:
+def _keep_none(_: BaseSettings) -> Tee | None:
+    return None
+
+
+def _keep_lines(base: BaseSettings) -> Tee:
     """Return what keeps a line in the run folder."""
     folder = state_reader.find_folder(base.run_dir)
     return lambda line: kept_log.append(folder, line)
 
 
-def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
-    """Return the exit code for `error`, and what is told of it."""
+def _leave(base: BaseSettings, reason: str) -> None:
+    """Leave the reason of an end for others."""
+    end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, reason)
+
+
+def _told(error: Exception, process: str, value_names: str) -> tuple[ExitCode, str]:
+    """Return the exit code and the message for `error`, which ends with where more is said."""
+    code, text = _cause(error, process, value_names)
+    return code, f"{text.rstrip()}\n{errors.pointer(code)}".rstrip()
+
+
+def _cause(error: Exception, process: str, value_names: str) -> tuple[ExitCode, str]:
+    """Return the exit code for `error`, and what is wrong."""
     if isinstance(error, NodeError):
-        return error.code, "\n".join(error.sentences)
+        return error.code, "\n".join(origins.told(sentence, value_names) for sentence in error.sentences)
     if isinstance(error, OSError) and resource_limits.reached(error):
         return ExitCode.SETTINGS, f"{process} can't go on: {resource_limits.reason(error)}."
     trace = "".join(traceback.format_exception(error))
-    return ExitCode.FAULT, f"A fault in octo-node itself, in {process}:\n{trace}"
+    return ExitCode.FAULT, f"An internal error of octo-node, in {process}:\n{trace}"
 
 
 def _preflight(_arguments: Sequence[str]) -> int:
@@ -282,5 +296,5 @@ def _parser(verb: str, description: str) -> argparse.ArgumentParser:
 
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"\d{1,7}(\.\d+)?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, such as 60")
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a number of seconds, such as 60")
     return float(text)

@@ -1,4 +1,4 @@
-"""Where a node is, in one sentence: read from the state files, for probes, drain and status."""
+"""Where a node is, in one sentence, from its state files: for probes and status."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What process 1 tells: log lines, its state file, and the reason of an end that nobody else can tell."""
+"""What process 1 reports: log lines, its state file, and the termination message where nobody else can write it."""
 
 import os
 import select
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TAIL = 2048  # bytes of the server's log that go into the termination message
 _LOOK = 16384  # bytes of it that are searched: a .NET stack is longer than what is told
-# OctopusDeploy issue 7790; `octopus/refused.py` says the same of a command
+# OctopusDeploy issue 7790; `octopus/server_refusals.py` says the same of a command
 _OTHER_SCHEMA = b"nexpected upgrade history"
 _HINT = (
     " It refuses the database, because a version that this one doesn't follow has changed its schema: start that "
@@ -102,13 +102,14 @@ class Report:
         wanted = self._settings.run_dir
         if self._folder is None:
             return (
-                f"Neither {wanted} nor a folder in /tmp can be made, written and kept from others, so probes, drain "
+                f"Neither {wanted} nor a folder in /tmp can be created, written and kept private, so probes, drain "
                 "and status can't tell where this node is: mount a tmpfs on /tmp, or set OCTO_NODE_RUN_DIR."
             )
         if statefile.is_refused(wanted):
             return (
                 f"Other users could write to {wanted}, or own it, so the state files are in {self._folder}: set "
-                "OCTO_NODE_RUN_DIR to a folder below it, which octo-node makes for itself, or take their rights away."
+                "OCTO_NODE_RUN_DIR to a folder below it, which octo-node makes for itself, or take their write "
+                "permission away."
             )
         return None
 

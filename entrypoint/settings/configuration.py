@@ -1,4 +1,4 @@
-"""The environment as one frozen object, or every problem with it at once."""
+"""The settings as one frozen object, or every problem with them at once."""
 
 import re
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ class Settings:
 
 
 class Configuration:
-    """What a process that may import libraries reads of its `environment`, as it is or with all that is wrong with it.
+    """The settings in an `environment`, or all problems with them, for processes that may import libraries.
 
     Attributes, which are there whatever is wrong: `base`; `described`, which gives what is set, a line each, without a
     secret.

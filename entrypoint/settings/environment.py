@@ -1,7 +1,7 @@
 """The environment of a process: the text of each variable, its own or that of the file that NAME_FILE names.
 
 Made once, at the door. Below it nobody sees the environment, but only what the two readers make of it:
-`base_settings.py` for every process, `settings.py` for those that may import libraries.
+`base_settings.py` for every process, `configuration.py` for those that may import libraries.
 """
 
 from entrypoint.base import redact

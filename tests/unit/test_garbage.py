@@ -9,7 +9,7 @@ import pytest
 import readings
 
 from entrypoint.base import phase_summary, state_reader, statefile
-from entrypoint.node import settle, status_view
+from entrypoint.node import boot_summary, status_view
 from entrypoint.node.facts import states
 from entrypoint.node.facts.assembly import Assembly
 from entrypoint.node.facts.schema import Facts
@@ -238,7 +238,7 @@ def test_a_state_of_another_type(tmp_path: Path, state_folder: str, name: str, f
         assert phase_summary.sentence(state_folder)
         seen(readings.configuration(given))
         node, prepare = (state_reader.read(state_folder, one) or {} for one in (statefile.NODE, statefile.PREPARE))
-        settle.timeline(node, prepare)
+        boot_summary.timeline(node, prepare)
 
 
 @pytest.mark.parametrize(
