@@ -68,15 +68,11 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     environment.read_files(file_seconds)
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
-    tee = (relay or (_keep_lines if is_boot else _keep_none))(base)
+    tee = (relay or (_keep_lines if is_boot else lambda _: None))(base)
     logger = structured_log.logger(process, hidden, base.log_format, level=level, tee=tee, show=show)
-
-    def hide(secret: str) -> None:
-        hidden.append(secret)
-        secrets_memfd.learn(secret, environment.learnt)
-
+    tools = Tools(configuration, Runner(environment.public, logger), logger, _hider(hidden, environment.learnt))
     try:
-        return work(Tools(configuration, Runner(environment.public, logger), logger, hide)) or ExitCode.DONE
+        return work(tools) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = _told(error, process, base.value_names)
     if for_people:
@@ -89,8 +85,12 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     return code
 
 
-def _keep_none(_: BaseSettings) -> Tee | None:
-    return None
+def _hider(hidden: list[str], learnt: int | None) -> Callable[[str], None]:
+    def hide(secret: str) -> None:
+        hidden.append(secret)
+        secrets_memfd.learn(secret, learnt)
+
+    return hide
 
 
 def _keep_lines(base: BaseSettings) -> Tee:
