@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set
 
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
-INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd")
+INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "wrap-log")
 VERBS = (
     "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "diagnose",
     "explain", "completion", "install", "help", "version",
@@ -176,11 +176,17 @@ def _await_dockerd(_rest: "Sequence[str]") -> int:
     return launcher.wait(BaseSettings(Environment(os.environ)))
 
 
+def _wrap_log(_rest: "Sequence[str]") -> int:
+    from entrypoint.base import wrap_lines  # noqa: PLC0415 - imported only for its verb
+
+    return wrap_lines.run("server")
+
+
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
     """Return the function of `verb`, importing its module and no other."""
     light = {"version": _version, "--version": _version, "help": _help, "--help": _help, "-h": _help, "probe": _probe}
     light |= {"explain": _explain, "completion": _completion, "install": _install}
-    light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd}
+    light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd, "wrap-log": _wrap_log}
     if verb not in (*VERBS, *INTERNAL) or verb in light:
         return light.get(verb, _usage)
     from . import verbs  # noqa: PLC0415 - only for the verbs that need libraries

@@ -8,13 +8,14 @@ from entrypoint.base.exitcodes import ExitCode
 from entrypoint.base.phases import Wanted
 from entrypoint.settings.paths import INSTANCE
 
-from . import processes, stop_drain
+from . import processes, server_log, stop_drain
 from .children import Children, Timers, helper, start_or_retry
 from .dockerd import PATIENCE, STOP_SECONDS, WAITER, Dockerd
 from .dockerd import ROLE as DOCKERD
 from .hold import Hold
 from .lifecycle import Action, Event, ended
 from .oom_watch import OomWatch
+from .server_log import ServerLog
 from .shutdown import Shutdown, Stage
 from .stop_drain import StopDrain
 
@@ -51,6 +52,9 @@ class NodeProcesses:
         self.dockerd = Dockerd(environments, self.children, self.timers, report, is_wanted=settings.has_dockerd)
         self.drain = StopDrain(environments, self.children, self.timers, report, seconds=settings.drain_on_stop)
         self.hold = Hold(self.children, self.dockerd, report, is_wanted=settings.hold)
+        self.server_log = ServerLog(
+            environments, self.children, self.timers, report, is_wanted=settings.wraps_server_log
+        )
         self.oom_watch = OomWatch(settings.paths.cgroups, self.timers)
         self.shutdown = Shutdown(self._stages())
         self.wanted = Wanted.UP
@@ -74,6 +78,7 @@ class NodeProcesses:
             DOCKERD: self.dockerd.start,
             WAITER: self.dockerd.ask,
             PATIENCE: self.dockerd.overdue,
+            server_log.ROLE: self.server_log.start,
         }
 
     def start_helper(self, verb: str) -> Event | None:
@@ -98,6 +103,7 @@ class NodeProcesses:
     def start_server(self) -> Event | None:
         """Start Octopus.Server, without secrets but those of OCTO_NODE_KEEP_ENV."""
         program = _server_program(self.settings, self.environments)
+        self.server_log.attach(program)
         try:
             if not start_or_retry(
                 "server", program, self.children, self.timers, self.report, patience=PATIENCE_SECONDS
@@ -108,6 +114,8 @@ class NodeProcesses:
             self.children.codes["server"] = ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE
             self.report.fail(f"{error.strerror}.")
             return Event.SERVER_EXITED
+        finally:
+            self.server_log.detach(program)
         self.report.say("info", "Octopus.Server is started.", pid=self.children.pid("server"))
         return Event.SERVER_STARTED
 
