@@ -92,6 +92,7 @@ def install(packages: Path, needed: Iterable[str]) -> None:
     for unused in UNUSED:
         shutil.rmtree(packages / unused, ignore_errors=True)
     shutil.copytree(SOURCE / "entrypoint", packages / "entrypoint", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SOURCE / "docs", packages / "entrypoint" / "docs")  # for `octo-node explain`
 
 
 def copy_freetds(home: Path) -> None:

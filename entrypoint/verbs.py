@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from entrypoint.base import end_reason, files, prctl, redact, resource_limits, state_reader, stdio
+from entrypoint.base import end_reason, errors, files, kept_log, prctl, redact, resource_limits, state_reader, stdio
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
@@ -49,6 +49,7 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     work: Work,
     *,
     is_boot: bool = False,
+    level: str = "debug",
     relay: Relay | None = None,
     show: Callable[[bytes], None] | None = None,
     for_people: bool = False,
@@ -58,7 +59,8 @@ def run(  # noqa: PLR0913 - each verb has a few of these
 
     An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message; one of a
     verb `for_people` is no line of a log. With `relay` each line of the log also goes to what that makes of the
-    settings; with `show` it goes to that, and not to stderr. The files that variables name have `file_seconds`.
+    settings; with `show` it goes to that, and not to stderr. Lines below `level` are left out. The files that
+    variables name have `file_seconds`.
     """
     stdio.fill()
     prctl.hide_memory()
@@ -66,14 +68,11 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     environment.read_files(file_seconds)
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
-    logger = structured_log.logger(process, hidden, base.log_format, tee=relay and relay(base), show=show)
-
-    def hide(secret: str) -> None:
-        hidden.append(secret)
-        secrets_memfd.learn(secret, environment.learnt)
-
+    tee = (relay or (_keep_lines if is_boot else lambda _: None))(base)
+    logger = structured_log.logger(process, hidden, base.log_format, level=level, tee=tee, show=show)
+    tools = Tools(configuration, Runner(environment.public, logger), logger, _hider(hidden, environment.learnt))
     try:
-        return work(Tools(configuration, Runner(environment.public, logger), logger, hide)) or ExitCode.DONE
+        return work(tools) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = _told(error, process, base.value_names)
     if for_people:
@@ -86,13 +85,33 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     return code
 
 
+def _hider(hidden: list[str], learnt: int | None) -> Callable[[str], None]:
+    def hide(secret: str) -> None:
+        hidden.append(secret)
+        secrets_memfd.learn(secret, learnt)
+
+    return hide
+
+
+def _keep_lines(base: BaseSettings) -> Tee:
+    """Return what keeps a line in the run folder."""
+    folder = state_reader.find_folder(base.run_dir)
+    return lambda line: kept_log.append(folder, line)
+
+
 def _leave(base: BaseSettings, reason: str) -> None:
     """Leave the reason of an end for others."""
     end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, reason)
 
 
 def _told(error: Exception, process: str, value_names: str) -> tuple[ExitCode, str]:
-    """Return the exit code and the message for `error`."""
+    """Return the exit code and the message for `error`, which ends with where more is said."""
+    code, text = _cause(error, process, value_names)
+    return code, f"{text.rstrip()}\n{errors.pointer(code)}".rstrip()
+
+
+def _cause(error: Exception, process: str, value_names: str) -> tuple[ExitCode, str]:
+    """Return the exit code for `error`, and what is wrong."""
     if isinstance(error, NodeError):
         return error.code, "\n".join(origins.told(sentence, value_names) for sentence in error.sentences)
     if isinstance(error, OSError) and resource_limits.reached(error):
@@ -233,9 +252,9 @@ def _configure(arguments: Sequence[str]) -> int:
 
 
 def _check(arguments: Sequence[str]) -> int:
-    from entrypoint.prepare.check import check  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.check.check import check  # noqa: PLC0415 - imported only for its verb
 
-    parser = _parser("check", "What preflight says of the environment; nothing is started or changed.")
+    parser = _parser("check", "Everything that can be known about a start here; nothing is started or changed.")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--commands", action="store_true", help="also what prepare would run, without secrets")
     given = parser.parse_args(arguments)
@@ -244,7 +263,16 @@ def _check(arguments: Sequence[str]) -> int:
         configuration, runner, log = tools.configuration, tools.runner, tools.log
         return check(configuration, runner, log, as_json=given.json, with_commands=given.commands)
 
-    return run("check", work)
+    return run("check", work, level="warning", for_people=True)  # what is found goes to stdout
+
+
+def _diagnose(arguments: Sequence[str]) -> int:
+    from entrypoint.diagnose.archive import diagnose  # noqa: PLC0415 - imported only for its verb
+
+    parser = _parser("diagnose", "All that somebody needs who wants to help, in one archive without secrets.")
+    parser.add_argument("--output", metavar="FILE", default="", help="the archive, `-` for stdout")
+    output = parser.parse_args(arguments).output
+    return run("diagnose", lambda tools: diagnose(tools.configuration, output, tools.log), for_people=True)
 
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -258,6 +286,7 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "nodes": _nodes,
     "server": _server,
     "configure": _configure,
+    "diagnose": _diagnose,
 }
 
 

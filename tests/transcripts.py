@@ -89,9 +89,15 @@ def record(folder: Path) -> dict[str, str]:
     """Return the transcripts of a node's life, by name; it takes place in `folder`."""
     with _cluster(folder) as (sql, node, other):
         recorder = Recorder(
-            (f"127.0.0.1,{sql.port}", "db,1433"), (f"localhost:{node.port}", "localhost:8080"), (str(node.root), "")
+            (f"127.0.0.1,{sql.port}", "db,1433"),
+            (f"localhost:{node.port}", "localhost:8080"),
+            (f"{node.folder}/Octopus/", "/Octopus/"),
+            (str(node.root), ""),
         )
+        _explain(recorder, node)
+        _check(recorder, node)
         _boot(recorder, sql, node, other)
+        recorder.pipe("check-up", node, "check", "--commands")
         _drain(recorder, node, other)
         _trouble(recorder, sql, node)
         _ends(recorder, node)
@@ -107,6 +113,18 @@ def _cluster(folder: Path) -> Iterator[tuple[SqlServer, Node, Node]]:
         Node(folder / "two", sql, OCTOPUS_SERVER_NODE_NAME="octopus-1", TASK_CAP="0", **KEY) as other,
     ):
         yield sql, node, other
+
+
+def _explain(recorder: Recorder, node: Node) -> None:
+    recorder.pipe("explain-code", node, "explain", "20")
+    recorder.pipe("explain-variable", node, "explain", "TASK_CAP")
+    recorder.pipe("explain-symptom", node, "explain", "stay", "queued")
+
+
+def _check(recorder: Recorder, node: Node) -> None:
+    recorder.pipe("check", node, "check")
+    with _changed(node, TASK_CAP="many", OCTO_NODE_SQLWAIT="60", MASTER_KEY="c2hvcnQ="):
+        recorder.pipe("check-refused", node, "check")
 
 
 def _boot(recorder: Recorder, sql: SqlServer, node: Node, other: Node) -> None:

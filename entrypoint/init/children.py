@@ -1,10 +1,9 @@
 """The children of process 1 by role: their environments, exit codes and timers."""
 
 import signal
-import sys
 import time
 
-from entrypoint.base import procfs
+from entrypoint.base import command_lines, procfs
 from entrypoint.base.exitcodes import of_status
 from entrypoint.settings import secrets_memfd
 
@@ -44,15 +43,9 @@ class ChildEnvironments:
         self.server = environment.public | {name: environment.text(name) for name in settings.kept_secrets}
 
 
-def own_command(verb: str, *arguments: str) -> list[str]:
-    """Return the arguments that start octo-node once more, just as it was started, with another verb."""
-    given = len(sys.argv) - 1
-    return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - given], verb, *arguments]
-
-
 def helper(environments: "ChildEnvironments", verb: str, *arguments: str) -> processes.Program:
     """Return what starts octo-node once more, as `verb`, with the secrets, to end when process 1 does."""
-    program = processes.Program(own_command(verb, *arguments), environments.helpers)
+    program = processes.Program(command_lines.own(verb, *arguments), environments.helpers)
     program.inherit = environments.descriptors
     program.parent_death = signal.SIGKILL
     return program

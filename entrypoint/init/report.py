@@ -4,7 +4,7 @@ import os
 import select
 import time
 
-from entrypoint.base import end_reason, log_line, log_relay, redact, statefile, trusted_file
+from entrypoint.base import end_reason, kept_log, log_line, log_relay, redact, statefile, trusted_file
 from entrypoint.base.phases import Phase, Wanted
 from entrypoint.settings import secrets_memfd
 
@@ -26,14 +26,19 @@ _HINT = (
 _STDERR = 2
 
 
-class _Stderr:
-    """Standard error, which is never waited for; `dropped` counts the lines since one could be written."""
+class _Log:
+    """Standard error, which is never waited for, and the run `folder`, which keeps the last lines.
 
-    def __init__(self) -> None:
+    `dropped` counts the lines since one could be written to stderr.
+    """
+
+    def __init__(self, folder: str | None) -> None:
         self.dropped = 0
+        self._folder = folder
 
     def write(self, line: bytes) -> None:
         """Write one line, or count it as dropped if stderr is full."""
+        kept_log.append(self._folder, line)
         poll = select.poll()
         poll.register(_STDERR, select.POLLOUT)
         try:
@@ -57,23 +62,22 @@ class Report:
         self._learnt = learnt
         self._folder = statefile.make_folder(settings.run_dir)
         self._inbox = log_relay.Inbox(self._folder)
-        self._stderr = _Stderr()
+        self._log = _Log(self._folder)
         self._state: dict[str, object] = {"booted": time.monotonic(), "phases": {}}
         self._end("")
 
     def say(self, level: str, event: str, **fields: object) -> None:
         """Write one log line, or count it as dropped if stderr is full."""
-        if self._stderr.dropped:
-            fields = fields | {"dropped": self._stderr.dropped}
-        self._stderr.write(log_line.line(self._settings.log_format, "run", level, self._masked(event), fields))
+        if self._log.dropped:
+            fields = fields | {"dropped": self._log.dropped}
+        self._log.write(log_line.line(self._settings.log_format, "run", level, self._masked(event), fields))
 
     def relay(self) -> None:
         """Print the lines that other processes of octo-node left for the container's log."""
         for line in self._inbox.lines():
             text = self._masked(line.decode("utf-8", "replace"))
-            self._stderr.write(
-                text.encode("utf-8", "backslashreplace")[: log_line.MAX_LINE - 1].removesuffix(b"\n") + b"\n"
-            )
+            encoded = text.encode("utf-8", "backslashreplace")[: log_line.MAX_LINE - 1]
+            self._log.write(encoded.removesuffix(b"\n") + b"\n")
 
     def _masked(self, text: str) -> str:
         return redact.mask(text, [*self._secrets, *secrets_memfd.learnt_secrets(self._learnt)])
@@ -85,7 +89,7 @@ class Report:
             phases.setdefault(phase.value, time.monotonic())
         # `clock` makes times of day of the monotonic ones
         said = {"phase": phase.value, "wanted": wanted.value, "clock": time.time() - time.monotonic()}
-        self._state |= said | {"dropped": self._stderr.dropped} | fields
+        self._state |= said | {"dropped": self._log.dropped} | fields
         if self._folder is None:
             return
         try:

@@ -6,8 +6,10 @@ That process reads until nobody has the other end any more, so it ends after the
 
 import os
 
+from entrypoint.base import command_lines
+
 from . import processes, signals
-from .children import own_command, start_or_retry
+from .children import start_or_retry
 
 
 TYPE_CHECKING = False
@@ -57,7 +59,7 @@ class ServerLog:
 
     def start(self) -> None:
         """Start the wrapper, or have that tried again."""
-        wrapper = processes.Program(own_command(ROLE), self._environ)
+        wrapper = processes.Program(command_lines.own(ROLE), self._environ)
         wrapper.input = self._read
         wrapper.mask = frozenset(signals.STOPS)  # the writers are ended first, and their last lines count
         try:

@@ -77,12 +77,14 @@ class Settings:
 class Configuration:
     """The settings in an `environment`, or all problems with them, for processes that may import libraries.
 
-    Attribute: `base`, which is there whatever is wrong.
+    Attributes, which are there whatever is wrong: `base`; `described`, which gives what is set, a line each, without a
+    secret.
     """
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self.base = BaseSettings(environment)
+        self.described = environment.described
 
     def secrets(self) -> list[str]:
         """Return every value that must not be printed, the password of the connection string included."""

@@ -4,6 +4,8 @@ Made once, at the door. Below it nobody sees the environment, but only what the 
 `base_settings.py` for every process, `configuration.py` for those that may import libraries.
 """
 
+from entrypoint.base import redact
+
 from . import secrets_memfd
 from .variables import BY_NAME
 
@@ -38,6 +40,16 @@ class Environment:
     def names(self) -> list[str]:
         """Return the names of all variables that are set, octo-node's or not."""
         return list(self._texts)
+
+    def described(self) -> list[str]:
+        """Return what is set, a line each, without a secret: of variables that aren't octo-node's only the names."""
+        return [f"{name}={self._shown(name)}" for name in sorted(self._texts)]
+
+    def _shown(self, name: str) -> str:
+        variable = BY_NAME.get(name)
+        if variable is None and name.removesuffix("_FILE") not in BY_NAME:
+            return "(not octo-node's)"
+        return redact.MASK if variable is not None and variable.secret else self._texts[name]
 
     def is_given(self, name: str) -> bool:
         """Return whether `name` has a value that isn't empty, here or in a file."""

@@ -38,6 +38,8 @@ def test_eula(tmp_path: Path) -> None:
         assert "ACCEPT_EULA=Y" in message
         assert "TASK_CAP" not in node.log
         assert node.log.count("EULA.") == 1
+        assert node.log.count("octo-node explain 10") == 1
+        assert message.endswith("\nWhat that means, and what to do: octo-node explain 10")
 
 
 BAD = {
@@ -85,7 +87,7 @@ def test_one_problem(tmp_path: Path, sql: SqlServer, name: str, value: str) -> N
 
         assert code == 11
         assert name in message
-        assert message.count("\n") == 0
+        assert message.count("\n") == 1, "the sentence, and where there is more"
 
 
 def test_invalid_utf8(tmp_path: Path, sql: SqlServer) -> None:

@@ -43,10 +43,10 @@ def _keep(configuration: Configuration, told: list[str]) -> None:
 
 def warnings(configuration: Configuration) -> list[str]:
     """Return a sentence for each thing that is probably not meant, or has consequences that are easily missed."""
-    return [*configuration.warnings(), *_authorities(), *docker_in_docker.warnings(configuration.base)]
+    return [*configuration.warnings(), *trust_warnings(), *docker_in_docker.warnings(configuration.base)]
 
 
-def _authorities() -> list[str]:
+def trust_warnings() -> list[str]:
     """Return what is wrong with a file of certificates that are to be trusted: .NET says nothing of it."""
     problem = trust.problem()
     return [f"{problem}: neither Octopus.Server nor octo-node trusts it."] if problem else []
@@ -61,14 +61,15 @@ def problems(configuration: Configuration, *, untouched: bool = False) -> list[t
         return [(ExitCode.EULA, configuration.eula_refusal())]
     base = configuration.base
     return [
-        *_settings(configuration),
-        *_files(base),
+        *settings_problems(configuration),
+        *file_problems(base),
         *docker_in_docker.problems(base),
-        *_folders(base.paths, untouched=untouched),
+        *folder_problems(base.paths, untouched=untouched),
     ]
 
 
-def _settings(configuration: Configuration) -> list[tuple[ExitCode, str]]:
+def settings_problems(configuration: Configuration) -> list[tuple[ExitCode, str]]:
+    """Return what is wrong with the variables."""
     try:
         options = configuration.settings()
     except NodeError as error:
@@ -80,7 +81,7 @@ def _settings(configuration: Configuration) -> list[tuple[ExitCode, str]]:
     return []
 
 
-def _files(base: BaseSettings) -> list[tuple[ExitCode, str]]:
+def file_problems(base: BaseSettings) -> list[tuple[ExitCode, str]]:
     """Return what is wrong with the server's executable and the certificate."""
     found = []
     command = base.paths.server_command()
@@ -102,7 +103,7 @@ def _unreadable(path: str) -> str | None:
     return problems.get(path) or (None if contents[path] else "is empty")
 
 
-def _folders(paths: Paths, *, untouched: bool) -> list[tuple[ExitCode, str]]:
+def folder_problems(paths: Paths, *, untouched: bool) -> list[tuple[ExitCode, str]]:
     """Return which of the folders that the server writes to can't be written."""
     shared = [paths.under_root(path) for path in commandline.FOLDERS.values()]
     logs = os.path.dirname(paths.log_file)
