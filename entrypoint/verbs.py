@@ -96,6 +96,12 @@ def _settle(_arguments: Sequence[str]) -> int:
     return run("settle", work, is_boot=True)
 
 
+def _observe(_arguments: Sequence[str]) -> int:
+    from entrypoint.node.observer import observe  # noqa: PLC0415 - imported only for its verb
+
+    return run("observe", lambda tools: observe(tools.configuration))
+
+
 def _drain(arguments: Sequence[str]) -> int:
     from entrypoint.node.container_log import relay  # noqa: PLC0415 - imported only for its verb
     from entrypoint.node.drain import Options, drain  # noqa: PLC0415 - as above
@@ -153,6 +159,7 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "preflight": _preflight,
     "prepare": _prepare,
     "settle": _settle,
+    "observe": _observe,
     "drain": _drain,
     "undrain": _undrain,
     "status": _status,

@@ -1,11 +1,11 @@
 """The children of process 1 by their role, what became of them, and when something is due."""
 
 import signal
-import sys
 import time
 
 from entrypoint.base import procfs
 from entrypoint.base.exitcodes import of_status
+from entrypoint.base.own_command import own_command
 from entrypoint.settings import secrets_memfd
 
 from . import processes, signals
@@ -42,12 +42,6 @@ class ChildEnvironments:
         self.public: Mapping[str, str] = environment.public
         self.helpers = environment.public | {name: str(number) for name, number in inherited.items()}
         self.server = environment.public | {name: environment.text(name) for name in settings.kept_secrets}
-
-
-def own_command(verb: str, *arguments: str) -> list[str]:
-    """Return the arguments that start octo-node once more, just as it was started, with another verb."""
-    given = len(sys.argv) - 1
-    return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - given], verb, *arguments]
 
 
 def helper(environments: "ChildEnvironments", verb: str, *arguments: str) -> processes.Program:

@@ -3,9 +3,10 @@
 import signal
 
 from entrypoint.base.exitcodes import ExitCode
+from entrypoint.base.own_command import own_command
 
 from . import processes
-from .children import own_command, start_or_retry
+from .children import start_or_retry
 from .lifecycle import Event
 
 

@@ -63,6 +63,7 @@ class Supervisor:
     def run(self) -> int:
         """Live until nobody is left; return the exit code."""
         self._greet()
+        self.node.http.start()
         self._happen(self.node.start_helper("preflight"))
         self._publish()
         while not self.over:

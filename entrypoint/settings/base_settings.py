@@ -22,7 +22,8 @@ class BaseSettings:
     file for the reason of a failed start; `log_format`, console or json; `drain_on_stop` and `stop_timeout`, times of
     a stop; `kept_secrets`, the names of those that Octopus.Server's environment keeps; `service_mode` of the server;
     `certificate_file` for https; `has_dockerd`, whether Docker-in-Docker is wanted; `dockerd_args` and
-    `iptables_legacy`, as they were given; `search_path`, where programs are looked for.
+    `iptables_legacy`, as they were given; `search_path`, where programs are looked for;
+    `http`, address and port for metrics, probes and the page, as they were given.
     """
 
     __slots__ = (
@@ -30,6 +31,7 @@ class BaseSettings:
         "dockerd_args",
         "drain_on_stop",
         "has_dockerd",
+        "http",
         "iptables_legacy",
         "kept_secrets",
         "log_format",
@@ -58,4 +60,5 @@ class BaseSettings:
         self.has_dockerd = not variables.is_yes(text("DISABLE_DIND"))
         self.dockerd_args = text("OCTO_NODE_DOCKERD_ARGS")
         self.iptables_legacy = text("DOCKER_IPTABLES_LEGACY")
+        self.http = text("OCTO_NODE_HTTP")
         self.search_path = environment.public.get("PATH", os.defpath)

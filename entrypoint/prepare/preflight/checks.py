@@ -7,12 +7,15 @@ from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import commandline
 from entrypoint.settings.base_settings import BaseSettings
-from entrypoint.settings.configuration import Configuration
+from entrypoint.settings.configuration import Configuration, Settings
 from entrypoint.settings.paths import Paths
 from entrypoint.settings.problems import ProblemsError
 from entrypoint.structured_log import Logger
 
 from . import docker_in_docker, writable_folders
+
+
+GRPC_PORT = 8443  # the server's own default
 
 
 def preflight(configuration: Configuration, log: Logger) -> None:
@@ -54,7 +57,24 @@ def _settings(configuration: Configuration) -> list[tuple[ExitCode, str]]:
     if clashes:
         sentence = f"OCTO_NODE_EXTRA_OPTIONS gives {', '.join(clashes)}, which octo-node sets itself: leave it out."
         return [(ExitCode.SETTINGS, sentence)]
-    return []
+    return [(ExitCode.SETTINGS, sentence) for sentence in _port_clashes(options)]
+
+
+def _port_clashes(options: Settings) -> list[str]:
+    """Return a sentence for each port of Octopus.Server that OCTO_NODE_HTTP gives to octo-node."""
+    if options.octo_node_http is None:
+        return []
+    port = options.octo_node_http[1]
+    taken = {
+        "OCTO_NODE_WEB_PORT": options.octo_node_web_port,
+        "HTTPS_PORT": options.https_port if options.ssl_certificate_file else None,
+        "OCTOPUS_GRPC_SERVICES_PORT": options.octopus_grpc_services_port or GRPC_PORT,
+    }
+    return [
+        f"OCTO_NODE_HTTP is on port {port}, which is Octopus.Server's own ({name}): choose another one, such as 9464."
+        for name, number in taken.items()
+        if number == port
+    ]
 
 
 def _files(base: BaseSettings) -> list[tuple[ExitCode, str]]:
