@@ -10,8 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_ANSWER = b"+"  # in front of an answer: a child that was killed gives none
+_END = b"."  # behind a whole answer: a child that was killed, or failed, gives none
 _CHUNK = 1 << 16
+_MAX = 1 << 22  # bytes of an answer
+_MOST_FILES = 1 << 20  # descriptors that a child closes
+_KILLED_SECONDS = 0.1  # for the end of a child that was killed
 
 
 def run(work: "Callable[[str], bytes]", subjects: "Iterable[str]", seconds: float) -> "dict[str, bytes | None]":
@@ -20,24 +23,55 @@ def run(work: "Callable[[str], bytes]", subjects: "Iterable[str]", seconds: floa
     `work` should turn its errors into bytes as well: one that it raises counts as no answer. Raise OSError if a process
     can't be started.
     """
-    deadline = time.monotonic() + seconds
-    asked: dict[str, tuple[int, int]] = {}
-    answers: dict[str, bytes | None] = {}
-    try:
-        for subject in subjects:
-            asked[subject] = _start(work, subject)
-        for subject, (_, descriptor) in asked.items():
-            answers[subject] = _receive(descriptor, deadline)
-    finally:
-        for subject, (pid, descriptor) in asked.items():
-            os.close(descriptor)
-            os.kill(pid, signal.SIGKILL)
+    found = Collector().collect(lambda subject: [work(subject)], subjects, seconds)
+    return {subject: answer if is_whole else None for subject, (answer, is_whole) in found.items()}
+
+
+class Collector:
+    """Does work again and again; whoever still hangs in the kernel, killed though it was, isn't asked once more."""
+
+    def __init__(self) -> None:
+        self._hanging: dict[str, int] = {}
+
+    def collect(
+        self, work: "Callable[[str], Iterable[bytes]]", subjects: "Iterable[str]", seconds: float
+    ) -> dict[str, tuple[bytes, bool]]:
+        """Do `work` for each of `subjects`, all at once, and end it after `seconds`.
+
+        Return for each the pieces that it gave until then, and whether they are all. Raise OSError if a process can't
+        be started. Whoever calls this should have one thread.
+        """
+        deadline = time.monotonic() + seconds
+        asked: dict[str, tuple[int, int]] = {}
+        answers: dict[str, tuple[bytes, bool]] = {}
+        try:
+            for subject in subjects:
+                if subject in self._hanging and not _has_ended(self._hanging[subject], 0):
+                    answers[subject] = b"", False
+                else:
+                    asked[subject] = _start(work, subject)
+            for subject, (_, descriptor) in asked.items():
+                answers[subject] = _receive(descriptor, deadline)
+        finally:
+            for pid, descriptor in asked.values():
+                os.close(descriptor)
+                os.kill(pid, signal.SIGKILL)
+            end = time.monotonic() + _KILLED_SECONDS
             # who hangs in the kernel can't be waited for
-            os.waitpid(pid, os.WNOHANG if answers.get(subject) is None else 0)
-    return answers
+            self._hanging |= {name: pid for name, (pid, _) in asked.items() if not _has_ended(pid, end)}
+        return answers
 
 
-def _start(work: "Callable[[str], bytes]", subject: str) -> tuple[int, int]:
+def _has_ended(pid: int, deadline: float) -> bool:
+    """Reap child `pid` if it ends until `deadline` (monotonic); return whether it did."""
+    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def _start(work: "Callable[[str], Iterable[bytes]]", subject: str) -> tuple[int, int]:
     """Start a child for `subject`; return its pid, and the descriptor to read its answer from."""
     read, write = os.pipe2(os.O_CLOEXEC)
     try:
@@ -48,22 +82,31 @@ def _start(work: "Callable[[str], bytes]", subject: str) -> tuple[int, int]:
         raise
     if pid == 0:
         try:
-            answer = _ANSWER + work(subject)
-            while answer:
-                answer = answer[os.write(write, answer) :]
+            # one that is left behind must hold nothing that is ours, such as a port
+            os.closerange(3, write)
+            os.closerange(write + 1, _MOST_FILES)
+            for piece in work(subject):
+                _write(write, piece)
+            _write(write, _END)
         finally:
             os._exit(0)
     os.close(write)
     return pid, read
 
 
-def _receive(descriptor: int, deadline: float) -> bytes | None:
+def _write(descriptor: int, piece: bytes) -> None:
+    while piece:
+        piece = piece[os.write(descriptor, piece) :]
+
+
+def _receive(descriptor: int, deadline: float) -> tuple[bytes, bool]:
+    """Return what comes until `deadline`, and whether it is whole."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     received = b""
-    while poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+    while len(received) <= _MAX and poll.poll(max(deadline - time.monotonic(), 0) * 1000):
         chunk = os.read(descriptor, _CHUNK)
         if not chunk:
-            return received.removeprefix(_ANSWER) if received else None
+            return received.removesuffix(_END), received.endswith(_END)
         received += chunk
-    return None
+    return received, False

@@ -22,19 +22,25 @@ def sentence(folder: str | None) -> str:
     phase = str(node.get("phase"))
     if not state_reader.is_live(node):
         return f"the node has ended ({phase})"
-    doing = _doing(state_reader.read(folder, statefile.PREPARE), node) if phase == Phase.PREPARING else ""
+    what = _doing(state_reader.read(folder, statefile.PREPARE), node) if phase == Phase.PREPARING else ""
     early = phase in {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
-    return f"{'not up yet: ' if early else 'the node is '}{phase}{doing}"
+    return f"{'not up yet: ' if early else 'the node is '}{phase}{what}"
 
 
 def _doing(prepare: "Mapping[str, object] | None", node: "Mapping[str, object]") -> str:
-    if prepare is None or not prepare.get("doing"):
+    text, since = doing(prepare or {}, node)
+    for_long = "" if since is None else f" for {time.monotonic() - since:.0f} s"
+    return f", {text}{for_long}" if text else ""
+
+
+def doing(prepare: "Mapping[str, object]", node: "Mapping[str, object]") -> "tuple[str, float | None]":
+    """Return what a node that prepares is doing, by its state files, and since when (monotonic); empty for nothing."""
+    if not prepare.get("doing"):
         dockerd = node.get("dockerd")
         waits = isinstance(dockerd, dict) and dockerd.get("state") not in {"ready", "failing"}
-        return ", waiting for dockerd" if waits else ""
+        return ("waiting for dockerd" if waits else ""), None
     since = prepare.get("since")
-    for_long = f" for {time.monotonic() - since:.0f} s" if isinstance(since, float) else ""
-    return f", {prepare['doing']}{for_long}"
+    return str(prepare["doing"]), since if isinstance(since, float) else None
 
 
 def database_away(folder: str | None, seconds: float) -> str:

@@ -10,6 +10,7 @@ class Phase(StrEnum):
     PREPARING = "preparing"
     STARTING = "starting"
     UP = "up"
+    HELD = "held"  # configured, and the server isn't started because the operator wants it so
     STOPPING = "stopping"
     KILLING = "killing"
     STOPPED = "stopped"

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NODE, PREPARE, SETTLE, DRAIN = "node", "prepare", "settle", "drain"
+PREFLIGHT = "preflight"  # what it warned of
+END = "end"  # why the node ended, by who knows
+LAST, LAST_END = "last", "last-end"  # what NODE and END were of the start before this one
 _ROOM = 4096  # bytes: more than a state file has
-_NAMES = (NODE, PREPARE, SETTLE, DRAIN)
+_NAMES = (NODE, PREPARE, SETTLE, DRAIN, PREFLIGHT, END)
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -83,6 +86,12 @@ def _empty(folder: str) -> None:
     finally:
         os.close(number)
         os.unlink(probe)
+    for name, kept in ((NODE, LAST), (END, LAST_END)):
+        remove(folder, kept)
+        try:
+            os.rename(path(folder, name), path(folder, kept))
+        except FileNotFoundError:
+            pass
     for entry in os.listdir(folder):
         # a writer that was killed may have left its temporary file
         if entry in {f"{name}.json" for name in _NAMES} or entry.startswith(tuple(f".{name}.json." for name in _NAMES)):

@@ -24,6 +24,7 @@ class Event(Enum):
     SERVER_STARTED = auto()
     SERVER_EXITED = auto()
     READY_TO_START = auto()  # prepared, and nothing else is waited for
+    READY_TO_HOLD = auto()  # the same, but the operator wants no server, or whatever prepare ended with
     DOCKERD_EXITED = auto()
     DOCKERD_ANSWERED = auto()
     DOCKERD_OVERDUE = auto()  # it hasn't answered in time
@@ -68,7 +69,7 @@ def _row(phase: Phase, cells: "Mapping[Event, _Cell]", *, ignored: "Set[Event]")
 
 
 _PREFLIGHT_ENDS = {_E.PREFLIGHT_PASSED, _E.PREFLIGHT_FAILED}
-_PREPARE_ENDS = {_E.PREPARED, _E.PREPARE_FAILED, _E.READY_TO_START}
+_PREPARE_ENDS = {_E.PREPARED, _E.PREPARE_FAILED, _E.READY_TO_START, _E.READY_TO_HOLD}
 _SETTLE_ENDS = {_E.SETTLED, _E.SETTLE_REFUSED, _E.SETTLE_FAILED}
 _SERVER = {_E.SERVER_STARTED, _E.SERVER_EXITED}
 _DOCKERD = {_E.DOCKERD_ANSWERED, _E.DOCKERD_OVERDUE}  # only the start of the server waits for it
@@ -100,6 +101,7 @@ TABLE = {
             _E.DOCKERD_ANSWERED: (Phase.PREPARING, _A.SEE_IF_READY),
             _E.DOCKERD_OVERDUE: (Phase.PREPARING, _A.SEE_IF_READY),
             _E.READY_TO_START: (Phase.STARTING, _A.START_SERVER),
+            _E.READY_TO_HOLD: (Phase.HELD, _A.NOTHING),
             _E.PREPARE_FAILED: _FAIL,
             _E.DOCKERD_EXITED: (Phase.PREPARING, _A.RETRY_DOCKERD),
             _E.HTTP_EXITED: (Phase.PREPARING, _A.RETRY_HTTP),
@@ -130,6 +132,11 @@ TABLE = {
         }
         | _STOPS,
         ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | {_E.SERVER_STARTED} | _SETTLE_ENDS | _SHUTDOWN | _DOCKERD,
+    ),
+    **_row(
+        Phase.HELD,
+        {_E.DOCKERD_EXITED: (Phase.HELD, _A.RETRY_DOCKERD)} | _STOPS,
+        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | _SERVER | _SETTLE_ENDS | _SHUTDOWN | _DOCKERD,
     ),
     **_row(
         Phase.STOPPING,

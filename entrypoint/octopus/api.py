@@ -1,5 +1,6 @@
 """Octopus.Server's HTTP API, as far as a node asks its own server."""
 
+import datetime
 import json
 import time
 import urllib.parse
@@ -75,7 +76,12 @@ class Api:
             "includeSystem": "true",
         }
         return [
-            Task(id=_text(item, "Id"), description=_text(item, "Description"), state=_text(item, "State"))
+            Task(
+                id=_text(item, "Id"),
+                description=_text(item, "Description"),
+                state=_text(item, "State"),
+                seconds=_age(item.get("StartTime")),
+            )
             for item in self._items("/api/tasks", query, deadline)
         ]
 
@@ -155,3 +161,12 @@ def _document(path: str, body: bytes) -> _Json:
 def _text(item: _Json, name: str) -> str:
     """Return a text of a JSON object, empty if it isn't there; what is printed of it is at most a line."""
     return str(item.get(name) or "")[:1000]
+
+
+def _age(started: object) -> float | None:
+    """Return the seconds since `started`, as JSON has times; None if it is none."""
+    try:
+        begun = datetime.datetime.fromisoformat(str(started))
+        return max(time.time() - begun.timestamp(), 0.0) if begun.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None

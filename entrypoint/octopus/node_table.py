@@ -1,4 +1,4 @@
-"""Which other nodes of the database are alive."""
+"""Which nodes the database knows, and which of them are alive."""
 
 import time
 from collections.abc import Callable
@@ -26,29 +26,70 @@ class NodeRow:
     age: int
 
 
+@dataclass(frozen=True, slots=True)
+class KnownNode:
+    """A node that the database knows, alive or not; None is what it doesn't tell.
+
+    Attributes: `age`, of its last sign of life, in seconds, by the database's clock; `is_offline`, whether it marked
+    itself offline; `is_draining`, whether it is flagged to take no new tasks; `cap`, how many tasks it runs at once.
+    """
+
+    id: str
+    name: str
+    age: int | None
+    is_offline: bool | None
+    is_draining: bool | None
+    cap: int | None
+
+    @property
+    def is_alive(self) -> bool | None:
+        """Whether it seems to live; a clock that is off deceives this, not `HeartbeatWatch`."""
+        if self.is_offline:
+            return False
+        return None if self.age is None else self.age < DEAD_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the signs of life are: the join, the name of the table that has them, what it calls offline."""
+
+    join: str
+    live: str
+    has_last_seen: bool
+    has_offline: bool
+
+
+def _places(connection: Connection, nodes: set[str], kind: str) -> _Places:
+    """Return where the signs of life are, `nodes` being the columns of the nodes' table.
+
+    Since 2019 they stand in a table of their own (OctopusDeploy issue 5729), whose columns aren't published.
+    """
+    status = columns(connection, "OctopusServerNodeStatus")
+    key = next((column for column in ("octopusservernodeid", "nodeid", "id") if column in status), None)
+    if "lastseen" in status and key is not None:
+        join = f"{kind} JOIN dbo.OctopusServerNodeStatus s ON CAST(s.{key} AS nvarchar(250)) = n.Id "
+        return _Places(join, "s", has_last_seen=True, has_offline="isoffline" in status)
+    return _Places("", "n", has_last_seen="lastseen" in nodes, has_offline="isoffline" in nodes)
+
+
 def others(connection: Connection, own: str) -> list[NodeRow]:
     """Return the other nodes that aren't offline; none if the tables don't tell.
 
     A node that stopped in order marks itself offline, a dead one's LastSeen goes stale: by the database's clock,
-    because nodes' clocks differ. Since 2019 both stand in a table of their own (OctopusDeploy issue 5729), whose
-    columns aren't published.
+    because nodes' clocks differ.
     """
     nodes = columns(connection, "OctopusServerNode")
-    status = columns(connection, "OctopusServerNodeStatus")
-    key = next((column for column in ("octopusservernodeid", "nodeid", "id") if column in status), None)
-    live, known, join = "n", nodes, ""
-    if "lastseen" in status and key is not None:
-        live, known = "s", status
-        join = f"INNER JOIN dbo.OctopusServerNodeStatus s ON CAST(s.{key} AS nvarchar(250)) = n.Id "
-    if not (nodes >= {"id", "name"} and "lastseen" in known):
+    places = _places(connection, nodes, "INNER")
+    live = places.live
+    if not (nodes >= {"id", "name"} and places.has_last_seen):
         return []
-    offline = f"AND COALESCE({live}.IsOffline, 0) = 0 " if "isoffline" in known else ""
+    offline = f"AND COALESCE({live}.IsOffline, 0) = 0 " if places.has_offline else ""
     try:
         found = rows(
             connection,
             # a clock may be off by more seconds than DATEDIFF can tell: that ends with error 535
             f"SELECT n.Name, DATEDIFF_BIG(second, '2000-01-01', {live}.LastSeen), "  # noqa: S608 - names that stand above
-            f"DATEDIFF_BIG(second, {live}.LastSeen, SYSDATETIMEOFFSET()) FROM dbo.OctopusServerNode n {join}"
+            f"DATEDIFF_BIG(second, {live}.LastSeen, SYSDATETIMEOFFSET()) FROM dbo.OctopusServerNode n {places.join}"
             # one that never was needs no watch
             f"WHERE n.Name <> ? AND {live}.LastSeen > '2000-01-01' {offline}ORDER BY n.Name",
             own,
@@ -56,6 +97,43 @@ def others(connection: Connection, own: str) -> list[NodeRow]:
     except UnknownError:
         return []
     return [NodeRow(*row) for row in found]
+
+
+def everyone(connection: Connection) -> list[KnownNode] | None:
+    """Return all nodes that the database knows, by name; None if its tables don't tell."""
+    nodes = columns(connection, "OctopusServerNode")
+    if not nodes >= {"id", "name"}:
+        return None
+    places = _places(connection, nodes, "LEFT")
+    wanted = (
+        f"DATEDIFF_BIG(second, {places.live}.LastSeen, SYSDATETIMEOFFSET())" if places.has_last_seen else "NULL",
+        f"COALESCE({places.live}.IsOffline, 0)" if places.has_offline else "NULL",
+        "n.IsInMaintenanceMode" if "isinmaintenancemode" in nodes else "NULL",
+        "n.MaxConcurrentTasks" if "maxconcurrenttasks" in nodes else "NULL",
+    )
+    try:
+        found = rows(
+            connection,
+            f"SELECT n.Id, n.Name, {', '.join(wanted)} FROM dbo.OctopusServerNode n {places.join}ORDER BY n.Name",  # noqa: S608 - as above
+        )
+    except UnknownError:
+        return None
+    return [_known(*row, is_timed=places.has_last_seen) for row in found]
+
+
+def _known(  # noqa: PLR0913 - a row's columns
+    id_: object, name: object, age: object, offline: object, draining: object, cap: object, *, is_timed: bool
+) -> KnownNode:
+    # where nothing says so, a node that stopped in order has no LastSeen
+    is_gone = True if is_timed and age is None else None
+    return KnownNode(
+        id=str(id_),
+        name=str(name),
+        age=None if age is None else int(str(age)),
+        is_offline=bool(offline) if offline is not None else is_gone,
+        is_draining=None if draining is None else bool(draining),
+        cap=None if cap is None else int(str(cap)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

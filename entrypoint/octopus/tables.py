@@ -5,7 +5,7 @@ there means *unknown*, never an error.
 """
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from entrypoint.sqlserver.connect import Connection
 
@@ -37,11 +37,12 @@ EMPTY = Installed(created=None, has_schema=False, is_foreign=False, newest=None)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task that a node works on."""
+    """A task that a node works on, and has for so many `seconds` (None: that isn't told)."""
 
     id: str
     description: str
     state: str
+    seconds: float | None = field(default=None, compare=False)  # it is the same task a second later
 
 
 def look(connection: Connection) -> Installed:
@@ -107,15 +108,47 @@ def running_tasks(connection: Connection, node: str) -> list[Task]:
     an interruption is pending (guided failure, an intervention in a child step) works on, and keeps its slot
     (OctopusDeploy issues 3893, 10041).
     """
-    description = "t.Description" if "description" in columns(connection, "ServerTask") else "t.Id"
+    there = columns(connection, "ServerTask")
+    description = "t.Description" if "description" in there else "t.Id"
+    age = "DATEDIFF_BIG(second, t.StartTime, SYSDATETIMEOFFSET())" if "starttime" in there else "NULL"
     found = rows(
         connection,
-        f"SELECT t.Id, {description}, t.State FROM dbo.ServerTask t "  # noqa: S608 - one of two literals
+        f"SELECT t.Id, {description}, t.State, {age} FROM dbo.ServerTask t "  # noqa: S608 - one of two literals each
         "INNER JOIN dbo.OctopusServerNode n ON n.Id = t.ServerNodeId "
         "WHERE n.Name = ? AND t.State IN ('Executing', 'Cancelling') ORDER BY t.Id",
         node,
     )
-    return [Task(id=id_, description=text or "", state=state) for id_, text, state in found]
+    return [
+        Task(id=id_, description=text or "", state=state, seconds=None if age is None else float(age))
+        for id_, text, state, age in found
+    ]
+
+
+def queued_tasks(connection: Connection) -> int | None:
+    """Return how many tasks wait for a node to take them, on all nodes; None if the tables don't tell.
+
+    Those that wait for a person are no work for anybody: see `running_tasks`.
+    """
+    there = columns(connection, "ServerTask")
+    waiting = " AND HasPendingInterruptions = 0" if "haspendinginterruptions" in there else ""
+    try:
+        found = rows(connection, f"SELECT COUNT(*) FROM dbo.ServerTask WHERE State = 'Queued'{waiting}")  # noqa: S608 - literals
+    except UnknownError:
+        return None
+    return int(found[0][0])
+
+
+def running_by_node(connection: Connection) -> dict[str, int] | None:
+    """Return how many tasks each node works on, by the node's Id; None if the tables don't tell."""
+    try:
+        found = rows(
+            connection,
+            "SELECT ServerNodeId, COUNT(*) FROM dbo.ServerTask WHERE State IN ('Executing', 'Cancelling') "
+            "GROUP BY ServerNodeId",
+        )
+    except UnknownError:
+        return None
+    return {str(node): int(count) for node, count in found}
 
 
 def is_draining(connection: Connection, node: str) -> bool | None:

@@ -116,6 +116,11 @@ class Configuration:
         return Settings(**{name: values[name] for name in Settings.__dataclass_fields__})  # type: ignore[arg-type]  # by kind
 
     @property
+    def node_name(self) -> str:
+        """The node's name, whatever is wrong with the other settings."""
+        return self._environment.text("OCTOPUS_SERVER_NODE_NAME") or _machine_name()
+
+    @property
     def is_eula_accepted(self) -> bool:
         """Whether the licence agreement is accepted."""
         return self._environment.text("ACCEPT_EULA") == ACCEPTED

@@ -1,0 +1,1 @@
+"""What can be seen of a node just now: for `status`, `nodes`, `diagnose`, and what is served over HTTP."""

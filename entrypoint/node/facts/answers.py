@@ -1,0 +1,86 @@
+"""What Octopus.Server and dockerd answer to a question."""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+from entrypoint.octopus.api import Api, ApiError
+from entrypoint.octopus.tables import Task as RunningTask
+from entrypoint.settings.configuration import Settings
+
+from .schema import Ping, Task
+
+
+_MOST = 1 << 20  # bytes of dockerd's answer
+_CONTAINERS = "/containers/json"  # those that run: Docker Engine API, ContainerList
+
+
+def ping(settings: Settings, seconds: float) -> Ping:
+    """Return what the ping address answers within `seconds`."""
+    begun = time.monotonic()
+    try:
+        answer = Api(settings, seconds=seconds).ping()
+        status, words = answer.status, f"the ping address answered {answer.status} {answer.reason}"[:200]
+    except ApiError as error:
+        status, words = 0, str(error)
+    return Ping(status=status, words=words, seconds=round(time.monotonic() - begun, 3))
+
+
+def tasks(settings: Settings, seconds: float) -> list[Task]:
+    """Return the tasks of this node, as the API tells within `seconds`. Raise ApiError if it doesn't."""
+    if not settings.api_key:
+        raise ApiError("there is no API key")
+    api = Api(settings, key=settings.api_key, seconds=seconds)
+    return told(api.running_tasks(settings.octopus_server_node_name))
+
+
+def told(found: list[RunningTask]) -> list[Task]:
+    """Return tasks in the form of the schema."""
+    return [
+        Task(
+            id=task.id,
+            description=task.description,
+            state=task.state,
+            seconds=None if task.seconds is None else round(task.seconds, 1),
+        )
+        for task in found
+    ]
+
+
+def containers(path: str, seconds: float) -> int | None:
+    """Return how many containers run, as the dockerd that listens on socket `path` tells; None if it doesn't."""
+    connection = _UnixConnection(path, seconds)
+    try:
+        connection.request("GET", _CONTAINERS)
+        answer = connection.getresponse()
+        found = json.loads(answer.read(_MOST))
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return len(found) if answer.status == 200 and isinstance(found, list) else None
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def fragments(settings: Settings, seconds: float) -> Iterator[dict[str, object]]:
+    """Yield what the server answers, piece by piece, as parts of the facts."""
+    said = ping(settings, seconds / 2)
+    yield {"ping": said}
+    if not said["status"]:
+        return
+    try:
+        yield {"tasks_by_api": tasks(settings, seconds / 2)}
+    except ApiError as error:
+        yield {"unknown": {"tasks_by_api": str(error)}}
