@@ -50,11 +50,12 @@ FLOORS = {
     "prepare.configure": {*HEAVY, "prepare.shared", "prepare.schema"},
     "prepare": {*HEAVY, "prepare.shared", "prepare.preflight", "prepare.schema", "prepare.configure"},
     "node": HEAVY,
+    "monitoring": {*BELOW, "", "structured_log", "http_probe"},
     "verbs": {*HEAVY, "prepare", "prepare.preflight", "node"},
     "init": {*BELOW, ""},
     "http_probe": BELOW,
     "probe": {"http_probe"},
-    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "verbs"},
+    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "monitoring", "verbs"},
     "__main__": {"cli"},
 }
 LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "__main__"}
@@ -86,7 +87,7 @@ DEAR = {
     "email", "getpass", "hashlib", "html", "http", "importlib.metadata", "inspect", "json", "locale", "logging",
     "multiprocessing", "pathlib", "pickle", "random", "re", "shutil", "site", "socket", "ssl", "string", "subprocess",
     "tempfile", "textwrap", "threading", "traceback", "typing", "urllib", "uuid", "warnings", "zipfile",
-    "psutil", "pyodbc", "requests", "structlog", "tenacity",
+    "prometheus_client", "psutil", "pyodbc", "requests", "structlog", "tenacity", "waitress",
 }  # fmt: skip
 PROCESS_1_MODULES = 32  # of the standard library, beyond those of a bare interpreter
 PROBE_MODULES = 2

@@ -9,7 +9,7 @@ def parse(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     is_v6 = host == f"[{bare}]" and ":" in bare and set(bare) <= _HEX | {":", "."}
-    is_v4 = host == bare and bare.count(".") == 3 and set(bare) <= set("0123456789.")  # noqa: PLR2004 - see RFC 791
+    is_v4 = host == bare and bare.count(".") == 3 and set(bare) <= set("0123456789.")
     if not (colon and port.isascii() and port.isdecimal() and 0 < int(port) <= MAX_PORT):
         raise ValueError(text)
     if host and not is_v6 and not is_v4:

@@ -135,7 +135,7 @@ TABLE = {
     ),
     **_row(
         Phase.HELD,
-        {_E.DOCKERD_EXITED: (Phase.HELD, _A.RETRY_DOCKERD)} | _STOPS,
+        {_E.DOCKERD_EXITED: (Phase.HELD, _A.RETRY_DOCKERD), _E.HTTP_EXITED: (Phase.HELD, _A.RETRY_HTTP)} | _STOPS,
         ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | _SERVER | _SETTLE_ENDS | _SHUTDOWN | _DOCKERD,
     ),
     **_row(

@@ -4,10 +4,9 @@ from xml.etree import ElementTree as ET
 
 
 Element = ET.Element
-Content = "str | Element | None"
 
 
-def tag(name: str, *content: "str | Element | None", **attributes: object) -> Element:
+def tag(name: str, /, *content: "str | Element | None", **attributes: object) -> Element:
     """Return an element with `content`, its texts and elements in their order; None is left out.
 
     An attribute `class_` is `class`, `_` in other names is `-`; None leaves it out, True gives it no value.
@@ -28,7 +27,8 @@ def tag(name: str, *content: "str | Element | None", **attributes: object) -> El
 
 def document(root: Element) -> bytes:
     """Return a whole HTML document."""
-    return b"<!DOCTYPE html>\n" + ET.tostring(root, encoding="utf-8", method="html")
+    text: bytes = ET.tostring(root, encoding="utf-8", method="html")
+    return b"<!DOCTYPE html>\n" + text
 
 
 def _append_text(element: Element, text: str) -> None:

@@ -59,7 +59,11 @@ def _labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> 
 def _life(snapshot: Snapshot) -> Iterator[Metric]:
     node, drain = snapshot.part("node"), snapshot.part("drain")
     told = snapshot.part("versions")
-    versions = {"version": snapshot.version, "octopus": str(told.get("server") or ""), "schema": str(told.get("schema") or "")}
+    versions = {
+        "version": snapshot.version,
+        "octopus": str(told.get("server") or ""),
+        "schema": str(told.get("schema") or ""),
+    }
     yield InfoMetricFamily("octo_node_build", "Versions of octo-node, Octopus Server and the schema.", value=versions)
     phases = {phase.value: float(snapshot.is_live and snapshot.phase == phase) for phase in Phase}
     yield _labelled("phase", "Where the node is in its life: 1 for the phase that it is in.", "phase", phases)

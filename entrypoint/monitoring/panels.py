@@ -58,7 +58,11 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Element |
     """Return a table whose first column names the rows."""
     head = tag("tr", *(tag("th", name, scope="col") for name in heads))
     body = [
-        tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell, data_name=name) for name, cell in zip(heads[1:], row[1:], strict=True)))
+        tag(
+            "tr",
+            tag("th", row[0], scope="row"),
+            *(tag("td", cell, data_name=name) for name, cell in zip(heads[1:], row[1:], strict=True)),
+        )
         for row in rows
     ]
     return tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body))
@@ -159,7 +163,7 @@ def _memory(snapshot: Snapshot) -> Iterator[Element]:
             ("Limit", size(limit)),
             ("At most", size(group.get("memory_peak_bytes"))),
             ("Killed for want of memory", group.get("oom_kills")),
-            ("CPU used", duration(group.get("cpu_seconds"))),
+            ("CPU used", duration(group["cpu_seconds"]) if group.get("cpu_seconds") is not None else None),
             ("CPU limit", group.get("cpu_limit")),
         ]
     )
@@ -173,8 +177,8 @@ def _boot(snapshot: Snapshot) -> Iterator[Element]:
     for name, seconds in steps:
         rows.append((STEPS.get(name, name), f"{seconds:.1f} s", _bar(begun / whole, seconds / whole, "step")))
         begun += seconds
-    over = "The node was up" if boot.get("is_over") else "The start has taken so far"
-    yield tag("p", f"{over} after {duration(boot.get('seconds'))}." if boot.get("is_over") else f"{over} {duration(boot.get('seconds'))}.")
+    took = duration(boot.get("seconds"))
+    yield tag("p", f"The node was up after {took}." if boot.get("is_over") else f"The start has taken {took} so far.")
     yield _table("The steps of the start, one after the other", ("Step", "Time", "Timeline"), rows)
 
 

@@ -22,7 +22,10 @@ FIRST_TO_DIE = 500  # of 1000: where memory runs out, this process goes before t
 
 
 def serve(base: BaseSettings, descriptors: tuple[int, ...]) -> int:
-    """Serve until the process is ended; `descriptors` are those of the secrets, for the observer. Raise NodeError (11) if OCTO_NODE_HTTP names no address of this container."""
+    """Serve until the process is ended; the `descriptors` of the secrets are for the observer.
+
+    Raise NodeError (11) if OCTO_NODE_HTTP names no address of this container.
+    """
     stdio.fill()
     prctl.hide_memory()
     prctl.name_process("octo-node-http")

@@ -42,7 +42,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
             asyncore_use_poll=True,
         )
         info = (listener.family, listener.type, listener.proto, listener.getsockname())
-        super().__init__(application, {}, True, listener, adj=adjustments, bind_socket=False, sockinfo=info)
+        super().__init__(application, {}, _sock=listener, adj=adjustments, bind_socket=False, sockinfo=info)
 
     def maintenance(self, now: float) -> None:
         """Close what has lived for long enough; waitress calls this each second, with the time."""

@@ -64,14 +64,14 @@ def _port_clashes(options: Settings) -> list[str]:
     """Return a sentence for each port of Octopus.Server that OCTO_NODE_HTTP gives to octo-node."""
     if options.octo_node_http is None:
         return []
-    port = options.octo_node_http[1]
     taken = {
-        "OCTO_NODE_WEB_PORT": options.octo_node_web_port,
-        "HTTPS_PORT": options.https_port if options.ssl_certificate_file else None,
-        "OCTOPUS_GRPC_SERVICES_PORT": options.octopus_grpc_services_port or GRPC_PORT,
+        "octo_node_web_port": options.octo_node_web_port,
+        "https_port": options.https_port if options.ssl_certificate_file else None,
+        "octopus_grpc_services_port": options.octopus_grpc_services_port or GRPC_PORT,
     }
+    port = options.octo_node_http[1]
     return [
-        f"OCTO_NODE_HTTP is on port {port}, which is Octopus.Server's own ({name}): choose another one, such as 9464."
+        f"OCTO_NODE_HTTP is on port {port}, which is Octopus.Server's ({name.upper()}): choose another, such as 9464."
         for name, number in taken.items()
         if number == port
     ]
