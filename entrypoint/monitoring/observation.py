@@ -58,7 +58,7 @@ class Observer:
         pause = PAUSE_SECONDS[0]
         while True:
             begun = time.monotonic()
-            reason = self._watch()
+            reason = self.watch()
             self.restarts += 1
             if time.monotonic() - begun > PAUSE_SECONDS[1]:
                 pause = PAUSE_SECONDS[0]
@@ -66,7 +66,7 @@ class Observer:
             time.sleep(pause)
             pause = min(pause * 2, PAUSE_SECONDS[1])
 
-    def _watch(self) -> str:
+    def watch(self) -> str:
         """Run the observer once; return in words why it is over."""
         try:
             process = subprocess.Popen(
