@@ -18,7 +18,7 @@ PATHS = {
     "readiness": "/api/serverstatus/hosted/internal",
 }
 # ping's answers of a node that is drained, and of one whose rate limit is reached: both are alive all the same
-ALIVE = (418, 429)
+ALIVE = {418: "draining", 429: "busy"}
 SERVERS_SHARE = 0.75  # of a liveness probe's time; the rest is for the question whether its database is there
 MAX_TIMEOUT = 86400  # seconds
 MAX_PORT = 65535
@@ -51,8 +51,8 @@ def answer(kind: str, timeout: float, given: "tuple[str, str, int, str] | None" 
     except (OSError, ValueError) as error:
         return refuse(kind, no_answer(error, seconds), timeout - seconds)
     if 200 <= status <= 299 or (status in ALIVE and kind != "readiness"):
-        return 0, f"{kind}: {status}"
-    return refuse(kind, f"{kind}: {PATHS[kind]} answered {status}", timeout - seconds)
+        return 0, f"{kind}: yes ({status}, {ALIVE[status]})" if status in ALIVE else f"{kind}: yes ({status})"
+    return refuse(kind, f"{PATHS[kind]} answered {status}", timeout - seconds)
 
 
 def run(arguments: "list[str]") -> None:
@@ -220,7 +220,7 @@ def refuse(kind: str, reason: str, seconds: float) -> "tuple[int, str]":
     """Return 1, and why there was no yes, with where the node is by its state files.
 
     A server that lives as long as its database is away isn't helped by a restart, which would only cut off its tasks:
-    that is no failure of liveness (0). `seconds` are for that question.
+    that is no failure of liveness (0). `seconds` are for that question. Nor is a node that is held: it is to stay.
     """
     import os  # noqa: PLC0415 - only a no pays for it
 
@@ -231,4 +231,6 @@ def refuse(kind: str, reason: str, seconds: float) -> "tuple[int, str]":
 
     folder = state_reader.find_folder(Environment(os.environ).text("OCTO_NODE_RUN_DIR"))
     away = phase_summary.database_away(folder, seconds) if kind == "liveness" else ""
-    return 0 if away else 1, f"{reason}; {away or phase_summary.sentence(folder)}"
+    held = phase_summary.is_held(folder) and kind != "readiness"
+    word = "yes, all the same" if away or held else "no"
+    return 0 if away or held else 1, f"{kind}: {word}: {reason}; {away or phase_summary.sentence(folder)}"

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from entrypoint.base import prctl, redact, resource_limits, stdio, termination_message
+from entrypoint.base import end_reason, prctl, redact, resource_limits, state_reader, stdio
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
@@ -58,7 +58,7 @@ def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None 
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
-        termination_message.write(base.termination_log, redact.mask(message, hidden))
+        end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, redact.mask(message, hidden))
     return code
 
 

@@ -49,7 +49,7 @@ FLOORS = {
     "prepare.schema": {*HEAVY, "prepare.shared"},
     "prepare.configure": {*HEAVY, "prepare.shared", "prepare.schema"},
     "prepare": {*HEAVY, "prepare.shared", "prepare.preflight", "prepare.schema", "prepare.configure"},
-    "node": HEAVY,
+    "node": {*HEAVY, ""},
     "monitoring": {*BELOW, "", "structured_log", "http_probe"},
     "verbs": {*HEAVY, "prepare", "prepare.preflight", "node"},
     "init": {*BELOW, ""},

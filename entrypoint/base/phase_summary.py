@@ -53,4 +53,10 @@ def database_away(folder: str | None, seconds: float) -> str:
         return ""
     if sql_ping.is_answered(host, port, seconds, strict=prepare.get("strict") is True):
         return ""
-    return f"alive all the same: its SQL Server {host},{port} doesn't answer either"
+    return f"its SQL Server {host},{port} doesn't answer either"
+
+
+def is_held(folder: str | None) -> bool:
+    """Return whether the node lives without a server, because the operator wants it so."""
+    node = state_reader.read(folder, statefile.NODE)
+    return node is not None and node.get("phase") == Phase.HELD and state_reader.is_live(node)

@@ -55,13 +55,15 @@ def helper(environments: "ChildEnvironments", verb: str, *arguments: str) -> pro
 class Children:
     """Who runs in which role.
 
-    Attributes: `codes`, the exit code of each role's last end; `groups`, the process group each role had last.
+    Attributes: `codes`, the exit code of each role's last end; `groups`, the process group each role had last;
+    `orphans`, how many adopted ones were reaped.
     """
 
     def __init__(self) -> None:
         self._roles: dict[int, str] = {}
         self.codes: dict[str, int] = {}
         self.groups: dict[str, int] = {}
+        self.orphans = 0
         self._started: dict[str, float] = {}
         self._starved: dict[str, float] = {}
 
@@ -110,7 +112,9 @@ class Children:
         """Yield (role, waitpid status) of those that have ended; adopted orphans are reaped in silence."""
         for pid, status in processes.reap():
             role = self._roles.pop(pid, None)
-            if role is not None:
+            if role is None:
+                self.orphans += 1
+            else:
                 self.codes[role] = of_status(status)
                 yield role, status
 

@@ -49,6 +49,7 @@ class Action(Enum):
     BEGIN = auto()  # dockerd and prepare
     SEE_IF_READY = auto()  # for the server to be started
     START_SERVER = auto()
+    HOLD = auto()
     START_SETTLE = auto()
     RETRY_SETTLE = auto()
     RETRY_DOCKERD = auto()
@@ -101,7 +102,7 @@ TABLE = {
             _E.DOCKERD_ANSWERED: (Phase.PREPARING, _A.SEE_IF_READY),
             _E.DOCKERD_OVERDUE: (Phase.PREPARING, _A.SEE_IF_READY),
             _E.READY_TO_START: (Phase.STARTING, _A.START_SERVER),
-            _E.READY_TO_HOLD: (Phase.HELD, _A.NOTHING),
+            _E.READY_TO_HOLD: (Phase.HELD, _A.HOLD),
             _E.PREPARE_FAILED: _FAIL,
             _E.DOCKERD_EXITED: (Phase.PREPARING, _A.RETRY_DOCKERD),
             _E.HTTP_EXITED: (Phase.PREPARING, _A.RETRY_HTTP),

@@ -12,6 +12,7 @@ from . import http_server, processes, stop_drain
 from .children import Children, Timers, helper, start_or_retry
 from .dockerd import PATIENCE, WAITER, Dockerd
 from .dockerd import ROLE as DOCKERD
+from .hold import Hold
 from .http_server import HttpServer
 from .lifecycle import Action, Event, ended
 from .oom_watch import OomWatch
@@ -52,13 +53,15 @@ class NodeProcesses:
         self.dockerd = Dockerd(environments, self.children, self.timers, report, is_wanted=settings.has_dockerd)
         self.http = HttpServer(environments, self.children, self.timers, report, is_wanted=bool(settings.http))
         self.drain = StopDrain(environments, self.children, self.timers, report, seconds=settings.drain_on_stop)
+        self.hold = Hold(self.children, self.dockerd, report, is_wanted=settings.hold)
         self.oom_watch = OomWatch(settings.paths.cgroups, self.timers)
         self.shutdown = Shutdown(self._stages())
         self.wanted = Wanted.UP
         self.actions: dict[Action, Callable[[], Event | None]] = {
             Action.NOTHING: lambda: None,
             Action.BEGIN: self.begin,
-            Action.SEE_IF_READY: self.dockerd.gate,
+            Action.SEE_IF_READY: self.hold.see_if_ready,
+            Action.HOLD: self.hold.begin,
             Action.START_SERVER: self.start_server,
             Action.START_SETTLE: functools.partial(self.start_helper, "settle"),
             Action.RETRY_SETTLE: lambda: self.retry("settle"),

@@ -4,11 +4,9 @@ import os
 import select
 import time
 
-from entrypoint.base import log_line, log_relay, redact, statefile, termination_message, trusted_file
+from entrypoint.base import end_reason, log_line, log_relay, redact, statefile, trusted_file
 from entrypoint.base.phases import Phase, Wanted
 from entrypoint.settings import secrets_memfd
-
-from . import signals
 
 
 TYPE_CHECKING = False
@@ -61,7 +59,7 @@ class Report:
         self._inbox = log_relay.Inbox(self._folder)
         self._stderr = _Stderr()
         self._state: dict[str, object] = {"booted": time.monotonic(), "phases": {}}
-        termination_message.write(settings.termination_log, "")
+        self._end("")
 
     def say(self, level: str, event: str, **fields: object) -> None:
         """Write one log line, or count it as dropped if stderr is full."""
@@ -85,7 +83,9 @@ class Report:
         phases = self._state["phases"]
         if isinstance(phases, dict):
             phases.setdefault(phase.value, time.monotonic())
-        self._state |= {"phase": phase.value, "wanted": wanted.value, "dropped": self._stderr.dropped} | fields
+        # `clock` makes times of day of the monotonic ones
+        said = {"phase": phase.value, "wanted": wanted.value, "clock": time.time() - time.monotonic()}
+        self._state |= said | {"dropped": self._stderr.dropped} | fields
         if self._folder is None:
             return
         try:
@@ -111,7 +111,7 @@ class Report:
     def fail(self, sentence: str) -> None:
         """Tell why the node can't go on, in the log and as the container's termination message."""
         self.say("error", sentence)
-        termination_message.write(self._settings.termination_log, self._masked(sentence))
+        self._end(self._masked(sentence))
 
     def cut_off(self, drained: int | None, why: str = "") -> None:
         """Tell which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any.
@@ -124,10 +124,6 @@ class Report:
         if note or why:
             self.fail(f"{why} {note}".strip())
 
-    def end_of_helper(self, role: str, number: int, why: str) -> None:
-        """Tell that signal `number` ended the helper process `role`, as it can't tell so itself, and `why`."""
-        self.fail(f"{role} was ended by signal {signals.name(number)}.{why}")
-
     def end_of_server(self, code: int, log_file: str, why: str) -> None:
         """Tell that Octopus.Server ended by itself, and `why`, with the end of its log if that can be read."""
         level = "warning" if code == 0 else "error"
@@ -136,7 +132,10 @@ class Report:
         sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{hint}"
         self.say(level, sentence, log=log_file)
         said = self._masked(text)
-        termination_message.write(self._settings.termination_log, f"{sentence}\n{said}" if said else sentence)
+        self._end(f"{sentence}\n{said}" if said else sentence)
+
+    def _end(self, text: str) -> None:
+        end_reason.tell(self._folder, self._settings.termination_log, text)
 
 
 def tail(path: str) -> "tuple[str, bool]":

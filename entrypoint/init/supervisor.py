@@ -4,6 +4,7 @@ The loop: wait for a signal or the nearest deadline; reap; let the lifecycle say
 """
 
 import os
+import time
 
 from entrypoint import __version__
 from entrypoint.base import log_relay, oom, prctl, redact, stdio, termination_message
@@ -16,7 +17,7 @@ from entrypoint.settings.environment import Environment
 
 from . import oom_watch, reexec, signals, stop_drain
 from .children import ChildEnvironments
-from .lifecycle import Event, ended, step
+from .lifecycle import Event, step
 from .node_processes import HELPERS, NodeProcesses
 from .report import Report
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BOOTING = {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
-_GOING_UP = {*_BOOTING, Phase.UP}
+_GOING_UP = {*_BOOTING, Phase.UP, Phase.HELD}
+_ORPHANS = "the count of orphans"
+_ORPHANS_SECONDS = 5.0  # after which it is published, if nothing else was until then
 _STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
 
 
@@ -59,13 +62,14 @@ class Supervisor:
         self.phase = Phase.PREFLIGHT
         self.stops: list[int] = []  # the signals that asked for a stop
         self.over = False
+        self.told_orphans = 0
 
     def run(self) -> int:
         """Live until nobody is left; return the exit code."""
         self._greet()
+        self._publish()  # before somebody is there who writes beside it
         self.node.http.start()
         self._happen(self.node.start_helper("preflight"))
-        self._publish()
         while not self.over:
             number = signals.wait(self.node.timers.nearest())
             self._reap()
@@ -75,7 +79,7 @@ class Supervisor:
             while self.node.shutdown.is_clear():
                 self._happen(Event.STAGE_CLEARED)
         code = self._exit_code()
-        self._publish(code=code)
+        self._publish(code=code, ended=time.time())
         self.report.say("info", f"octo-node ends with exit code {code}.")
         return code
 
@@ -90,7 +94,9 @@ class Supervisor:
 
     def _publish(self, **fields: object) -> None:
         server, dockerd = self.node.children.published("server"), self.node.dockerd.published()
+        stage, self.told_orphans = self.node.shutdown.stage, self.node.children.orphans
         fields |= {"server": server, "dockerd": dockerd, "oom_kills_before": self.node.oom_watch.before}
+        fields |= {"reaped": self.told_orphans, "stage": None if stage is None else stage.name}
         self.report.state(self.phase, self.node.wanted, **fields)
 
     def _happen(self, event: Event | None) -> None:
@@ -114,8 +120,11 @@ class Supervisor:
             if role == "server":
                 self._tell_servers_end(code)
             elif status & 0x7F and self.phase in _BOOTING and role in HELPERS:
-                self.report.end_of_helper(role, status & 0x7F, self.node.oom_watch.explain(code))
-            self._happen(ended(role, code))
+                why = self.node.oom_watch.explain(code)
+                self.report.fail(f"{role} was ended by signal {signals.name(status & 0x7F)}.{why}")
+            self._happen(self.node.hold.meaning(role, code))
+        if self.node.children.orphans != self.told_orphans and not self.node.timers.is_set(_ORPHANS):
+            self.node.timers.set(_ORPHANS, _ORPHANS_SECONDS)
 
     def _tell_servers_end(self, code: int) -> None:
         if self.phase in {Phase.STARTING, Phase.UP}:
@@ -149,6 +158,8 @@ class Supervisor:
                 self._happen(Event.KILL_FAILED if self.node.shutdown.killed else Event.DEADLINE_PASSED)
             elif name == stop_drain.ROLE:
                 self.node.drain.start()
+            elif name == _ORPHANS:
+                self._publish()
             elif name == oom_watch.ROLE:
                 self.node.oom_watch.listen()
                 self._reap()

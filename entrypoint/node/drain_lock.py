@@ -94,7 +94,7 @@ def want_drained(folder: str | None, log: Logger) -> None:
     if folder is None:
         return
     try:
-        statefile.write(folder, statefile.DRAIN, {"wanted": "drained"})
+        statefile.write(folder, statefile.DRAIN, {"wanted": "drained", "at": time.time()})
     except OSError as error:
         log.warning("It can't be noted that the node is to be drained.", folder=folder, reason=error.strerror)
 

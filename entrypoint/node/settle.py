@@ -6,7 +6,7 @@ from typing import cast
 
 import pyodbc
 
-from entrypoint.base import state_reader, statefile, termination_message
+from entrypoint.base import end_reason, state_reader, statefile
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import tables, version
@@ -95,7 +95,7 @@ def _undrain(settings: Settings, runner: Runner, folder: str | None, log: Logger
 
 def _finish(settings: Settings, folder: str | None, log: Logger) -> None:
     """Log how long the boot took, and keep what others want to know: none of that is worth another settle."""
-    termination_message.write(settings.base.termination_log, "")  # what a settle before us may have left there
+    end_reason.tell(folder, settings.base.termination_log, "")  # what a settle before us may have left there
     node, prepare = (state_reader.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
     seconds = timeline(node, prepare)
     whole = time.monotonic() - cast("float", node.get("booted", time.monotonic()))
@@ -105,7 +105,7 @@ def _finish(settings: Settings, folder: str | None, log: Logger) -> None:
     try:
         AppliedState(settings.base.paths).note_files()
         if folder is not None:
-            statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
+            statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds, "whole": whole})
     except (OSError, NodeError) as error:
         log.warning("What is kept of this start can't be written.", reason=str(error))
 

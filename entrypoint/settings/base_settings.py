@@ -21,9 +21,10 @@ class BaseSettings:
     Attributes: `paths`, where things are; `run_dir`, the folder that is wanted for state files; `termination_log`, the
     file for the reason of a failed start; `log_format`, console or json; `drain_on_stop` and `stop_timeout`, times of
     a stop; `kept_secrets`, the names of those that Octopus.Server's environment keeps; `service_mode` of the server;
-    `certificate_file` for https; `has_dockerd`, whether Docker-in-Docker is wanted; `dockerd_args` and
-    `iptables_legacy`, as they were given; `search_path`, where programs are looked for;
-    `http`, address and port for metrics, probes and the page, as they were given.
+    `certificate_file` for https; `node_name`, the node's name in Octopus; `hold`, whether the server isn't to be
+    started; `has_dockerd`, whether Docker-in-Docker is wanted; `dockerd_args` and `iptables_legacy`, as they were
+    given; `http`, address and port for metrics, probes and the page, as they were given; `search_path`, where programs
+    are looked for.
     """
 
     __slots__ = (
@@ -31,10 +32,12 @@ class BaseSettings:
         "dockerd_args",
         "drain_on_stop",
         "has_dockerd",
+        "hold",
         "http",
         "iptables_legacy",
         "kept_secrets",
         "log_format",
+        "node_name",
         "paths",
         "run_dir",
         "search_path",
@@ -56,9 +59,17 @@ class BaseSettings:
         named = text("OCTO_NODE_KEEP_ENV").replace(",", " ").split()
         self.kept_secrets = tuple(name for name in named if name in variables.SECRETS)
         self.service_mode = text("SERVICE_MODE")
+        # .NET's Environment.MachineName is the server's own default
+        self.node_name = text("OCTOPUS_SERVER_NODE_NAME") or _machine_name()
+        self.hold = variables.is_yes(text("OCTO_NODE_HOLD"))
         self.certificate_file = text("SSL_CERTIFICATE_FILE")
         self.has_dockerd = not variables.is_yes(text("DISABLE_DIND"))
         self.dockerd_args = text("OCTO_NODE_DOCKERD_ARGS")
         self.iptables_legacy = text("DOCKER_IPTABLES_LEGACY")
         self.http = text("OCTO_NODE_HTTP")
         self.search_path = environment.public.get("PATH", os.defpath)
+
+
+def _machine_name() -> str:
+    name = os.uname().nodename
+    return name.partition(".")[0] or name

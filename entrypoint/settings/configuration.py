@@ -1,7 +1,6 @@
 """The environment as one frozen object, or every problem with it at once."""
 
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -111,14 +110,9 @@ class Configuration:
                 problems.append(str(error))
         if problems:
             raise ProblemsError([(ExitCode.SETTINGS, text) for text in problems])
-        values["octopus_server_node_name"] = values["octopus_server_node_name"] or _machine_name()
+        values["octopus_server_node_name"] = values["octopus_server_node_name"] or self.base.node_name
         values["has_external_admin"] = any(values[name.lower()] for name in variables.OIDC)
         return Settings(**{name: values[name] for name in Settings.__dataclass_fields__})  # type: ignore[arg-type]  # by kind
-
-    @property
-    def node_name(self) -> str:
-        """The node's name, whatever is wrong with the other settings."""
-        return self._environment.text("OCTOPUS_SERVER_NODE_NAME") or _machine_name()
 
     @property
     def is_eula_accepted(self) -> bool:
@@ -195,12 +189,6 @@ class Configuration:
                     f"{variable.name} begins and ends with a quote, which is a part of the password as it stands: if "
                     f"that isn't meant, {value_defects.REMOVE_QUOTES}."
                 )
-
-
-def _machine_name() -> str:
-    """Return what .NET's Environment.MachineName is: the server's own default for the name of its node."""
-    name = socket.gethostname()
-    return name.partition(".")[0] or name
 
 
 def _may_be_quoted(variable: Variable) -> bool:

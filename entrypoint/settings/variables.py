@@ -97,6 +97,12 @@ VARIABLES = (
         "30",
     ),
     V(
+        "OCTO_NODE_HOLD",
+        "flag",
+        "`Y` configures the node, and then waits without starting Octopus.Server, for repairs in a container that stays: "
+        "even if the configuration fails.",
+    ),
+    V(
         "OCTO_NODE_NEW_DATABASE",
         "flag",
         "`Y` makes a new database even beside files of an earlier installation in the shared folders.",

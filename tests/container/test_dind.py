@@ -61,7 +61,7 @@ def test_execution_containers(node: Node) -> None:
     assert node.execute("cat", "/artifacts/exec") == "inside\n"
     wait_until(lambda: node.inspect("{{.State.Health.Status}}") == "healthy", 60, "healthy")
     last = json.loads(node.inspect("{{json .State.Health}}"))["Log"][-1]
-    assert (last["ExitCode"], last["Output"]) == (0, "liveness: 200\n")
+    assert (last["ExitCode"], last["Output"]) == (0, "liveness: yes (200)\n")
     assert re.search(r"^dockerd is ready: process \d+, restarts: 0$", node.verb("status").stdout, re.MULTILINE)
     assert node.execute("python3", "-c", ORPHANS).endswith(" 0 zombies\n")
 

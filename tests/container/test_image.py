@@ -145,5 +145,5 @@ def test_hardened(hardened: str, sql: Sql, network: str) -> None:
     with Node(hardened, network, ("--read-only", "--cap-drop=ALL", "--tmpfs=/tmp", *mounts), **more) as node:
         node.start().wait_up()
         assert docker("exec", node.name, "sh", "-c", "true", check=False).returncode != 0
-        assert node.verb("probe", "readiness").stdout == "readiness: 200\n"
+        assert node.verb("probe", "readiness").stdout == "readiness: yes (200)\n"
         assert node.stop() == 0

@@ -54,7 +54,7 @@ def test_health(node: Node) -> None:
     node.start().wait_up()
     wait_until(lambda: node.inspect("{{.State.Health.Status}}") == "healthy", 60, "healthy")
     last = json.loads(node.inspect("{{json .State.Health}}"))["Log"][-1]
-    assert (last["ExitCode"], last["Output"]) == (0, "liveness: 200\n")
+    assert (last["ExitCode"], last["Output"]) == (0, "liveness: yes (200)\n")
 
 
 def test_verbs(node: Node) -> None:
@@ -62,17 +62,17 @@ def test_verbs(node: Node) -> None:
     node.start().wait_up()
     for kind in ("startup", "liveness", "readiness"):
         done = node.verb("probe", kind)
-        assert (done.returncode, done.stdout) == (0, f"{kind}: 200\n")
+        assert (done.returncode, done.stdout) == (0, f"{kind}: yes (200)\n")
     assert "up after" in node.verb("status").stdout
     assert json.loads(node.verb("status", "--json").stdout)["live"] is True
     check = node.verb("check")
     assert check.returncode == 0, check.stdout
     drain = node.verb("drain", "--wait", "30")
     assert drain.returncode == 0, drain.stdout
-    assert node.verb("probe", "liveness").stdout == "liveness: 418\n"
+    assert node.verb("probe", "liveness").stdout == "liveness: yes (418, draining)\n"
     undrain = node.verb("undrain")
     assert undrain.returncode == 0, undrain.stdout
-    assert node.verb("probe", "liveness").stdout == "liveness: 200\n"
+    assert node.verb("probe", "liveness").stdout == "liveness: yes (200)\n"
     assert node.verb("version").stdout.startswith("octo-node ")
     assert node.verb("prob", "liveness").returncode == 127
 

@@ -88,7 +88,7 @@ def test_a_deleted_pod_ends_its_task_first(release: Release, nodes: int) -> None
         release.nodes.wait_ready()
     assert left == []
     assert f"{task}\tSuccess" in release.database.query("Id, State", "ServerTask")
-    assert release.namespace.execute(last, "octo-node", "probe", "liveness") == "liveness: 200\n"
+    assert release.namespace.execute(last, "octo-node", "probe", "liveness") == "liveness: yes (200)\n"
 
 
 def test_a_hanging_server_is_restarted(release: Release) -> None:
@@ -104,7 +104,7 @@ def test_a_drained_node_is_live(release: Release) -> None:
     """A drained node is not restarted, however long it stays so."""
     before = release.nodes.restarts("octopus-0")
     release.namespace.execute("octopus-0", "octo-node", "drain", "--wait", "30")
-    assert release.namespace.execute("octopus-0", "octo-node", "probe", "liveness") == "liveness: 418\n"
+    assert release.namespace.execute("octopus-0", "octo-node", "probe", "liveness") == "liveness: yes (418, draining)\n"
     time.sleep(15)  # twice as long as the liveness probe is patient
     assert release.nodes.restarts("octopus-0") == before
     release.namespace.execute("octopus-0", "octo-node", "undrain")

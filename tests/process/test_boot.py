@@ -275,12 +275,12 @@ def test_undrained_at_start(tmp_path: Path, sql: SqlServer) -> None:
 
         node.environment["OCTO_NODE_UNDRAIN"] = "never"
         node.start().wait_phase("up")
-        assert node.verb("probe", "liveness").stdout.strip() == "liveness: 418"
+        assert node.verb("probe", "liveness").stdout.strip() == "liveness: yes (418, draining)"
         node.terminate()
 
         del node.environment["OCTO_NODE_UNDRAIN"]
         node.start().wait_phase("up")
-        assert node.verb("probe", "liveness").stdout.strip() == "liveness: 200"
+        assert node.verb("probe", "liveness").stdout.strip() == "liveness: yes (200)"
 
 
 def test_killed_helpers(tmp_path: Path, sql: SqlServer) -> None:

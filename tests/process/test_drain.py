@@ -55,7 +55,7 @@ def test_waits_for_tasks(node: Node, way: str) -> None:
     assert "1 task running, " in done.stderr
     assert f"left: {running} Deploy web 1.4 to Production" in done.stderr
     assert state(node, running) == "Success"
-    assert node.verb("probe", "liveness").stdout.strip() == "liveness: 418"
+    assert node.verb("probe", "liveness").stdout.strip() == "liveness: yes (418, draining)"
     assert node.verb("probe", "readiness").returncode == 0
 
 
@@ -80,7 +80,7 @@ def test_deadline(node: Node, way: str) -> None:
     assert f"1 task was still running: {running} Deploy web" in done.stderr
     assert "octo-node undrain" in done.stderr
     assert state(node, running) == "Executing"
-    assert node.verb("probe", "liveness").stdout.strip() == "liveness: 418"
+    assert node.verb("probe", "liveness").stdout.strip() == "liveness: yes (418, draining)"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -301,4 +301,4 @@ def test_not_undrained_behind_our_back(tmp_path: Path, sql: SqlServer) -> None:
         node.wait_phase("up")
 
         assert drain.returncode == 0, drain.stderr
-        assert node.verb("probe", "liveness").stdout.strip() == "liveness: 418"
+        assert node.verb("probe", "liveness").stdout.strip() == "liveness: yes (418, draining)"

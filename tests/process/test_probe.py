@@ -85,7 +85,8 @@ def test_which_answers_are_a_yes(status: int, alive: int, ready: int) -> None:
         for kind, code, path in (("startup", alive, PING), ("liveness", alive, PING), ("readiness", ready, READY)):
             found, line = ask(kind, OCTO_NODE_WEB_PORT=str(server.port))
             assert found == code
-            assert line.partition(";")[0] == (f"{kind}: {path} answered {status}" if code else f"{kind}: {status}")
+            yes = {418: "418, draining", 429: "429, busy"}.get(status, str(status))
+            assert line.partition(";")[0] == (f"{kind}: no: {path} answered {status}" if code else f"{kind}: yes ({yes})")
             assert server.request() == f"GET {path} HTTP/1.1; Host: localhost:{server.port}"
 
 
@@ -105,14 +106,14 @@ def test_what_is_no_answer(behaviour: str, sentence: str) -> None:
     with serve(behaviour) as server:
         code, line = ask("startup", "--timeout", "0.5", OCTO_NODE_WEB_PORT=str(server.port))
         assert code == 1
-        assert line.startswith(sentence)
+        assert line.startswith(f"startup: no: {sentence}")
 
 
 @pytest.mark.parametrize("behaviour", ["slow", "endless"])
 def test_the_status_line_is_all_that_is_waited_for(behaviour: str) -> None:
     """An answer that comes byte by byte, or whose body never ends, is taken for what its first line says."""
     with serve(behaviour) as server:
-        assert ask("liveness", OCTO_NODE_WEB_PORT=str(server.port)) == (0, "liveness: 200")
+        assert ask("liveness", OCTO_NODE_WEB_PORT=str(server.port)) == (0, "liveness: yes (200)")
 
 
 @pytest.mark.parametrize(
@@ -123,21 +124,21 @@ def test_the_timeout_is_the_whole_calls(behaviour: str, scheme: str, certificate
     with serve(behaviour, certificate=certificate if scheme == "https" else None) as server:
         begun = time.monotonic()
         code, line = ask("readiness", "--timeout=1", f"--url={scheme}://127.0.0.1:{server.port}")
-        assert (code, line.partition(";")[0]) == (1, "no answer within 1 s")
+        assert (code, line.partition(";")[0]) == (1, "readiness: no: no answer within 1 s")
         assert time.monotonic() - begun < 20
 
 
 def test_nobody_listens() -> None:
     """A refused connection is a no, and IPv4's reason is the one that is told."""
     code, line = ask("startup", OCTO_NODE_WEB_PORT=str(free_port()))
-    assert (code, line.partition(";")[0]) == (1, "no answer (Connection refused)")
+    assert (code, line.partition(";")[0]) == (1, "startup: no: no answer (Connection refused)")
 
 
 def test_there_is_no_such_host() -> None:
     """A name that nobody knows is a no."""
     code, line = ask("startup", "--url", "http://no-such-host.invalid:80")
     assert code == 1
-    assert line.startswith("no such host (")
+    assert line.startswith("startup: no: no such host (")
 
 
 def test_a_server_on_ipv6_only() -> None:
@@ -165,11 +166,11 @@ def test_https_where_that_is_the_only_listener(certificate: Path) -> None:
     """With a certificate the probe asks by https, and doesn't check what it gets: nobody signed it."""
     with serve("200", certificate=certificate) as server:
         port = str(server.port)
-        assert ask("readiness", SSL_CERTIFICATE_FILE=str(certificate), HTTPS_PORT=port) == (0, "readiness: 200")
+        assert ask("readiness", SSL_CERTIFICATE_FILE=str(certificate), HTTPS_PORT=port) == (0, "readiness: yes (200)")
         assert server.request() == f"GET {READY} HTTP/1.1; Host: localhost:{port}"
         code, line = ask("readiness", OCTO_NODE_WEB_PORT=port)
         assert code == 1
-        assert line.startswith("no answer (")
+        assert line.startswith("readiness: no: no answer (")
 
 
 @pytest.mark.parametrize("word", ["False", "false", "N", "0"])
@@ -178,7 +179,7 @@ def test_http_where_it_is_offered_beside_https(certificate: Path, word: str) -> 
     with serve("200") as server:
         port = str(server.port)
         found = ask("readiness", WEB_FORCE_SSL=word, SSL_CERTIFICATE_FILE=str(certificate), OCTO_NODE_WEB_PORT=port)
-        assert found == (0, "readiness: 200")
+        assert found == (0, "readiness: yes (200)")
 
 
 def test_settings_may_be_in_files(tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_a_pipe_in_place_of_a_setting_holds_nothing_up(tmp_path: Path) -> None:
 def test_a_url_can_be_given(url: str, path: str) -> None:
     """--url says where the node is, with or without a path in front."""
     with serve("200") as server:
-        assert ask("readiness", "--url", url.format(f"http://127.0.0.1:{server.port}")) == (0, "readiness: 200")
+        assert ask("readiness", "--url", url.format(f"http://127.0.0.1:{server.port}")) == (0, "readiness: yes (200)")
         assert server.request() == f"GET {path} HTTP/1.1; Host: 127.0.0.1:{server.port}"
 
 
@@ -207,7 +208,7 @@ def test_the_verb_is_the_same_program() -> None:
     """`octo-node probe` answers as the file does."""
     with serve("418") as server:
         found = ask("startup", program=(*OCTO_NODE, "probe"), OCTO_NODE_WEB_PORT=str(server.port))
-        assert found == (0, "startup: 418")
+        assert found == (0, "startup: yes (418, draining)")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +251,11 @@ def test_a_no_tells_the_phase(tmp_path: Path) -> None:
     code, line = ask("startup", folder=tmp_path, OCTO_NODE_WEB_PORT=str(free_port()))
     assert code == 1
     reason, _, where = line.partition("; ")
-    assert reason == "no answer (Connection refused)"
+    assert reason == "startup: no: no answer (Connection refused)"
     assert where.startswith("not up yet: preparing, waiting for SQL Server db,1433 (refused) for 4")
+    (tmp_path / "node.json").write_text(json.dumps(live | {"phase": "held"}))
+    port = str(free_port())
+    codes = [ask(kind, folder=tmp_path, OCTO_NODE_WEB_PORT=port)[0] for kind in ("startup", "liveness", "readiness")]
+    assert codes == [0, 0, 1], "a node that is held is to stay, and takes no work"
     (tmp_path / "node.json").write_text(json.dumps(live | {"start": start - 1, "phase": "up"}))
     assert ask("startup", folder=tmp_path, OCTO_NODE_WEB_PORT=str(free_port()))[1].endswith("; the node has ended (up)")

@@ -51,11 +51,12 @@ def test_a_state_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_the_folder_is_emptied(tmp_path: Path) -> None:
-    """What a former container left is gone; what isn't ours stays."""
-    for name in ("node.json", "drain.json", "other"):
-        (tmp_path / name).touch()
+    """What a former container left is gone, but for how it ended; what isn't ours stays."""
+    for name in ("node.json", "drain.json", "other", "last.json", "last-end.json"):
+        (tmp_path / name).write_text(name)
     statefile.make_folder(str(tmp_path))
-    assert os.listdir(tmp_path) == ["other"]
+    assert sorted(os.listdir(tmp_path)) == ["last.json", "other"]
+    assert (tmp_path / "last.json").read_text() == "node.json"
 
 
 def test_the_fallback_is_private(tmp_path: Path, unwritable: Path, fallback: Path) -> None:

@@ -39,7 +39,7 @@ class Assembly:
     """
 
     def __init__(self, configuration: Configuration) -> None:
-        self._name = configuration.node_name
+        self._name = configuration.base.node_name
         self.settings: Settings | None = None
         self._problem = ""
         try:

@@ -70,7 +70,7 @@ class Gatherer:
         found = states.find(self._configuration.base.run_dir)
         yield {
             "live": found.is_live,
-            "node": states.node(found, self._configuration.node_name),
+            "node": states.node(found, self._configuration.base.node_name),
             "boot": states.boot(found),
             "drain": states.drain(found),
             "dockerd": states.dockerd(found),

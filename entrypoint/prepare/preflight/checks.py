@@ -2,7 +2,7 @@
 
 import os
 
-from entrypoint.base import files, resource_limits
+from entrypoint.base import files, redact, resource_limits, state_reader, statefile
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import commandline
@@ -20,11 +20,25 @@ GRPC_PORT = 8443  # the server's own default
 
 def preflight(configuration: Configuration, log: Logger) -> None:
     """Check settings, files and folders. Raise NodeError or ProblemsError with everything that is wrong."""
-    for warning in warnings(configuration) if configuration.is_eula_accepted else ():
+    told = warnings(configuration) if configuration.is_eula_accepted else []
+    for warning in told:
         log.warning(warning)
+    _keep(configuration, told)
     found = problems(configuration)
     if found:
         raise ProblemsError(found)
+
+
+def _keep(configuration: Configuration, told: list[str]) -> None:
+    """Leave the warnings in the run folder, for `status`."""
+    folder = state_reader.find_folder(configuration.base.run_dir)
+    if folder is None:
+        return
+    secrets = configuration.secrets()
+    try:
+        statefile.write(folder, statefile.PREFLIGHT, {"warnings": [redact.mask(text, secrets) for text in told]})
+    except OSError:
+        pass  # process 1 says that its folder can't be written
 
 
 def warnings(configuration: Configuration) -> list[str]:
