@@ -173,7 +173,8 @@ def test_the_page_takes_nothing_for_its_own() -> None:
 
 def test_facts_of_any_shape_are_answered() -> None:
     """Facts with parts that are missing or unknown are a page and metrics all the same."""
-    for facts in ({"node": {}}, {name: None for name in FACTS} | {"schema": "x"}, {"tasks": [], "nodes": []}):
+    shapes: list[dict[str, object]] = [{"node": {}}, dict.fromkeys(FACTS) | {"schema": "x"}, {"tasks": [], "nodes": []}]
+    for facts in shapes:
         with served(facts) as port:
             assert get(port, "/")[0] == 200
             assert get(port, "/metrics")[0] == 200
