@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
 INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "serve-http", "observe")
-VERBS = ("run", "init", "probe", "drain", "undrain", "status", "check", "version")
+VERBS = (
+    "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "version",
+)  # fmt: skip
+_AS_PROCESS_1 = {"run", "init", "version", "probe"}  # the others are run below `init` where they are process 1
 
 HELP = """\
 octo-node: ENTRYPOINT and node supervisor of Octopus Server's Linux container
@@ -28,7 +31,14 @@ octo-node: ENTRYPOINT and node supervisor of Octopus Server's Linux container
   octo-node drain [--wait 600] [--cancel-tasks] [--cancel-wait 60]
                                    take no new tasks, and wait for those that run
   octo-node undrain [--wait 60]    take tasks again
-  octo-node status [--json]        what this node is doing
+  octo-node status [--json] [--watch]
+                                   what this node is doing
+  octo-node nodes [--json]         who is in the cluster
+  octo-node nodes remove NAME [--force]
+                                   take the row of a node away that is gone for good
+  octo-node server [--unmasked] VERB [OPTION...]
+                                   a command of Octopus.Server, for this instance
+  octo-node configure              check and configure the node, without starting Octopus.Server
   octo-node check [--json] [--commands]
                                    what preflight says of the environment; --commands: what prepare would run
   octo-node version
@@ -43,6 +53,8 @@ def main(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     try:
         if verb == "run":
             return _run(rest)
+        if os.getpid() == 1 and verb in VERBS and verb not in _AS_PROCESS_1:
+            verb, arguments = "init", _below_init(verb, rest)
         if verb == "init" or (verb not in (*VERBS, *INTERNAL) and verb and not verb.startswith("-")):
             return _init(arguments, mask)
         _unblock(mask)
@@ -105,6 +117,13 @@ def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
         if explicit or error.code != ExitCode.NOT_FOUND:
             raise
         raise NodeError(error.code, f"{error}{_nearest_verb(argv[0])}") from error
+
+
+def _below_init(verb: str, rest: "Sequence[str]") -> "Sequence[str]":
+    """Return what runs `verb` as a child: the kernel drops signals that process 1 doesn't catch, such as Ctrl-C."""
+    from entrypoint.init import children  # noqa: PLC0415 - imported only for process 1
+
+    return ["init", "--", *children.own_command(verb, *rest)]
 
 
 def _nearest_verb(word: str) -> str:

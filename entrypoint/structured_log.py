@@ -2,11 +2,21 @@
 
 import os
 import select
+import sys
 from collections.abc import Callable, Collection, MutableMapping
 
-import structlog
-
 from entrypoint.base import log_line, redact
+
+
+# structlog loads rich, where that is there, for tracebacks that we don't print: 0.1 s of every process's start
+_rich = sys.modules.get("rich")
+sys.modules["rich"] = None  # type: ignore[assignment]  # that is how Python is told that there is none
+import structlog  # noqa: E402 - see above
+
+
+del sys.modules["rich"]
+if _rich is not None:
+    sys.modules["rich"] = _rich
 
 
 Logger = structlog.typing.FilteringBoundLogger
@@ -41,15 +51,39 @@ class _Stderr:
     debug = info = warning = error = msg
 
 
-def logger(process: str, secrets: Collection[str], style: str = "console", *, tee: Tee | None = None) -> Logger:
+class _Screen:
+    """A terminal on which something else is shown as well, by who has `show` write lines there."""
+
+    def __init__(self, show: Callable[[bytes], None]) -> None:
+        self.dropped = 0
+        self._show = show
+
+    def msg(self, line: bytes) -> None:
+        """Write one line, if it isn't for the log alone."""
+        if line:
+            self._show(line)
+
+    debug = info = warning = error = msg
+
+
+def logger(
+    process: str,
+    secrets: Collection[str],
+    style: str = "console",
+    *,
+    tee: Tee | None = None,
+    show: Callable[[bytes], None] | None = None,
+) -> Logger:
     """Return the logger of `process`; it writes to stderr, and to `tee`, with the values `secrets` masked.
 
-    `style` is `console` or `json`; `secrets` may grow meanwhile.
+    `style` is `console` or `json`; `secrets` may grow meanwhile. With `show` it writes to that instead of stderr; an
+    event with `is_shown`, which is on the screen in another form, then goes to `tee` alone.
     """
-    stderr = _Stderr()
+    stderr: _Stderr | _Screen = _Stderr() if show is None else _Screen(show)
     also = [tee] if tee is not None else []
 
     def render(_logger: object, level: str, entry: MutableMapping[str, object]) -> bytes:
+        is_shown = entry.pop("is_shown", False) is True and show is not None
         event = redact.mask(str(entry.pop("event")), secrets)
         told = {k: redact.mask(v, secrets) if isinstance(v, str) else v for k, v in entry.items()}
         line = log_line.line(
@@ -59,7 +93,7 @@ def logger(process: str, secrets: Collection[str], style: str = "console", *, te
         if problem is not None:
             also.clear()
             stderr.msg(log_line.line(style, process, "warning", problem))
-        return line
+        return b"" if is_shown else line
 
     bound: Logger = structlog.wrap_logger(
         stderr,

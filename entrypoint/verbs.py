@@ -1,13 +1,14 @@
 """The door's other half, for the verbs that may import libraries: arguments, environment, log, masked errors."""
 
 import argparse
+import contextlib
 import os
 import re
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from entrypoint.base import end_reason, prctl, redact, resource_limits, state_reader, stdio
+from entrypoint.base import end_reason, files, prctl, redact, resource_limits, state_reader, stdio
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
@@ -20,6 +21,13 @@ from . import structured_log
 from .structured_log import Logger, Tee
 
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from entrypoint.node.drain_view import DrainView
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a verb is given: what it reads, who runs commands, its log, and whom it tells of secrets that it learns."""
@@ -30,22 +38,34 @@ class Tools:
     hide: Callable[[str], None]
 
 
-Work = Callable[[Tools], ExitCode | None]
+STATUS_FILE_SECONDS = 0.3  # for files that variables name: status has two seconds for everything
+Work = Callable[[Tools], int | None]
 Relay = Callable[[BaseSettings], Tee | None]
 
 
-def run(process: str, work: Work, *, is_boot: bool = False, relay: Relay | None = None) -> int:
+def run(
+    process: str,
+    work: Work,
+    *,
+    is_boot: bool = False,
+    relay: Relay | None = None,
+    show: Callable[[bytes], None] | None = None,
+    file_seconds: float = files.SECONDS,
+) -> int:
     """Read the environment, run `work` with what it needs, and return the exit code.
 
     An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message. With
-    `relay` each line also goes to what that makes of the settings.
+    `relay` each line also goes to what that makes of the settings. With `show`
+    it goes to that, and not to stderr. The files that variables name have `file_seconds`.
     """
     stdio.fill()
     prctl.hide_memory()
     environment = Environment(os.environ)
+    environment.read_files(file_seconds)
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
-    logger = structured_log.logger(process, hidden, base.log_format, tee=relay(base) if relay is not None else None)
+    tee = relay(base) if relay is not None else None
+    logger = structured_log.logger(process, hidden, base.log_format, tee=tee, show=show)
 
     def hide(secret: str) -> None:
         hidden.append(secret)
@@ -116,7 +136,21 @@ def _drain(arguments: Sequence[str]) -> int:
     )
     given = parser.parse_args(arguments)
     options = Options(wait=given.wait, cancel_tasks=given.cancel_tasks, cancel_wait=given.cancel_wait)
-    return run("drain", lambda tools: drain(tools.configuration, tools.runner, tools.log, options), relay=relay)
+    with _drain_view() as view:
+
+        def work(tools: Tools) -> None:
+            drain(tools.configuration, tools.runner, tools.log, options, view)
+
+        return run("drain", work, relay=relay, show=None if view is None else view.line)
+
+
+def _drain_view() -> "AbstractContextManager[DrainView | None]":
+    """Return what shows the tasks on a terminal, if there is one: a stop's drain doesn't wait for rich."""
+    if not os.isatty(2):
+        return contextlib.nullcontext()
+    from entrypoint.node import drain_view  # noqa: PLC0415 - imported only for a terminal
+
+    return drain_view.on_terminal()
 
 
 def _undrain(arguments: Sequence[str]) -> int:
@@ -135,9 +169,61 @@ def _status(arguments: Sequence[str]) -> int:
     from entrypoint.node.status import status  # noqa: PLC0415 - imported only for its verb
 
     parser = _parser("status", "What this node is doing.")
-    parser.add_argument("--json", action="store_true", help="as JSON, all there is")
-    as_json = parser.parse_args(arguments).json
-    return run("status", lambda tools: status(tools.configuration, tools.log, as_json=as_json))
+    parser.add_argument("--json", action="store_true", help="as JSON, all there is (docs/status.md)")
+    parser.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
+    given = parser.parse_args(arguments)
+
+    def work(tools: Tools) -> int:
+        return status(tools.configuration, as_json=given.json, watch=given.watch)
+
+    return run("status", work, file_seconds=STATUS_FILE_SECONDS)
+
+
+def _nodes(arguments: Sequence[str]) -> int:
+    from entrypoint.node import nodes  # noqa: PLC0415 - imported only for its verb
+
+    parser = _parser("nodes", "The nodes of the cluster, as the database knows them.")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    verbs = parser.add_subparsers(dest="verb", title="verbs", metavar="")
+    remove = verbs.add_parser("remove", help="take the row of a node away that is gone for good", allow_abbrev=False)
+    remove.add_argument("name", metavar="NAME", help="of the node")
+    remove.add_argument("--force", action="store_true", help="even if it seems to be alive")
+    given = parser.parse_args(arguments)
+
+    def work(tools: Tools) -> None:
+        settings = tools.configuration.settings()
+        if given.verb == "remove":
+            nodes.remove(settings, given.name, tools.log, force=given.force)
+        else:
+            nodes.show(settings, as_json=given.json)
+
+    return run("nodes", work)
+
+
+def _server(arguments: Sequence[str]) -> int:
+    from entrypoint.node import server_command  # noqa: PLC0415 - imported only for its verb
+
+    parser = _parser("server", "Run a command of Octopus.Server, for this instance; secrets are masked in its output.")
+    parser.add_argument("--unmasked", action="store_true", help="show what it prints as it is")
+    parser.add_argument(
+        "command", metavar="VERB [OPTION...]", nargs=argparse.REMAINDER, help="as Octopus.Server has it"
+    )
+    given = parser.parse_args(arguments)
+
+    def work(tools: Tools) -> int:
+        paths, secrets = tools.configuration.base.paths, tools.configuration.secrets()
+        return server_command.run(paths, tools.runner, given.command, secrets, masked=not given.unmasked)
+
+    return run("server", work)
+
+
+def _configure(arguments: Sequence[str]) -> int:
+    from entrypoint.prepare.foreground import configure  # noqa: PLC0415 - imported only for its verb
+
+    _parser("configure", "Check and configure the node, as a start does, without starting Octopus.Server.").parse_args(
+        arguments
+    )
+    return run("configure", lambda tools: configure(tools.configuration, tools.runner, tools.log, tools.hide))
 
 
 def _check(arguments: Sequence[str]) -> int:
@@ -164,6 +250,9 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "undrain": _undrain,
     "status": _status,
     "check": _check,
+    "nodes": _nodes,
+    "server": _server,
+    "configure": _configure,
 }
 
 

@@ -19,10 +19,14 @@ from entrypoint.structured_log import Logger
 from . import double_drain, drain_flag, drain_lock, server_process
 from .container_log import CutOffNote
 from .drain_deadlines import Deadlines
-from .drain_messages import ThrottledLog, count_down, duration, still_running
+from .drain_messages import Tally, ThrottledLog, count_down, duration, still_running
 from .server_wait import UNDO, ServerWait
 from .task_counters import NeverError, NodeWatch, Observation, UnknownError
 
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .drain_view import DrainView
 
 COUNT_SECONDS = 1.0
 SILENCE_SECONDS = 30.0  # a server that answers nothing for so long, while SQL Server does, can't be drained
@@ -39,8 +43,10 @@ class Options:
     cancel_wait: float
 
 
-def drain(configuration: Configuration, runner: Runner, log: Logger, options: Options) -> None:
-    """Drain this node; `runner` runs the server's command.
+def drain(
+    configuration: Configuration, runner: Runner, log: Logger, options: Options, view: "DrainView | None" = None
+) -> None:
+    """Drain this node; `runner` runs the server's command, `view` shows the tasks.
 
     Raise NodeError: (20) tasks still run at the deadline, (21) the node can't be reached.
     """
@@ -57,10 +63,18 @@ def drain(configuration: Configuration, runner: Runner, log: Logger, options: Op
         drain_lock.want_drained(folder, log)
         note = CutOffNote(folder)
         try:
-            _Drain(settings, runner, log, deadlines, found, note).run(options)
+            _Drain(settings, runner, log, deadlines, found, Audience(note, view)).run(options)
         except (KeyboardInterrupt, SystemExit):
             log.warning(f"Interrupted: the node is still draining. {UNDO}")
             raise
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who else than the log is kept up to date: process 1 by a note, and a terminal."""
+
+    note: CutOffNote
+    view: "DrainView | None"
 
 
 class _Drain:
@@ -73,14 +87,15 @@ class _Drain:
         log: Logger,
         deadlines: Deadlines,
         process: server_process.Process,
-        note: CutOffNote,
+        audience: Audience,
     ) -> None:
         self.log = log
         self.deadlines = deadlines
         self.process = process
         self.watch = NodeWatch(settings, log)
         self.tasks, self.trouble = ThrottledLog(log), ThrottledLog(log)
-        self.note = note
+        self.note, self.view = audience.note, audience.view
+        self.tally = Tally()
         command = drain_flag.NodeCommand(settings.base.paths, runner, self._tick)
         self.switch = drain_flag.DrainFlag(command, log, on=True)
         self.own = ServerWait(command, log, deadlines, process)
@@ -109,9 +124,10 @@ class _Drain:
             look = self.watch.look(self.deadlines.left)
             self.switch.seen(look.flagged)
             self.note.write(look)
+            self.tally.see(look.tasks)
             # a task that was taken just before the server saw the flag must be counted: it says when it has
             if look.tasks == [] and look.draining:
-                self.log.info("The node is drained: no task runs on it.")
+                self.log.info(f"The node is drained: no task runs on it. {self.tally.sentence()}")
                 return None
             self._refuse_if_dead(look)
             if self.deadlines.is_over:
@@ -139,7 +155,10 @@ class _Drain:
     def _tell(self, look: Observation) -> None:
         left = duration(self.deadlines.left)
         if look.tasks:
-            self.tasks.tell(look.tasks, count_down(look.tasks, self.deadlines.left))
+            said = count_down(look.tasks, self.deadlines.left)
+            self.tasks.tell(look.tasks, said, is_shown=self.view is not None)
+            if self.view is not None:
+                self.view.show(look.tasks, self.deadlines.left)
         elif look.tasks is not None:
             self.tasks.tell("none", f"No task runs, but the node may still take new ones, {left} left.")
         if look.tasks is None:
@@ -158,6 +177,7 @@ class _Drain:
         """Tell what came of it. Raise NodeError unless no task runs."""
         if look is None:
             return
+        self.log.info(self.tally.sentence())
         if look.tasks is None:
             raise NodeError(
                 ExitCode.NODE_UNREACHABLE,
@@ -178,6 +198,7 @@ class _Drain:
     def _cancel(self, tasks: list[Task], wait: float) -> None:
         self.log.warning(f"At the deadline {still_running(tasks)}: cancelled now.")
         self.deadlines.begin_cancelling()
+        self.tally.cancel(tasks)
         try:
             if self.watch.cancel(tasks, time.monotonic() + CANCEL_SECONDS):
                 return

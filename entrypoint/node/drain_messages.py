@@ -19,16 +19,53 @@ class ThrottledLog:
         self._key: object = None
         self._told = 0.0
 
-    def tell(self, key: object, sentence: str, *, is_trouble: bool = False) -> None:
-        """Say `sentence` if `key`, what it is about, is another than the last time, or that is long ago."""
+    def tell(self, key: object, sentence: str, *, is_trouble: bool = False, is_shown: bool = False) -> None:
+        """Say `sentence` if `key`, what it is about, is another than the last time, or that is long ago.
+
+        `is_shown` says that a terminal shows it in another form.
+        """
         now = self._clock()
         if key != self._key or now - self._told >= AGAIN_SECONDS:
-            (self._log.warning if is_trouble else self._log.info)(sentence)
+            fields = {"is_shown": True} if is_shown else {}
+            (self._log.warning if is_trouble else self._log.info)(sentence, **fields)
             self._key, self._told = key, now
 
     def rest(self) -> None:
         """Take note that there is nothing to say."""
         self._key = None
+
+
+class Tally:
+    """Which tasks a drain waited for, how long, and which of them were cancelled."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun = clock()
+        self._seen: set[str] = set()
+        self._running: set[str] = set()
+        self._cancelled: set[str] = set()
+
+    def see(self, tasks: Sequence[Task] | None) -> None:
+        """Take note of the tasks that run; None: nobody could tell."""
+        if tasks is not None:
+            self._running = {task.id for task in tasks}
+            self._seen |= self._running
+
+    def cancel(self, tasks: Sequence[Task]) -> None:
+        """Take note that `tasks` are cancelled."""
+        self._cancelled = {task.id for task in tasks}
+
+    def sentence(self) -> str:
+        """Return it in words: how long, for how many tasks, and what became of those that didn't end by themselves."""
+        if not self._seen:
+            return "None had to be waited for."
+        counts = (
+            (len(self._cancelled - self._running), "was cancelled", "were cancelled"),
+            (len(self._running), "still runs", "still run"),
+        )
+        told = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
+        waited = f"Waited {duration(self._clock() - self._begun)} for {_number(len(self._seen))}"
+        return f"{waited}, of which {' and '.join(told)}." if told else f"{waited}."
 
 
 def duration(seconds: float) -> str:
@@ -50,7 +87,11 @@ def still_running(tasks: Sequence[Task]) -> str:
 
 def number(tasks: Sequence[Task]) -> str:
     """Return how many tasks there are, such as `1 task`."""
-    return "1 task" if len(tasks) == 1 else f"{len(tasks)} tasks"
+    return _number(len(tasks))
+
+
+def _number(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"
 
 
 def names(tasks: Sequence[Task]) -> str:

@@ -1,112 +1,69 @@
-"""Status: what the state files say of this node, and what the node itself says when it is asked."""
+"""Status: one screen of what can be seen of this node, or all of it as JSON; in two seconds, whatever hangs."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import os
+import time
 
-from entrypoint.base import oom, phase_summary, state_reader, statefile
+from rich.console import Console
+from rich.live import Live
+
+from entrypoint.base import procfs
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
-from entrypoint.base.phases import Phase
-from entrypoint.octopus.tables import Task
-from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.configuration import Configuration
-from entrypoint.structured_log import Logger
 
-from . import drain_lock, server_process
-from .drain_messages import names, number
-from .task_counters import Flag, NodeWatch, UnknownError
-
-
-ASK_SECONDS = 0.5  # for an answer of the server; SQL Server has a second to take the login: 2 s in all
-UNDRAIN = "`octo-node undrain` has it take tasks again"
+from . import status_view
+from .facts.gather import SECONDS, Gatherer
+from .facts.schema import Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the running server said: its ping, and, if it takes no new tasks, those that run (None: unknown)."""
-
-    ping: int
-    words: str
-    draining: bool | None
-    tasks: list[Task] | None
+WATCH_SECONDS = 2.0  # between two looks
+_ALL_SECONDS = 1.8  # from the start of this process to its answer
+_LEAST_SECONDS = 0.5
 
 
-def status(configuration: Configuration, log: Logger, *, as_json: bool) -> ExitCode:
-    """Print where the node is; return DONE, or PROBE_NO if no node lives here."""
-    base = configuration.base
-    folder = state_reader.find_folder(base.run_dir)
-    kinds = (statefile.NODE, statefile.PREPARE, statefile.SETTLE, statefile.DRAIN)
-    states = {name: state for name in kinds if (state := state_reader.read(folder, name)) is not None}
-    node = states.get(statefile.NODE)
-    lives = node is not None and state_reader.is_live(node)
-    process = server_process.find(base.paths, folder)
-    asked = None if process is None or process.is_suspended else _ask(configuration, log)
+def status(configuration: Configuration, *, as_json: bool, watch: bool) -> ExitCode:
+    """Print where the node is, again and again if it is to be watched; return DONE, or PROBE_NO if no node lives here.
+
+    Raise NodeError (2) if there is no terminal to watch it on.
+    """
+    if watch:
+        return _watch(Gatherer(configuration))
+    left = _ALL_SECONDS - _age()
+    facts = Gatherer(configuration).look(min(max(left, _LEAST_SECONDS), SECONDS))
     if as_json:
-        print(json.dumps({"live": lives, **states, "asked": asked and asdict(asked)}, indent=2))
+        print(json.dumps(facts, indent=2))
     else:
-        print("\n".join([*_lines(base, folder, states), *_server_lines(folder, states, process, asked)]))
-    return ExitCode.DONE if lives else ExitCode.PROBE_NO
+        _show(facts)
+    return ExitCode.DONE if facts["live"] else ExitCode.PROBE_NO
 
 
-def _ask(configuration: Configuration, log: Logger) -> Asked | None:
-    """Ask the server, and whoever can count its tasks; None if the settings don't tell where they are."""
-    try:
-        watch = NodeWatch(configuration.settings(), log, seconds=ASK_SECONDS)
-    except NodeError as error:
-        log.warning("The server can't be asked.", reason=error.sentences[0])
-        return None
-    flag: Flag = watch.flag()
-    tasks = None
-    if flag.draining:
+def _show(facts: Facts) -> None:
+    status_view.show(lambda console: status_view.screen(facts, console))
+
+
+def _watch(gatherer: Gatherer) -> ExitCode:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        raise NodeError(
+            ExitCode.USAGE, "`status --watch` needs a terminal: `octo-node status` prints the same once, to anything."
+        )
+    facts = gatherer.look()
+    with Live(console=console, screen=True, auto_refresh=False) as live:
         try:
-            tasks = watch.tasks(is_mute=False)
-        except UnknownError as error:
-            log.info("The running tasks can't be counted.", reason=str(error))
-    return Asked(flag.status, flag.words, flag.draining, tasks)
+            while True:
+                live.update(status_view.screen(facts, console), refresh=True)
+                time.sleep(max(WATCH_SECONDS - facts["took"], 0.0))
+                facts = gatherer.look()
+        except KeyboardInterrupt:
+            pass
+    _show(facts)
+    return ExitCode.DONE if facts["live"] else ExitCode.PROBE_NO
 
 
-def _lines(base: BaseSettings, folder: str | None, states: Mapping[str, Mapping[str, object]]) -> list[str]:
-    lines = [phase_summary.sentence(folder)]
-    dockerd = states.get(statefile.NODE, {}).get("dockerd")
-    if isinstance(dockerd, dict):
-        process = f"process {dockerd['pid']}, " if "pid" in dockerd else ""
-        lines.append(f"dockerd is {dockerd['state']}: {process}restarts: {dockerd['restarts']}")
-    killed = oom.killed_since(base.paths.cgroups, states.get(statefile.NODE, {}))
-    if killed:
-        lines.append(oom.sentence(killed))
-    timeline = states.get(statefile.SETTLE, {}).get("timeline")
-    if timeline:
-        lines.append(str(timeline))
-    return lines
-
-
-def _server_lines(
-    folder: str | None,
-    states: Mapping[str, Mapping[str, object]],
-    process: server_process.Process | None,
-    asked: Asked | None,
-) -> list[str]:
-    if process is None:
-        is_up = states.get(statefile.NODE, {}).get("phase") == Phase.UP
-        return ["Octopus.Server doesn't run"] if is_up else []
-    if process.is_suspended:
-        return ["Octopus.Server is suspended by a signal: CONT has it go on"]
-    if asked is not None and asked.draining:
-        return [_drained(folder, asked.tasks)]
-    lines = ["a drain was asked for, and isn't in force"] if drain_lock.is_drained_on_purpose(folder) else []
-    if asked is not None and not 200 <= asked.ping <= 299:
-        way = "answers, but not as it should" if asked.ping else "runs, but doesn't answer"
-        lines.insert(0, f"Octopus.Server {way}: {asked.words}")
-    return lines
-
-
-def _drained(folder: str | None, tasks: list[Task] | None) -> str:
-    if tasks is None:
-        return f"it takes no new tasks; whether some run can't be told now: {UNDRAIN}"
-    if tasks:
-        runs = "runs" if len(tasks) == 1 else "run"
-        return f"it is draining: {number(tasks)} still {runs}: {names(tasks)}"
-    if drain_lock.is_drained_on_purpose(folder):
-        return f"it is drained on purpose: {UNDRAIN}"
-    return f"it is drained, though not by octo-node: in the portal, or before this start: {UNDRAIN}"
+def _age() -> float:
+    """Return the seconds since this process was started."""
+    started = procfs.start_time(os.getpid())
+    if started is None:
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")

@@ -90,6 +90,11 @@ class Api:
         path = f"/api/tasks/{urllib.parse.quote(task.id, safe='')}/cancel"
         _check(path, self._ask("POST", path, self._seconds))
 
+    def remove_node(self, node_id: str) -> None:
+        """Forget the node whose Id is `node_id`. Raise ApiError."""
+        path = f"/api/octopusservernodes/{urllib.parse.quote(node_id, safe='')}"
+        _check(path, self._ask("DELETE", path, self._seconds))
+
     def _node_id(self, name: str, deadline: float) -> str:
         if name not in self._node_ids:
             found = self._items("/api/octopusservernodes", {}, deadline)

@@ -78,6 +78,12 @@ class Runner:
             raise CommandError(f"`{name}` failed with exit code {process.returncode}.", str(output))
         return str(output)
 
+    def attach(self, command: Sequence[str], *, piped: bool) -> subprocess.Popen[bytes]:
+        """Start `command` with our own standard input, and our own output unless that is `piped`. Raise OSError."""
+        if not piped:
+            return subprocess.Popen(command, env=self._environ)
+        return subprocess.Popen(command, env=self._environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
     def _start(self, command: Sequence[str], name: str) -> subprocess.Popen[bytes]:
         parent = os.getpid()
         try:

@@ -72,14 +72,14 @@ class Environment:
                 return float(text)
         return 0.0
 
-    def read_files(self) -> None:
-        """Read every NAME_FILE, once; call it at the start of a process that lives long."""
+    def read_files(self, seconds: float | None = None) -> None:
+        """Read every NAME_FILE, once, within `seconds`; call it at the start of a process that lives long."""
         named = {self._texts.get(f"{name}_FILE") or "" for name in BY_NAME} - {""}
         if not named or self._contents or self._problems:
             return
         from entrypoint.base import files  # noqa: PLC0415 - for process 1, where nothing names a file
 
-        self._contents, self._problems = files.read(named)
+        self._contents, self._problems = files.read(named, seconds or files.SECONDS)
 
     def _content(self, name: str, path: str) -> str:
         if path in self._problems:

@@ -99,8 +99,8 @@ VARIABLES = (
     V(
         "OCTO_NODE_HOLD",
         "flag",
-        "`Y` configures the node, and then waits without starting Octopus.Server, for repairs in a container that stays: "
-        "even if the configuration fails.",
+        "`Y` configures the node, then waits without starting Octopus.Server, for repairs in a container that stays, "
+        "even one that can't be configured.",
     ),
     V(
         "OCTO_NODE_NEW_DATABASE",

@@ -1,10 +1,11 @@
 """The facts as one document, from the pieces that the sources told."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from entrypoint import __version__
+from entrypoint.base import redact
 from entrypoint.base.errors import NodeError
 from entrypoint.settings.configuration import Configuration, Settings
 
@@ -29,6 +30,7 @@ from .schema import (
 
 Told = Mapping[str, object]
 _DRAINING, _GOOD = 418, range(200, 300)
+_WRONG = "it isn't asked: the settings are wrong (`octo-node check`)"
 _BY = ("tasks_by_api", "tasks_by_sql")  # the API is right at once, the table is there without a key
 
 
@@ -42,6 +44,7 @@ class Assembly:
         self._name = configuration.base.node_name
         self.settings: Settings | None = None
         self._problem = ""
+        self._secrets = configuration.secrets()
         try:
             self.settings = configuration.settings()
         except NodeError as error:
@@ -73,7 +76,7 @@ class Assembly:
             unknown=_unknown(told, unknown, self._problem),
         )
         found["summary"] = words.summary(found, str(told.get("process_1") or ""))
-        return found
+        return cast("Facts", _masked(found, self._secrets))
 
     def _sql(self, told: Told, unknown: Told) -> Sql:
         if self.settings is None:
@@ -83,11 +86,24 @@ class Assembly:
                 answers=None,
                 login_seconds=None,
                 answer_seconds=None,
-                trouble=self._problem,
+                trouble=_WRONG,
             )
         if "sql" in told:
             return cast("Sql", told["sql"])
         return database.place(self.settings, str(unknown.get(database.SOURCE, "it wasn't asked")))
+
+
+def _masked(value: object, secrets: Sequence[str]) -> object:
+    """Return `value` with the secrets masked in all of its texts: a task's description may hold one."""
+    match value:
+        case str():
+            return redact.mask(value, secrets)
+        case dict():
+            return {name: _masked(each, secrets) for name, each in value.items()}
+        case list():
+            return [_masked(each, secrets) for each in value]
+        case _:
+            return value
 
 
 def _versions(told: Told) -> Versions:

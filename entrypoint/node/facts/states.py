@@ -100,7 +100,8 @@ def seconds_of_boot(states: States) -> dict[str, float]:
     found |= steps
     doing, since = phase_summary.doing(states.prepare, states.node) if "preparing" in begun else ("", None)
     if states.is_live and "starting" not in begun and since is not None and doing:
-        name = "sql" if "SQL Server" in doing else "commands" if doing.startswith(("running", "upgrading")) else "guard"
+        waits = "sql" if "SQL Server" in doing else "guard"
+        name = waits if doing.startswith("waiting") else "commands"
         found[name] = found.get(name, 0.0) + max(now - since, 0.0)
     return {name: max(seconds, 0.0) for name, seconds in (found | {"server": last - starting}).items()}
 

@@ -27,13 +27,13 @@ def summary(facts: Facts, process_1: str) -> str:
 
 def _ended(facts: Facts) -> str:
     node = facts["node"]
-    code, reason, phase = node["code"], node["reason"], node["phase"]
+    code, phase = node["code"], node["phase"]
     if code is None:
         return f"was killed while it was {_PHASES.get(str(phase), phase)}: process 1 had no time to say why"
-    said = f": {reason.splitlines()[0]}" if reason else ""
-    if phase == Phase.FAILED or code:
+    said = f": {first_sentence(node['reason'])}" if node["reason"] else ""
+    if phase == Phase.FAILED:
         return f"failed with exit code {code}{said}"
-    return f"was stopped, exit code {code}{said}"
+    return f"ended at {clock(node['since'])} with exit code {code}{said}"
 
 
 _PHASES = {
@@ -41,7 +41,7 @@ _PHASES = {
     Phase.PREPARING.value: "being prepared",
     Phase.STARTING.value: "starting",
     Phase.UP.value: "up",
-    Phase.HELD.value: "held: it is configured, and Octopus.Server isn't started",
+    Phase.HELD.value: "held",
     Phase.STOPPING.value: "stopping",
     Phase.KILLING.value: "stopping, by force",
     Phase.STOPPED.value: "stopped",
@@ -57,7 +57,10 @@ def _lives(facts: Facts, phase: str) -> str:
     if phase == Phase.UP:
         return _up(facts, since)
     if phase == Phase.FAILED:
-        return f"is ending, because it failed: {node['reason'].splitlines()[0]}" if node["reason"] else f"is {what}"
+        return f"is {what}: {first_sentence(node['reason'])}" if node["reason"] else f"is {what}"
+    if phase == Phase.HELD:
+        done = "couldn't be configured" if node["reason"] else "is configured"
+        return f"is held since {since}: it {done}, and Octopus.Server isn't started"
     doing = f" ({node['doing']})" if node["doing"] else ""
     tasks = f", {tasks_left(facts)}" if phase == Phase.STOPPING and facts["tasks"] else ""
     return f"is {what}{doing} since {since}{tasks}"
@@ -75,7 +78,15 @@ def _up(facts: Facts, since: str) -> str:
     if ping is not None and not 200 <= ping["status"] <= 299:
         way = "answers, but not as it should" if ping["status"] else "doesn't answer"
         return f"is up since {since}, but Octopus.Server {way}"
+    if server is not None and ping is None:
+        return f"is up since {since}; whether Octopus.Server answers can't be told"
     return f"is up since {since}"
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a reason: what comes after it is what to do."""
+    line = text.strip().partition("\n")[0]
+    return line.partition(". ")[0].removesuffix(".")
 
 
 def tasks_left(facts: Facts) -> str:

@@ -1,6 +1,6 @@
 """Running the commands of the plan, and remembering them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
@@ -96,10 +96,10 @@ class Execution:
         version.leave_out(context.applied, context.version, frozenset(f"{verb} {name}" for name in names))
         return command.without(refused)
 
-    def _run(self, verb: str, options: Iterable[str]) -> None:
+    def _run(self, verb: str, options: Sequence[str]) -> None:
         context = self.context
         self._tick()  # the lock may have been lost since the last command
-        context.progress.doing(f"running `{verb}`")
+        context.progress.doing(_words(verb, options))
         with context.progress.step("commands"):
             try:
                 context.instance.configure(verb, list(options), self._tick)
@@ -119,3 +119,12 @@ class Execution:
     def _tick(self) -> None:
         if self.guard is not None:
             self.guard.check()
+
+
+def _words(verb: str, options: Iterable[str]) -> str:
+    """Return what a command does, for people who wait for it."""
+    given = {option.partition("=")[0] for option in options}
+    for option, what in (("--create", "making the schema"), ("--upgrade", "upgrading the schema")):
+        if verb == "database" and option in given:
+            return f"{what} (`database {option}`)"
+    return f"running `{verb}`"
