@@ -3,7 +3,7 @@
 import os
 import sys
 
-from entrypoint.base import resource_limits, stdio, termination_message
+from entrypoint.base import errors, resource_limits, stdio, termination_message
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 
@@ -17,40 +17,19 @@ if TYPE_CHECKING:
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
 INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "serve-http", "observe")
 VERBS = (
-    "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "version",
+    "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "diagnose",
+    "explain", "completion", "help", "version",
 )  # fmt: skip
-_AS_PROCESS_1 = {"run", "init", "version", "probe"}  # the others are run below `init` where they are process 1
-
-HELP = """\
-octo-node: ENTRYPOINT and node supervisor of Octopus Server's Linux container
-
-  octo-node run                    process 1 of a node: check, configure, start and supervise Octopus.Server
-  octo-node init -- CMD [ARG...]   process 1 for any other command; CMD alone does the same
-  octo-node probe startup|liveness|readiness [--timeout 4] [--url URL]
-                                   does the node answer? exit code 0: yes, 1: no
-  octo-node drain [--wait 600] [--cancel-tasks] [--cancel-wait 60]
-                                   take no new tasks, and wait for those that run
-  octo-node undrain [--wait 60]    take tasks again
-  octo-node status [--json] [--watch]
-                                   what this node is doing
-  octo-node nodes [--json]         who is in the cluster
-  octo-node nodes remove NAME [--force]
-                                   take the row of a node away that is gone for good
-  octo-node server [--unmasked] VERB [OPTION...]
-                                   a command of Octopus.Server, for this instance
-  octo-node configure              check and configure the node, without starting Octopus.Server
-  octo-node check [--json] [--commands]
-                                   what preflight says of the environment; --commands: what prepare would run
-  octo-node version
-
-Settings are environment variables: docs/environment.md. Exit codes: docs/troubleshooting.md.
-"""
+# the others are run below `init` where they are process 1
+_AS_PROCESS_1 = {"run", "init", "version", "probe", "help", "explain", "completion"}
 
 
 def main(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     """Run octo-node with `arguments`; `mask` is what its caller had blocked. Return the exit code."""
     verb, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     try:
+        if verb in VERBS and rest[:1] in (["--help"], ["-h"]):
+            verb, rest = "help", [verb]
         if verb == "run":
             return _run(rest)
         if os.getpid() == 1 and verb in VERBS and verb not in _AS_PROCESS_1:
@@ -62,6 +41,8 @@ def main(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     except NodeError as error:
         for sentence in error.sentences:
             print(f"octo-node: {sentence}", file=sys.stderr)
+        if pointer := errors.pointer(error.code):
+            print(f"octo-node: {pointer}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -121,9 +102,9 @@ def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
 
 def _below_init(verb: str, rest: "Sequence[str]") -> "Sequence[str]":
     """Return what runs `verb` as a child: the kernel drops signals that process 1 doesn't catch, such as Ctrl-C."""
-    from entrypoint.init import children  # noqa: PLC0415 - imported only for process 1
+    from entrypoint.base import command_lines  # noqa: PLC0415 - imported only for process 1
 
-    return ["init", "--", *children.own_command(verb, *rest)]
+    return ["init", "--", *command_lines.own(verb, *rest)]
 
 
 def _nearest_verb(word: str) -> str:
@@ -133,8 +114,15 @@ def _nearest_verb(word: str) -> str:
     return f" Did you mean `octo-node {nearest[0]}`?" if nearest else " See `octo-node --help`."
 
 
-def _help(_rest: "Sequence[str]") -> int:
-    print(HELP, end="")
+def _help(rest: "Sequence[str]") -> int:
+    from . import usage  # noqa: PLC0415 - only who asks for help pays for it
+
+    if not rest:
+        print(usage.overview(), end="")
+    elif rest[0] in VERBS:
+        print(usage.of_verb(rest[0]), end="")
+    else:
+        raise NodeError(ExitCode.USAGE, f"octo-node has no verb {rest[0]}.{_nearest_verb(rest[0])}")
     return ExitCode.DONE
 
 
@@ -144,7 +132,9 @@ def _version(_rest: "Sequence[str]") -> int:
 
 
 def _usage(_rest: "Sequence[str]") -> int:
-    print(HELP, end="", file=sys.stderr)
+    from . import usage  # noqa: PLC0415 - as in _help
+
+    print(usage.overview(), end="", file=sys.stderr)
     return ExitCode.USAGE
 
 

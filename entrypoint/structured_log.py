@@ -71,13 +71,15 @@ def logger(
     secrets: Collection[str],
     style: str = "console",
     *,
+    level: str = "debug",
     tee: Tee | None = None,
     show: Callable[[bytes], None] | None = None,
 ) -> Logger:
     """Return the logger of `process`; it writes to stderr, and to `tee`, with the values `secrets` masked.
 
-    `style` is `console` or `json`; `secrets` may grow meanwhile. With `show` it writes to that instead of stderr; an
-    event with `is_shown`, which is on the screen in another form, then goes to `tee` alone.
+    `style` is `console` or `json`; what is below `level` is left out; `secrets` may grow meanwhile. With `show` it
+    writes to that instead of stderr; an event with `is_shown`, which is on the screen in another form, then goes to
+    `tee` alone.
     """
     stderr: _Stderr | _Screen = _Stderr() if show is None else _Screen(show)
     also = [tee] if tee is not None else []
@@ -98,6 +100,6 @@ def logger(
     bound: Logger = structlog.wrap_logger(
         stderr,
         processors=[render],
-        wrapper_class=structlog.make_filtering_bound_logger("debug"),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     return bound

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from entrypoint.base import end_reason, files, prctl, redact, resource_limits, state_reader, stdio
+from entrypoint.base import end_reason, errors, files, kept_log, prctl, redact, resource_limits, state_reader, stdio
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
@@ -43,11 +43,12 @@ Work = Callable[[Tools], int | None]
 Relay = Callable[[BaseSettings], Tee | None]
 
 
-def run(
+def run(  # noqa: PLR0913 - what the verbs differ in
     process: str,
     work: Work,
     *,
     is_boot: bool = False,
+    level: str = "debug",
     relay: Relay | None = None,
     show: Callable[[bytes], None] | None = None,
     file_seconds: float = files.SECONDS,
@@ -55,8 +56,8 @@ def run(
     """Read the environment, run `work` with what it needs, and return the exit code.
 
     An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message. With
-    `relay` each line also goes to what that makes of the settings. With `show`
-    it goes to that, and not to stderr. The files that variables name have `file_seconds`.
+    `relay` each line also goes to what that makes of the settings. With `show` it goes to that, and not to stderr.
+    Lines below `level` are left out. The files that variables name have `file_seconds`.
     """
     stdio.fill()
     prctl.hide_memory()
@@ -64,8 +65,8 @@ def run(
     environment.read_files(file_seconds)
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
-    tee = relay(base) if relay is not None else None
-    logger = structured_log.logger(process, hidden, base.log_format, tee=tee, show=show)
+    tee = relay(base) if relay is not None else _keeping(base) if is_boot else None
+    logger = structured_log.logger(process, hidden, base.log_format, level=level, tee=tee, show=show)
 
     def hide(secret: str) -> None:
         hidden.append(secret)
@@ -75,11 +76,18 @@ def run(
         return work(Tools(configuration, Runner(environment.public, logger), logger, hide)) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
         code, message = _told(error, process)
+    message = f"{message.rstrip()}\n{errors.pointer(code)}".rstrip()
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
         end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, redact.mask(message, hidden))
     return code
+
+
+def _keeping(base: BaseSettings) -> Tee:
+    """Return what keeps a line in the run folder."""
+    folder = state_reader.find_folder(base.run_dir)
+    return lambda line: kept_log.append(folder, line)
 
 
 def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
@@ -227,9 +235,9 @@ def _configure(arguments: Sequence[str]) -> int:
 
 
 def _check(arguments: Sequence[str]) -> int:
-    from entrypoint.prepare.check import check  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.check.check import check  # noqa: PLC0415 - imported only for its verb
 
-    parser = _parser("check", "What preflight says of the environment; nothing is started or changed.")
+    parser = _parser("check", "Everything that can be known about a start here; nothing is started or changed.")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--commands", action="store_true", help="also what prepare would run, without secrets")
     given = parser.parse_args(arguments)
@@ -238,7 +246,28 @@ def _check(arguments: Sequence[str]) -> int:
         configuration, runner, log = tools.configuration, tools.runner, tools.log
         return check(configuration, runner, log, as_json=given.json, with_commands=given.commands)
 
-    return run("check", work)
+    return run("check", work, level="warning")  # what is found goes to stdout
+
+
+def _diagnose(arguments: Sequence[str]) -> int:
+    from entrypoint.diagnose.archive import diagnose  # noqa: PLC0415 - imported only for its verb
+
+    parser = _parser("diagnose", "All that somebody needs who wants to help, in one archive without secrets.")
+    parser.add_argument("--output", metavar="FILE", default="", help="the archive, `-` for stdout")
+    output = parser.parse_args(arguments).output
+    return run("diagnose", lambda tools: diagnose(tools.configuration, output, tools.log))
+
+
+def _explain(arguments: Sequence[str]) -> int:
+    from .explain import explain  # noqa: PLC0415 - imported only for its verb
+
+    return explain(arguments)
+
+
+def _completion(arguments: Sequence[str]) -> int:
+    from .completion import complete  # noqa: PLC0415 - imported only for its verb
+
+    return complete(list(arguments))
 
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -253,6 +282,9 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "nodes": _nodes,
     "server": _server,
     "configure": _configure,
+    "diagnose": _diagnose,
+    "explain": _explain,
+    "completion": _completion,
 }
 
 

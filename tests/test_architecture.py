@@ -33,6 +33,7 @@ GROUPS = {
     "prepare.configure": "prepare.configure",
 }
 BELOW = {"base", "environment"}
+PARTS = ("shared", "preflight", "schema", "configure")
 HEAVY = {*BELOW, "sqlserver", "settings", "structured_log", "octopus"}
 # the floors below each; what isn't named here it doesn't know
 FLOORS = {
@@ -50,15 +51,21 @@ FLOORS = {
     "prepare.configure": {*HEAVY, "prepare.shared", "prepare.schema"},
     "prepare": {*HEAVY, "prepare.shared", "prepare.preflight", "prepare.schema", "prepare.configure"},
     "node": {*HEAVY, ""},
+    # above both peers: it asks what a start would do, and looks at the node as status does
+    "check": {*HEAVY, *(f"prepare.{part}" for part in PARTS), "dockerd", "node"},
+    "usage": set(),
+    "explain": {*HEAVY, "usage"},
+    "completion": {*BELOW, "usage"},
+    "diagnose": HEAVY,
     "monitoring": {*BELOW, "", "structured_log", "http_probe"},
-    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node"},
+    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node", "check", "diagnose", "explain", "completion"},
     "init": {*BELOW, ""},
     "http_probe": BELOW,
     "probe": {"http_probe"},
-    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "monitoring", "verbs"},
+    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "monitoring", "usage", "verbs"},
     "__main__": {"cli"},
 }
-LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "__main__"}
+LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "usage", "__main__"}
 # needs no library either, but is soon gone: no part of the standard one is too dear for it
 BRIEF = {"dockerd"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs

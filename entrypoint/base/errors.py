@@ -14,3 +14,8 @@ class NodeError(Exception):
         super().__init__(sentence)
         self.code = code
         self.sentences: Sequence[str] = (sentence,)
+
+
+def pointer(code: int) -> str:
+    """Return the line that ends a refusal with exit code `code`; nothing for codes that say it all themselves."""
+    return f"What that means, and what to do: octo-node explain {code:d}" if 10 <= code <= 70 else ""

@@ -3,9 +3,8 @@
 import signal
 import time
 
-from entrypoint.base import procfs
+from entrypoint.base import command_lines, procfs
 from entrypoint.base.exitcodes import of_status
-from entrypoint.base.own_command import own_command
 from entrypoint.settings import secrets_memfd
 
 from . import processes, signals
@@ -46,7 +45,7 @@ class ChildEnvironments:
 
 def helper(environments: "ChildEnvironments", verb: str, *arguments: str) -> processes.Program:
     """Return what starts octo-node once more, as `verb`, with the secrets, to end when process 1 does."""
-    program = processes.Program(own_command(verb, *arguments), environments.helpers)
+    program = processes.Program(command_lines.own(verb, *arguments), environments.helpers)
     program.inherit = environments.descriptors
     program.parent_death = signal.SIGKILL
     return program

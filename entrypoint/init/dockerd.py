@@ -2,8 +2,8 @@
 
 import signal
 
+from entrypoint.base import command_lines
 from entrypoint.base.exitcodes import ExitCode
-from entrypoint.base.own_command import own_command
 
 from . import processes
 from .children import start_or_retry
@@ -68,7 +68,7 @@ class Dockerd:
             self._start(WAITER, WAITER, signal.SIGKILL)
 
     def _start(self, role: str, verb: str, parent_death: int) -> bool:
-        program = processes.Program(own_command(verb), self._environ)
+        program = processes.Program(command_lines.own(verb), self._environ)
         program.parent_death = parent_death
         try:
             return start_or_retry(role, program, self._children, self._timers, self._report)

@@ -4,7 +4,7 @@ import os
 import select
 import time
 
-from entrypoint.base import end_reason, log_line, log_relay, redact, statefile, trusted_file
+from entrypoint.base import end_reason, kept_log, log_line, log_relay, redact, statefile, trusted_file
 from entrypoint.base.phases import Phase, Wanted
 from entrypoint.settings import secrets_memfd
 
@@ -65,15 +65,18 @@ class Report:
         """Write one log line, or count it as dropped if stderr is full."""
         if self._stderr.dropped:
             fields = fields | {"dropped": self._stderr.dropped}
-        self._stderr.write(log_line.line(self._settings.log_format, "run", level, self._masked(event), fields))
+        self._write(log_line.line(self._settings.log_format, "run", level, self._masked(event), fields))
+
+    def _write(self, line: bytes) -> None:
+        self._stderr.write(line)
+        kept_log.append(self._folder, line)
 
     def relay(self) -> None:
         """Print the lines that other processes of octo-node left for the container's log."""
         for line in self._inbox.lines():
             text = self._masked(line.decode("utf-8", "replace"))
-            self._stderr.write(
-                text.encode("utf-8", "backslashreplace")[: log_line.MAX_LINE - 1].removesuffix(b"\n") + b"\n"
-            )
+            encoded = text.encode("utf-8", "backslashreplace")[: log_line.MAX_LINE - 1]
+            self._write(encoded.removesuffix(b"\n") + b"\n")
 
     def _masked(self, text: str) -> str:
         return redact.mask(text, [*self._secrets, *secrets_memfd.learnt_secrets(self._learnt)])

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from entrypoint.base.own_command import own_command
+from entrypoint.base import command_lines
 from entrypoint.structured_log import Logger
 
 
@@ -70,7 +70,7 @@ class Observer:
         """Run the observer once; return in words why it is over."""
         try:
             process = subprocess.Popen(
-                own_command(VERB),
+                command_lines.own(VERB),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 pass_fds=self._descriptors,

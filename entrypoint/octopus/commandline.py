@@ -37,6 +37,7 @@ FOLDERS = {
     "--eventExports": "/eventExports",
     "--cacheDirectory": "/cache",
 }
+_OF_A_NODE = {"--cacheDirectory"}  # may be deleted at any time
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,11 @@ def unrecognized(output: str, given: Sequence[str]) -> list[str]:
         for word in line.lower().partition(_UNRECOGNIZED)[2].split()
     }
     return [argument for argument in given if argument.partition("=")[0].lower() in words]
+
+
+def shared_folders(paths: Paths) -> list[str]:
+    """Return the folders that all nodes share."""
+    return [paths.under_root(path) for name, path in FOLDERS.items() if name not in _OF_A_NODE]
 
 
 def server(paths: Paths, verb: str, *options: str) -> list[str]:

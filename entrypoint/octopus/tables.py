@@ -5,6 +5,7 @@ there means *unknown*, never an error.
 """
 
 import datetime
+import json
 from dataclasses import dataclass, field
 
 from entrypoint.sqlserver.connect import Connection
@@ -90,6 +91,22 @@ def has_user(connection: Connection, name: str) -> bool | None:
 def has_any_user(connection: Connection) -> bool | None:
     """Return whether Octopus has users besides the guest, whom it may make itself; None if they can't be read."""
     return _has(connection, "SELECT TOP 1 1 FROM dbo.[User] WHERE Username <> 'guest'")
+
+
+def licence(connection: Connection) -> str | None:
+    """Return the XML of the licence that the database has; None if it doesn't tell.
+
+    The table's columns aren't published: whatever in its JSON is XML of a licence, is one.
+    """
+    if "json" not in columns(connection, "License"):
+        return None
+    try:
+        found = rows(connection, "SELECT JSON FROM dbo.License")
+        documents = [json.loads(str(text)) for (text,) in found]
+    except (UnknownError, ValueError, RecursionError):
+        return None
+    texts = [value for document in documents if isinstance(document, dict) for value in document.values()]
+    return next((text for text in texts if isinstance(text, str) and "<License" in text), None)
 
 
 def _has(connection: Connection, statement: str, *parameters: str) -> bool | None:

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from entrypoint.base import state_reader
+from entrypoint.base import resource_limits, state_reader
+from entrypoint.octopus import commandline, shared_marks
 from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.octopus.command_runner import Runner
 from entrypoint.octopus.instance import Instance
@@ -41,10 +42,23 @@ def prepare(settings: Settings, runner: Runner, log: Logger, hide: Callable[[str
     while True:
         attempt = Attempt(context, ready)
         try:
-            return attempt.run()
+            attempt.run()
+            return _leave_marks(settings, log)
         except LostError as error:
             if attempt.execution.done or time.monotonic() >= context.deadline:
                 raise
             log.warning(f"{error} It is tried again: nothing was changed yet.")
             time.sleep(PAUSE_SECONDS)
         ready = wait_for_sql(settings, progress, log)
+
+
+def _leave_marks(settings: Settings, log: Logger) -> None:
+    """Leave this node's mark in the shared folders, by which `check` tells whether all nodes have the same ones."""
+    folders = commandline.shared_folders(settings.base.paths)
+    try:
+        failed = shared_marks.leave(folders, settings.octopus_server_node_name)
+    except OSError as error:
+        log.debug("No mark can be left in the shared folders.", reason=resource_limits.reason(error))
+    else:
+        if failed:
+            log.debug("No mark can be left in some shared folders.", folders=", ".join(failed))

@@ -119,6 +119,17 @@ class Configuration:
         """Whether the licence agreement is accepted."""
         return self._environment.text("ACCEPT_EULA") == ACCEPTED
 
+    def described(self) -> list[str]:
+        """Return what is set, a line each, without a secret: of variables that aren't octo-node's only the names."""
+        return [f"{name}={self._shown(name)}" for name in sorted(self._environment.names())]
+
+    def _shown(self, name: str) -> str:
+        variable = variables.BY_NAME.get(name)
+        if variable is None:
+            is_file = variables.BY_NAME.get(name.removesuffix("_FILE")) is not None
+            return self._environment.own(name) if is_file else "(not octo-node's)"
+        return redact.MASK if variable.secret else self._environment.own(name)
+
     def eula_refusal(self) -> str:
         """Return what to say where the licence agreement isn't accepted, with what was found in its place."""
         try:

@@ -39,6 +39,10 @@ class Environment:
         """Return the names of all variables that are set, octo-node's or not."""
         return list(self._texts)
 
+    def own(self, name: str) -> str:
+        """Return the value of variable `name` as it is set here, whatever a file says; empty if it isn't."""
+        return self._texts.get(name, "")
+
     def is_given(self, name: str) -> bool:
         """Return whether `name` has a value that isn't empty, here or in a file."""
         return bool(self._texts.get(name) or self._texts.get(f"{name}_FILE"))

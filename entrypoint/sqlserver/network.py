@@ -50,9 +50,14 @@ def reach(host: str, port: int, seconds: float = 1.0) -> None:
 def has_several_addresses(host: str) -> bool:
     """Return whether `host` is a name with more than one address; False if that can't be told."""
     try:
-        return len({where[0] for _, where in places(host, 0, socket.SOCK_STREAM)}) > 1
+        return len(addresses(host)) > 1
     except UnreachableError:
         return False
+
+
+def addresses(host: str) -> list[str]:
+    """Return the addresses of `host`. Raise UnreachableError if the name service doesn't tell within its time."""
+    return sorted({str(where[0]) for _, where in places(host, 0, socket.SOCK_STREAM)})
 
 
 def ask_browser(host: str, instance: str, seconds: float = 1.0, port: int = BROWSER_PORT) -> int:

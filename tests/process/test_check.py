@@ -48,7 +48,7 @@ def test_nothing_wrong(node: Node, options: list[str]) -> None:
     before = files(node.root)
     done = check(node, *options)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("Preflight finds nothing wrong.\n")
+    assert done.stdout.endswith("this node would start.\n")
     assert ("create-instance" in done.stdout) == bool(options)
     assert files(node.root) == before
 
@@ -58,7 +58,7 @@ def test_no_rights(node: Node) -> None:
     (node.root / "etc").write_text("")
     done = check(node)
     assert done.returncode == ExitCode.NOT_WRITABLE
-    assert f"problem: {node.root}/etc/octopus" in done.stdout
+    assert f"failed   volumes: {node.root}/etc/octopus" in done.stdout
 
 
 def test_sql_server_is_down(node: Node) -> None:
@@ -84,7 +84,7 @@ def test_refused_login(node: Node, sql: SqlServer) -> None:
     """A wrong password is tried once (13)."""
     done = check(node, DB_CONNECTION_STRING=sql.connection_string(DATABASE, password="wrong"))
     assert done.returncode == ExitCode.SQL_LOGIN
-    assert "problem: SQL Server" in done.stdout
+    assert "failed   login: SQL Server" in done.stdout
     assert "refused the login" in done.stdout
 
 
@@ -100,7 +100,7 @@ def test_what_is_not_checked(node: Node, sql: SqlServer) -> None:
     done = check(node, DB_CONNECTION_STRING=text)
     if "FreeTDS" in Path(node.environment["ODBCSYSINI"], "odbcinst.ini").read_text():
         assert done.returncode == 0
-        assert "warning: FreeTDS can't check SQL Server's certificate" in done.stdout
+        assert "warned   login: FreeTDS can't check SQL Server's certificate" in done.stdout
     else:
         assert done.returncode == ExitCode.SQL_NOT_READY
         assert "isn't trusted" in done.stdout

@@ -50,7 +50,6 @@ def process_of(node: Node, name: str) -> int | None:
 
 def wait_for(port: int, path: str, text: str, code: int = 200) -> str:
     """Return what `path` answers once that has the `code` and `text` in it."""
-
     seen = (0, "")
 
     def answer() -> str | None:

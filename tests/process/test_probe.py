@@ -86,7 +86,9 @@ def test_which_answers_are_a_yes(status: int, alive: int, ready: int) -> None:
             found, line = ask(kind, OCTO_NODE_WEB_PORT=str(server.port))
             assert found == code
             yes = {418: "418, draining", 429: "429, busy"}.get(status, str(status))
-            assert line.partition(";")[0] == (f"{kind}: no: {path} answered {status}" if code else f"{kind}: yes ({yes})")
+            assert line.partition(";")[0] == (
+                f"{kind}: no: {path} answered {status}" if code else f"{kind}: yes ({yes})"
+            )
             assert server.request() == f"GET {path} HTTP/1.1; Host: localhost:{server.port}"
 
 

@@ -11,7 +11,7 @@ from monitoring_site import FACTS, get, is_closed, served, slow_clients
 from processes import wait_until
 from prometheus_client.parser import text_string_to_metric_families
 
-from entrypoint.base import listen_address
+from entrypoint.base import command_lines, listen_address
 from entrypoint.monitoring import listener, observation, server
 from entrypoint.prepare.preflight import checks
 from entrypoint.structured_log import logger
@@ -251,7 +251,7 @@ esac
 """
     )
     program.chmod(0o755)
-    monkeypatch.setattr(observation, "own_command", lambda _verb: [str(program)])
+    monkeypatch.setattr(command_lines, "own", lambda _verb: [str(program)])
     observer = observation.Observer((), logger("http", []))
     assert observer.last() == observation.Observation({}, None, is_stale=True)
     assert observer.watch() == "ended with exit code -11"

@@ -630,3 +630,25 @@ def test_many_sessions(plain: SqlServer, database: str) -> None:
     for thread in threads:
         thread.join()
     assert plain.query(database, "SELECT N FROM Counter") == [(200,)]
+
+
+def test_control_of_what_it_says_of_itself(plain: SqlServer, database: str) -> None:
+    """The control file takes roles and rights away, and gives another collation, version and time."""
+    asked = (
+        "SELECT IS_ROLEMEMBER('db_owner'), HAS_PERMS_BY_NAME(NULL, NULL, 'CREATE ANY DATABASE'), "
+        "DATABASEPROPERTYEX(DB_NAME(), 'Collation'), SERVERPROPERTY('ProductVersion'), "
+        "DATEDIFF_BIG(second, '2000-01-01', SYSUTCDATETIME())"
+    )
+    before = plain.query(database, asked)[0]
+    plain.control(
+        roles={"db_owner": 0},
+        permissions={"CREATE ANY DATABASE": 0},
+        collation="Latin1_General_CS_AS",
+        properties={"productversion": "12.0.1"},
+        clock=600,
+    )
+    after = plain.query(database, asked)[0]
+
+    assert before[:2] == (1, 1)
+    assert after[:4] == (0, 0, "Latin1_General_CS_AS", "12.0.1")
+    assert 590 < after[4] - before[4] < 700

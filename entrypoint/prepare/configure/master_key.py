@@ -38,12 +38,25 @@ def find(
     if key is None and has_schema:
         key = ask_instance()
         if key is None:
-            raise NodeError(
-                ExitCode.SETTINGS,
-                "The database has a schema already, but there is no master key for it: set MASTER_KEY to the key it "
-                f"was made with, or mount the volume that holds {paths.master_key_file}. Nothing was changed.",
-            )
+            raise _missing(paths)
     return key or _draw(paths, version, log)
+
+
+def problem(paths: Paths, given: str | None, *, has_schema: bool) -> NodeError | None:
+    """Return why there is no master key for a start, as far as it can be told without asking the instance."""
+    try:
+        key = given or _saved(paths.master_key_file)
+    except NodeError as error:
+        return error
+    return _missing(paths) if key is None and has_schema and not os.path.exists(paths.config_file) else None
+
+
+def _missing(paths: Paths) -> NodeError:
+    return NodeError(
+        ExitCode.SETTINGS,
+        "The database has a schema already, but there is no master key for it: set MASTER_KEY to the key it "
+        f"was made with, or mount the volume that holds {paths.master_key_file}. Nothing was changed.",
+    )
 
 
 def _saved(path: str) -> str | None:

@@ -55,14 +55,15 @@ def problems(configuration: Configuration, *, untouched: bool = False) -> list[t
         return [(ExitCode.EULA, configuration.eula_refusal())]
     base = configuration.base
     return [
-        *_settings(configuration),
-        *_files(base),
+        *settings_problems(configuration),
+        *file_problems(base),
         *docker_in_docker.problems(base),
-        *_folders(base.paths, untouched=untouched),
+        *folder_problems(base.paths, untouched=untouched),
     ]
 
 
-def _settings(configuration: Configuration) -> list[tuple[ExitCode, str]]:
+def settings_problems(configuration: Configuration) -> list[tuple[ExitCode, str]]:
+    """Return what is wrong with the variables."""
     try:
         options = configuration.settings()
     except NodeError as error:
@@ -91,7 +92,7 @@ def _port_clashes(options: Settings) -> list[str]:
     ]
 
 
-def _files(base: BaseSettings) -> list[tuple[ExitCode, str]]:
+def file_problems(base: BaseSettings) -> list[tuple[ExitCode, str]]:
     """Return what is wrong with the server's executable and the certificate."""
     found = []
     command = base.paths.server_command()
@@ -113,7 +114,7 @@ def _unreadable(path: str) -> str | None:
     return problems.get(path) or (None if contents[path] else "is empty")
 
 
-def _folders(paths: Paths, *, untouched: bool) -> list[tuple[ExitCode, str]]:
+def folder_problems(paths: Paths, *, untouched: bool) -> list[tuple[ExitCode, str]]:
     """Return which of the folders that the server writes to can't be written."""
     shared = [paths.under_root(path) for path in commandline.FOLDERS.values()]
     logs = os.path.dirname(paths.log_file)

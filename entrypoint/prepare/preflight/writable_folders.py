@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Sequence
 
 from entrypoint.base import forked, resource_limits, trusted_file
@@ -32,7 +33,7 @@ def _ask(folder: str) -> bytes:
     while not os.path.lexists(there) and os.path.dirname(there) != there:
         there = os.path.dirname(there)
     if not (os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)):
-        return f"can't be written by user {os.getuid()}:{os.getgid()}. {_MOUNT}".encode()
+        return f"can't be written by user {os.getuid()}:{os.getgid()}{_owner(there)}. {_MOUNT}".encode()
     disk = os.statvfs(there)
     # file systems that don't count have no blocks at all
     return f"has no room. {_ROOM}".encode() if disk.f_blocks and disk.f_bavail * disk.f_frsize < _BYTES else b""
@@ -48,7 +49,16 @@ def _try(folder: str) -> bytes:
         os.unlink(path)
     except OSError as error:
         advice = _ROOM if error.errno in _FULL else _MOUNT
-        return (
-            f"can't be written by user {os.getuid()}:{os.getgid()}: {resource_limits.reason(error)}. {advice}".encode()
-        )
+        owner = _owner(folder) if error.errno == errno.EACCES else ""
+        reason = f"{resource_limits.reason(error)}{owner}"
+        return f"can't be written by user {os.getuid()}:{os.getgid()}: {reason}. {advice}".encode()
     return b""
+
+
+def _owner(folder: str) -> str:
+    """Return, to follow a sentence, whose `folder` is; nothing if that can't be told."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return ""
+    return f" (it belongs to {status.st_uid}:{status.st_gid}, mode {stat.S_IMODE(status.st_mode):o})"

@@ -6,14 +6,13 @@ from collections import deque
 from entrypoint.base import forked
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
-from entrypoint.octopus.commandline import FOLDERS
+from entrypoint.octopus.commandline import shared_folders
 from entrypoint.prepare.context import Context
 from entrypoint.prepare.situation import place
 
 
 SECONDS = 10.0
 MOST = 2000  # entries that are looked at in each folder
-_OF_A_NODE = {"--cacheDirectory"}  # may be deleted at any time
 _NOBODYS = {"lost+found"}  # and what is hidden: our own trials, .snapshot, .nfs0001
 _MAKING = "making"  # in the memory, from when this container begins to make a database
 
@@ -45,7 +44,7 @@ def find(context: Context) -> NodeError | None:
     """Return why a new database isn't made: the shared folders hold files, and nobody said that it is meant."""
     if context.settings.octo_node_new_database:
         return None
-    folders = [context.settings.base.paths.under_root(path) for name, path in FOLDERS.items() if name not in _OF_A_NODE]
+    folders = shared_folders(context.settings.base.paths)
     answers = forked.run(first_file, folders, SECONDS)
     silent = [folder for folder, answer in answers.items() if answer is None]
     if silent:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import catalog, errors, temporal
 from .databases import COLLATION
 from .lexer import Cursor, tokenize
@@ -29,8 +31,8 @@ def functions(session: Session) -> dict[str, Callable[..., Value]]:
         "s_schema_name": lambda number=1: {1: "dbo", 2: "guest", 4: "sys"}.get(number),
         "s_has_dbaccess": asked.has_access,
         "s_databasepropertyex": asked.database_property,
-        "s_is_role": lambda *_: 1,
-        "s_has_perms": lambda *_: 1,
+        "s_is_role": asked.is_role,
+        "s_has_perms": asked.has_permission,
         "s_suser_id": lambda *_: 1,
         "s_type_name": lambda number: next((k for k, v in catalog.TYPE_IDS.items() if v == number), None),
         "s_clock": _clock,
@@ -107,13 +109,25 @@ class _Asked:
         state = databases.state(found)
         values: dict[str, Value] = {
             "status": catalog.STATES.get(state, (0, "ONLINE"))[1],
-            "collation": None if state in ("recovering", "offline") else COLLATION,
+            "collation": None if state in ("recovering", "offline") else self._keys.get("collation", COLLATION),
             "useraccess": "SINGLE_USER" if state == "single_user" else "MULTI_USER",
             "updateability": "READ_WRITE",
             "recovery": "SIMPLE",
             "version": "957",
         }
         return values.get(str(what).lower())
+
+    @property
+    def _keys(self) -> dict[str, Any]:
+        return self.session.server.control.keys
+
+    def is_role(self, role: Value, *_: Value) -> Value:
+        """IS_ROLEMEMBER and its like: a member of every role, if the control file doesn't say otherwise."""
+        return int(self._keys.get("roles", {}).get(str(role).lower(), 1))
+
+    def has_permission(self, _securable: Value, _kind: Value, permission: Value, *_: Value) -> Value:
+        """HAS_PERMS_BY_NAME, likewise."""
+        return int(self._keys.get("permissions", {}).get(str(permission).upper(), 1))
 
     def _key(self, resource: Value) -> tuple[str, ...]:
         return app_key(self.session, str(resource))

@@ -102,7 +102,7 @@ def word(name: str, token: Token, parser: Expressions) -> Expr | None:
     upper = name.upper()
     if token.kind != "name" or upper not in ("CURRENT_TIMESTAMP", "SYSTEM_USER", "CURRENT_USER", "SESSION_USER"):
         return None
-    return _clock(upper) if upper in _CLOCKS else _user(parser)
+    return _clock(upper, parser) if upper in _CLOCKS else _user(parser)
 
 
 def call(name: str, parser: Expressions) -> Expr:
@@ -110,7 +110,7 @@ def call(name: str, parser: Expressions) -> Expr:
     upper = name.upper()
     inside = parser.cursor.parenthesised()
     if upper in _CLOCKS:
-        return _clock(upper)
+        return _clock(upper, parser)
     if upper in _USERS:
         return _user(parser)
     if upper in _SPECIAL:
@@ -167,8 +167,8 @@ def ordered(tokens: list[Token], parser: Expressions) -> str:
     return expressions.translate(tokens, parser.scope).sql + direction
 
 
-def _clock(upper: str) -> Expr:
-    return Expr(literal(globalvars.clock(upper)), _CLOCKS[upper])
+def _clock(upper: str, parser: Expressions) -> Expr:
+    return Expr(literal(globalvars.clock(upper, parser.scope.frame.session)), _CLOCKS[upper])
 
 
 def _user(parser: Expressions) -> Expr:

@@ -106,12 +106,14 @@ def server_property(name: str, session: Session) -> Typed:
         "isintegratedsecurityonly": (0, INT),
         "issingleuser": (0, INT),
     }
-    return values.get(name.lower(), (None, text))
+    value, kind = values.get(name.lower(), (None, text))
+    return session.server.control.keys.get("properties", {}).get(name.lower(), value), kind
 
 
-def clock(name: str) -> str:
+def clock(name: str, session: Session) -> str:
     """The present as that function gives it."""
-    moment = temporal.now() if "UTC" in name else temporal.now_local()
+    ahead = int(session.server.control.keys.get("clock", 0)) * temporal.TICKS
+    moment = (temporal.now() if "UTC" in name else temporal.now_local()).plus(ahead)
     if name in ("GETDATE", "GETUTCDATE", "CURRENT_TIMESTAMP"):
         return moment.text("datetime", 3)
     return moment.text("datetimeoffset" if name == "SYSDATETIMEOFFSET" else "datetime2")

@@ -1,9 +1,9 @@
-"""How octo-node starts itself once more."""
+"""How octo-node is started once more."""
 
 import sys
 
 
-def own_command(verb: str, *arguments: str) -> list[str]:
+def own(verb: str, *arguments: str) -> list[str]:
     """Return the arguments that start octo-node once more, just as it was started, with another verb."""
     given = len(sys.argv) - 1
     return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - given], verb, *arguments]

@@ -1,0 +1,1 @@
+"""Check: everything that can be known about a start, and about the node's surroundings, without changing anything."""

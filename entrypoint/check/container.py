@@ -1,0 +1,82 @@
+"""What can be known of the container: settings, files, folders, memory, the time that a stop takes."""
+
+from collections.abc import Iterator
+
+from entrypoint.node.drain import GRACE_SECONDS
+from entrypoint.node.facts import container
+from entrypoint.prepare.preflight import checks, docker_in_docker
+from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.settings.configuration import Configuration
+
+from .findings import Finding, failed, passed, unknown, warned
+
+
+DEFAULT_CAP = 5  # tasks, where nobody set a cap (documentation, `increase-the-octopus-server-task-cap`)
+# memory of a container by its task cap: the least, and what is recommended, in MiB (documentation, high availability)
+SIZES = ((10, 1500, 3000), (20, 3072, 6144), (40, 4096, 8192), (80, 5120, 10240), (160, 6144, 12288))
+DOCKERD_SECONDS = 20.0  # that a stop gives dockerd
+MEBIBYTE = 1 << 20
+
+
+def settings(configuration: Configuration) -> Iterator[Finding]:
+    """Look at the variables, and at the files that they name."""
+    problems = checks.settings_problems(configuration)
+    warnings = configuration.warnings()
+    yield from (failed("settings", code, sentence) for code, sentence in problems)
+    yield from (warned("settings", sentence) for sentence in warnings)
+    if not problems:
+        yield passed("settings", "All variables can be used as they are.")
+
+
+def files(base: BaseSettings) -> Iterator[Finding]:
+    """Look at the server's executable, and at the certificate's file."""
+    problems = checks.file_problems(base)
+    yield from (failed("files", code, sentence) for code, sentence in problems)
+    if not problems:
+        yield passed("files", f"Octopus.Server is {' '.join(base.paths.server_command() or [])}.")
+
+
+def dockerd(base: BaseSettings) -> Iterator[Finding]:
+    """Look at what Docker-in-Docker needs, if it is wanted."""
+    problems, warnings = docker_in_docker.problems(base), docker_in_docker.warnings(base)
+    yield from (failed("docker", code, sentence) for code, sentence in problems)
+    yield from (warned("docker", sentence) for sentence in warnings)
+    if not problems:
+        what = "Docker-in-Docker is possible." if base.has_dockerd else "Docker-in-Docker isn't wanted (DISABLE_DIND)."
+        yield passed("docker", what)
+
+
+def memory(base: BaseSettings, cap: int | None) -> Iterator[Finding]:
+    """Compare the container's memory limit with what the makers give to this task `cap` (None: nobody set one)."""
+    limit = container.look(base.paths, {})["memory_limit_bytes"]
+    if limit is None:
+        yield passed("memory", "The container has no memory limit.")
+        return
+    tasks = DEFAULT_CAP if cap is None else cap
+    least, recommended = next(((low, high) for most, low, high in SIZES if tasks <= most), SIZES[-1][1:])
+    has = f"{limit / MEBIBYTE:.0f} MiB of memory for {tasks} tasks at once"
+    if limit < least * MEBIBYTE:
+        yield warned(
+            "memory",
+            f"The container has {has}; the makers' sizing begins at {least} MiB and goes to {recommended}: raise the "
+            "limit (`--memory`, resources.limits), or lower TASK_CAP.",
+        )
+    else:
+        yield passed("memory", f"The container has {has} (the makers' sizing: {least} to {recommended} MiB).")
+
+
+def stop_time(base: BaseSettings) -> Iterator[Finding]:
+    """Say how long a stop may take: the grace period that the container has for it can't be seen from inside."""
+    drain = base.drain_on_stop + GRACE_SECONDS if base.drain_on_stop else 0.0
+    parts = {
+        "drain": drain,
+        "Octopus.Server": base.stop_timeout,
+        "dockerd": DOCKERD_SECONDS if base.has_dockerd else 0.0,
+    }
+    told = ", ".join(f"{name} {seconds:g}" for name, seconds in parts.items() if seconds)
+    yield unknown(
+        "stop",
+        f"A stop may take {sum(parts.values()):g} s ({told}). Whether the container has that long can't be seen from "
+        "inside: `docker stop` gives 10 s without `--time` or stop_grace_period, Kubernetes "
+        "terminationGracePeriodSeconds, out of which a preStop hook is taken, too.",
+    )

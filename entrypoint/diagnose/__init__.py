@@ -1,0 +1,1 @@
+"""Diagnose: everything that somebody needs who wants to help from afar, without a secret in it."""

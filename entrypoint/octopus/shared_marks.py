@@ -1,0 +1,61 @@
+"""Marks in the shared folders, a file for each node: whoever finds another node's mark sees the same file system.
+
+A node's container leaves its mark when it is configured, and nobody ever needs one: `check` compares them with the
+nodes that the database calls alive.
+"""
+
+import os
+from collections.abc import Iterable
+
+from entrypoint.base import forked
+
+
+FOLDER = ".octo-node"  # hidden: neither Octopus nor the look for an earlier installation counts it
+SECONDS = 5.0  # for all folders together: a file server may hang
+MOST = 1000  # marks that are read
+_LONGEST = 100  # characters of a node's name that are kept
+
+
+def leave(folders: Iterable[str], node: str) -> list[str]:
+    """Leave the mark of `node` in each of `folders`; return those in which that failed, or took too long."""
+
+    def mark(folder: str) -> bytes:
+        try:
+            _leave(folder, node)
+        except OSError as error:
+            return str(error.strerror).encode()
+        return b""
+
+    return [folder for folder, answer in forked.run(mark, folders, SECONDS).items() if answer is None or answer]
+
+
+def _leave(folder: str, node: str) -> None:
+    place = f"{folder}/{FOLDER}"
+    if not os.path.isdir(place):
+        os.mkdir(place)
+        os.chmod(place, os.stat(folder).st_mode & 0o777)  # for other nodes, which may have another user
+    number = os.open(f"{place}/{_file(node)}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        os.utime(number)  # when it was started last
+    finally:
+        os.close(number)
+
+
+def read(folder: str) -> list[str]:
+    """Return the nodes that left a mark in `folder`; none if there are none, or they can't be read."""
+    try:
+        names = os.listdir(f"{folder}/{FOLDER}")
+    except OSError:
+        return []
+    return sorted(bytes.fromhex(name).decode("utf-8", "replace") for name in names[:MOST] if _is_mark(name))
+
+
+def _file(node: str) -> str:
+    return node[:_LONGEST].encode("utf-8", "replace").hex()  # a name may have any character, `/` too
+
+
+def _is_mark(name: str) -> bool:
+    try:
+        return bool(bytes.fromhex(name))
+    except ValueError:
+        return False
