@@ -130,7 +130,8 @@ def _database(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("facts_age_seconds", "Age of what isn't looked at for each scrape.", snapshot.age)
     yield _counter("observer_restarts", "Restarts of the process that gathers it.", snapshot.observer_restarts)
     sql = snapshot.part("sql")
-    yield _gauge("sql_up", "Whether SQL Server took the login and answered.", sql.get("answers"))
+    is_up = sql.get("answers") is True if sql.get("address") else None  # who gives no answer in time isn't up
+    yield _gauge("sql_up", "Whether SQL Server took the login and answered.", is_up)
     yield _gauge("sql_login_seconds", "How long SQL Server took for a login.", sql.get("login_seconds"))
     yield _gauge("sql_answer_seconds", "How long SQL Server took to answer `SELECT 1`.", sql.get("answer_seconds"))
     tasks, nodes = snapshot.items("tasks"), snapshot.items("nodes")
