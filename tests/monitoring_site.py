@@ -87,10 +87,15 @@ class Observed:
 
 
 @contextlib.contextmanager
-def served(facts: Mapping[str, Any] | None = None, age: float | None = 0.0, **environ: str) -> Iterator[int]:
-    """Serve `facts` of that `age` for a node with `environ`; give the port."""
+def served(
+    facts: Mapping[str, Any] | None = None, age: float | None = 0.0, *, asked: bool = False, **environ: str
+) -> Iterator[int]:
+    """Serve `facts` of that `age` for a node with `environ`, whose probes were `asked` once or not; give the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        snapshots = Snapshots(readings.base(**environ), Prober(), Observed(FACTS if facts is None else facts, age))  # type: ignore[arg-type]
+        prober = Prober()
+        if asked:
+            prober.ask()
+        snapshots = Snapshots(readings.base(**environ), prober, Observed(FACTS if facts is None else facts, age))  # type: ignore[arg-type]
         server = Server(Application(snapshots, logger("http", [])), listener)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

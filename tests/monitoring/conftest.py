@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from leftout import leave_out
-
 from monitoring import tools
 
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 import tasks
+from monitoring.tools import AXE, CHROMIUM
 from monitoring_site import FACTS, get, served
 from node import DATABASE, Node
 from playwright.sync_api import Page, sync_playwright
 from processes import OCTO_NODE, ROOT, free_port, wait_until
 from standin.sqlserver.testing import SqlServer
-
-from monitoring.tools import AXE, CHROMIUM
 
 
 WIDTHS = (400, 1400)
@@ -138,7 +137,10 @@ def test_a_node_that_failed_or_is_held(page: Page, tmp_path: Path, pictures: Pat
 def test_everything_at_once(page: Page, pictures: Path) -> None:
     """With all that there can be, long texts included, nothing sticks out and everything can be read."""
     long = "Deploy " + "a-very-long-name-without-a-space" * 4
-    busy = [{"id": f"ServerTasks-{number}", "description": long, "state": "Executing", "seconds": 9e5} for number in range(9)]
+    busy = [
+        {"id": f"ServerTasks-{number}", "description": long, "state": "Executing", "seconds": 9e5}
+        for number in range(9)
+    ]
     with served({**FACTS, "tasks": busy, "warnings": [long, *FACTS["warnings"]]}) as port:
         page.goto(f"http://127.0.0.1:{port}/")
         look(page, "7-all", pictures)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from monitoring_site import get, served
-
 from monitoring.tools import CHART, EXAMPLES
+from monitoring_site import get, served
 
 
 HERE = Path(__file__).parent
@@ -28,7 +27,7 @@ def promtool(*words: str, given: str = "") -> str:
 
 def exposition() -> str:
     """Return the metrics of a node of which all is known."""
-    with served() as port:
+    with served(asked=True) as port:
         return get(port, "/metrics")[1]
 
 
@@ -59,7 +58,9 @@ def test_every_alert_is_raised_and_not_raised() -> None:
 def test_nobody_asks_for_a_metric_that_is_not_there() -> None:
     """Alerts, dashboard and examples use metrics that a node has, by their names."""
     known = {line.split("{")[0].split(" ")[0] for line in exposition().splitlines() if not line.startswith("#")}
-    asked = {name for rule in RULES for name in names(rule["expr"])} | {name for one in questions() for name in names(one)}
+    asked = {name for rule in RULES for name in names(rule["expr"])} | {
+        name for one in questions() for name in names(one)
+    }
     for example in EXAMPLES.glob("*.yaml"):
         asked |= names(example.read_text())
     assert asked <= known

@@ -11,7 +11,6 @@ import pytest
 import yaml
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models import dashboard
-
 from monitoring.tools import CHART, EXAMPLES, NODE_MODULES
 
 
@@ -21,7 +20,9 @@ MODELS = {
     "PodMonitor": "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor",
     "PrometheusRule": "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRule",
 }
-VALIDATE = "const {%s: Model} = require(process.argv[1]); new Model(JSON.parse(process.argv[2])).validate()"
+# the models name each other's files without an ending
+RESOLVE = "require('module').registerHooks({resolve(s, c, n) {try {return n(s, c)} catch {return n(s + '.js', c)}}});"
+VALIDATE = RESOLVE + "const {%s: Model} = require(process.argv[1]); new Model(JSON.parse(process.argv[2])).validate()"
 
 
 def complaint(made: dict[str, Any]) -> str:
@@ -29,7 +30,7 @@ def complaint(made: dict[str, Any]) -> str:
     kind = made["kind"]
     model = str(NODE_MODULES / MODELS[kind])
     done = subprocess.run(
-        [str(NODE), "-e", VALIDATE % kind, model, json.dumps(made)],
+        [str(NODE), "-e", VALIDATE.replace("%s", kind), model, json.dumps(made)],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     return done.stderr if done.returncode else ""
