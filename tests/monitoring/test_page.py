@@ -156,7 +156,7 @@ def test_without_scripts(browser: Any, pictures: Path) -> None:  # noqa: ANN401 
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{port}/")
         page.screenshot(path=pictures / "8-no-script.png")
-        assert "octopus-0 is" in page.inner_text("#summary")
+        assert "Backup" in page.inner_text("main")
         with page.expect_navigation(timeout=PATIENCE):
             pass
         context.close()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from monitoring.tools import CHART, EXAMPLES
 from monitoring_site import get, served
 
 
+PROMTOOL = shutil.which("promtool") or "promtool"
 HERE = Path(__file__).parent
 DASHBOARD: dict[str, Any] = json.loads((CHART / "dashboard.json").read_text())
 RULES = yaml.safe_load((CHART / "alerts.yaml").read_text())["groups"][0]["rules"]
@@ -19,7 +21,7 @@ RULES = yaml.safe_load((CHART / "alerts.yaml").read_text())["groups"][0]["rules"
 
 def promtool(*words: str, given: str = "") -> str:
     """Run promtool and return what it said. Raise AssertionError if it complains."""
-    done = subprocess.run(["promtool", *words], input=given, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([PROMTOOL, *words], input=given, capture_output=True, text=True, timeout=120, check=False)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     return said

@@ -1,4 +1,4 @@
-"""What these tests need besides octo-node: Debian's prometheus and chromium, and libraries of scripts/test-monitoring."""
+"""What these tests need besides octo-node: prometheus and chromium of Debian, libraries of scripts/test-monitoring."""
 
 import importlib.util
 import os
