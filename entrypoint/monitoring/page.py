@@ -22,7 +22,7 @@ def _head(snapshot: Snapshot, name: str) -> Element:
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{name}: {snapshot.phase}"),
+        tag("title", f"{name}: {word(snapshot)}"),
         tag("link", rel="icon", href="data:,"),
         tag("link", rel="stylesheet", href="style.css"),
         tag("script", src="page.js", defer=True),
@@ -42,7 +42,7 @@ def _body(snapshot: Snapshot, name: str) -> Element:
         tag("a", "To the content", href="#content", class_="skip"),
         tag(
             "header",
-            tag("h1", name, tag("span", snapshot.phase, class_="badge", data_phase=_kind(snapshot))),
+            tag("h1", name, tag("span", word(snapshot), class_="badge", data_phase=_kind(snapshot))),
             tag("p", summary(snapshot), id="summary", role="status"),
             tag("p", id="trouble", role="alert", hidden=True),
         ),
@@ -72,9 +72,20 @@ def summary(snapshot: Snapshot) -> str:
     return str(told) if told and is_of_now else f"{snapshot.sentence[:1].upper()}{snapshot.sentence[1:]}"
 
 
+def word(snapshot: Snapshot) -> str:
+    """Return where the node is, in one word: its phase, or that it drains or is drained."""
+    if snapshot.phase != "up" or not _is_drained(snapshot):
+        return snapshot.phase
+    return "draining" if snapshot.items("tasks") else "drained"
+
+
+def _is_drained(snapshot: Snapshot) -> bool:
+    drain = snapshot.part("drain")
+    return bool(drain.get("wanted") or drain.get("in_force"))
+
+
 def _kind(snapshot: Snapshot) -> str:
     """Return the kind of the phase, for its colour: good, busy or bad."""
     if not snapshot.is_live or snapshot.phase in {"failed", "killing"}:
         return "bad"
-    is_drained = snapshot.part("drain").get("wanted") or snapshot.part("drain").get("in_force")
-    return "good" if snapshot.phase == "up" and not is_drained else "busy"
+    return "good" if snapshot.phase == "up" and not _is_drained(snapshot) else "busy"

@@ -23,7 +23,7 @@ def all_of(snapshot: Snapshot) -> Iterator[Element]:
     if not snapshot.facts:
         yield tag("section", tag("p", _missing(snapshot)), class_="note")
     yield _warnings(snapshot) if snapshot.facts.get("warnings") else tag("div", hidden=True)
-    yield _section("Probes", _list([(kind.capitalize(), a.words) for kind, a in snapshot.answers.items()]))
+    yield _section("Probes", _list([(kind.capitalize(), a.words.removeprefix(f"{kind}: ")) for kind, a in snapshot.answers.items()]))
     if snapshot.facts:
         yield _section("Node", _list(_node(snapshot)))
         yield _section("Tasks", *_tasks(snapshot))
@@ -178,7 +178,10 @@ def _boot(snapshot: Snapshot) -> Iterator[Element]:
         rows.append((STEPS.get(name, name), f"{seconds:.1f} s", _bar(begun / whole, seconds / whole, "step")))
         begun += seconds
     took = duration(boot.get("seconds"))
-    yield tag("p", f"The node was up after {took}." if boot.get("is_over") else f"The start has taken {took} so far.")
+    if boot.get("is_over"):
+        yield tag("p", f"The node was up after {took}.")
+    else:
+        yield tag("p", f"The start has taken {took} so far." if snapshot.is_live else f"The start ended after {took}.")
     yield _table("The steps of the start, one after the other", ("Step", "Time", "Timeline"), rows)
 
 
@@ -206,8 +209,9 @@ def _state(node: Mapping[str, Any]) -> str:
 
 def _bar(begin: float, share: float, kind: str) -> Element:
     """Return a bar from `begin` on, `share` of the whole long; the numbers beside it say the same."""
-    left, width = min(max(begin, 0.0), 1.0) * _WIDTH, max(min(share, 1.0) * _WIDTH, 3)
-    bar = tag("rect", x=f"{min(left, _WIDTH - 3):.0f}", y="0", width=f"{width:.0f}", height="10")
+    left, width = min(max(begin, 0.0), 1.0) * _WIDTH, min(share, 1.0) * _WIDTH
+    seen = max(width, 3) if width >= 1 else 0
+    bar = tag("rect", x=f"{min(left, _WIDTH - seen):.0f}", y="0", width=f"{seen:.0f}", height="10")
     svg = tag("svg", bar, class_=f"bar {kind}", aria_hidden="true", focusable="false")
     svg.set("viewBox", f"0 0 {_WIDTH} 10")
     svg.set("preserveAspectRatio", "none")
