@@ -48,6 +48,12 @@ def process_of(node: Node, name: str) -> int | None:
     return next((process.pid for process in found if status(process.pid).get("Name") == name), None)
 
 
+def commands_of(node: Node) -> list[str]:
+    """Return the configure commands that a node's start ran."""
+    begun = [line["verb"] for line in node.journal() if line["event"] == "start"]
+    return [verb for verb in begun if verb not in {"version", "run", "license"}]
+
+
 def wait_for(port: int, path: str, text: str, code: int = 200) -> str:
     """Return what `path` answers once that has the `code` and `text` in it."""
     seen = (0, "")
@@ -71,7 +77,8 @@ def test_a_life_as_http_tells_it(node: Node, port: int) -> None:
     node.wait_phase("up")
     for path, kind in (("/livez", "liveness"), ("/readyz", "readiness"), ("/startupz", "startup")):
         assert wait_for(port, path, "yes") == node.verb("probe", kind).stdout
-    wait_for(port, "/metrics", "octo_node_tasks_running 0.0")
+    metrics = wait_for(port, "/metrics", "octo_node_tasks_running 0.0")
+    assert f"octo_node_configure_commands {len(commands_of(node))}.0" in metrics
     assert '{phase="up"} 1.0' in get(port, "/metrics")[1]
     running = tasks.task(node, 60)
     assert node.verb("drain", "--wait", "0.1").returncode
