@@ -23,7 +23,7 @@ if verb != "run":
     from posix import putenv, unsetenv
 
     # where unixODBC finds our driver. `os.environ` doesn't get to know: it is what is handed on
-    putenv(b"ODBCSYSINI", f"{HOME}/etc".encode())
+    putenv(b"ODBCSYSINI", f"{HOME}/odbc".encode())
     unsetenv(b"ODBCINSTINI")
 
 from entrypoint.__main__ import main  # noqa: E402 - not for a probe

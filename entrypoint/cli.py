@@ -1,4 +1,4 @@
-"""The door: from a verb to its module, and from an error to its text and exit code."""
+"""The command line: maps a verb to its module, and an error to its text and exit code."""
 
 import os
 import sys
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "serve-http", "observe")
 VERBS = (
     "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "diagnose",
-    "explain", "completion", "help", "version",
+    "explain", "completion", "install", "help", "version",
 )  # fmt: skip
 # the others are run below `init` where they are process 1
-_AS_PROCESS_1 = {"run", "init", "version", "probe", "help", "explain", "completion"}
+_AS_PROCESS_1 = {"run", "init", "version", "install", "probe", "help", "explain", "completion"}
 
 
 def main(arguments: "Sequence[str]", mask: "Set[int]") -> int:
@@ -82,7 +82,7 @@ def _run(rest: "Sequence[str]") -> int:
 
 
 def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
-    from entrypoint.init import command  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.init import any_command  # noqa: PLC0415 - imported only for its verb
 
     explicit = arguments[0] == "init"
     argv = list(arguments[1:] if explicit else arguments)
@@ -91,9 +91,9 @@ def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     elif argv and argv[0].startswith("-"):
         raise NodeError(ExitCode.USAGE, f"`init` has no option {argv[0]}. Usage: octo-node init -- CMD [ARG...]")
     if not argv:
-        raise NodeError(ExitCode.USAGE, "Which command? Usage: octo-node init -- CMD [ARG...]")
+        raise NodeError(ExitCode.USAGE, "No command was given. Usage: octo-node init -- CMD [ARG...]")
     try:
-        return command.run(argv, os.environ, mask)
+        return any_command.run(argv, os.environ, mask)
     except NodeError as error:
         if explicit or error.code != ExitCode.NOT_FOUND:
             raise
@@ -144,6 +144,24 @@ def _probe(rest: "Sequence[str]") -> int:
     return http_probe.main(list(rest))
 
 
+def _explain(rest: "Sequence[str]") -> int:
+    from . import explain  # noqa: PLC0415 - imported only for its verb
+
+    return explain.explain(rest)
+
+
+def _completion(rest: "Sequence[str]") -> int:
+    from . import completion  # noqa: PLC0415 - imported only for its verb
+
+    return completion.complete(list(rest))
+
+
+def _install(rest: "Sequence[str]") -> int:
+    from . import install  # noqa: PLC0415 - imported only for its verb
+
+    return install.main(rest)
+
+
 def _start_dockerd(_rest: "Sequence[str]") -> int:
     from entrypoint.dockerd import launcher  # noqa: PLC0415 - imported only for its verb
 
@@ -177,6 +195,7 @@ def _serve_http(_rest: "Sequence[str]") -> int:
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
     """Return the function of `verb`, importing its module and no other."""
     light = {"version": _version, "--version": _version, "help": _help, "--help": _help, "-h": _help, "probe": _probe}
+    light |= {"explain": _explain, "completion": _completion, "install": _install}
     light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd, "serve-http": _serve_http}
     if verb not in (*VERBS, *INTERNAL) or verb in light:
         return light.get(verb, _usage)

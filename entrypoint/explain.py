@@ -25,7 +25,7 @@ DOCUMENTS = next(
 )
 CODES, SYMPTOMS = "troubleshooting", "symptoms"
 MOST = 12  # symptoms that are shown
-_KINDS = {
+KINDS = {
     "apikey": "an API key, API-...",
     "connection": "an ADO.NET connection string",
     "count": "a whole number, 0 or more",
@@ -117,7 +117,7 @@ def _variable(variable: Variable) -> str:
     options = [f"{o.verb} {o.name}" for o in commandline.OPTIONS if f"`{variable.name}`" in o.source]
     rows = {
         "default": f"`{variable.default}`" if variable.default else "not set",
-        "takes": _KINDS.get(variable.kind) or " or ".join(f"`{word}`" for word in variable.kind.split("|")),
+        "takes": KINDS.get(variable.kind) or " or ".join(f"`{word}`" for word in variable.kind.split("|")),
         "secret": "yes: it is masked, and no process that stays gets it" if variable.secret else "no",
         "from a file": f"`{variable.name}_FILE=/path`",
         "of": "octo-node" if variable.ours else "the official image",

@@ -1,4 +1,4 @@
-"""octo-node probe: one HTTP question, one answer.
+"""octo-node probe: one HTTP request, one answer.
 
 kubelet asks it for every check of every node, so it must cost next to nothing: it needs no module but those built
 into the interpreter, and what isn't needed for a yes is imported after a no. `probe.py` runs it by path.
@@ -114,13 +114,13 @@ def split(url: str) -> "tuple[str, str, int, str]":
     scheme, separator, rest = url.partition("://")
     netloc, _, prefix = rest.partition("/")
     if not separator or scheme not in {"http", "https"} or not netloc:
-        raise ValueError(f"{url} is no address: http://HOST:PORT is")
+        raise ValueError(f"{url} isn't a valid address: use http://HOST:PORT")
     host, colon, port = netloc.rpartition(":")
     if not colon or "]" in port:
         host, port = netloc, "443" if scheme == "https" else "80"
     host = host.strip("[]")
     if not (host and port.isdecimal() and 0 < int(port) <= MAX_PORT):
-        raise ValueError(f"{url} is no address: http://HOST:PORT is")
+        raise ValueError(f"{url} isn't a valid address: use http://HOST:PORT")
     return scheme, host, int(port), f"/{prefix}".rstrip("/")
 
 

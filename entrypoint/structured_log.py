@@ -1,4 +1,4 @@
-"""structlog for heavy processes: the same lines as process 1's, with every secret masked."""
+"""structlog for processes that may import libraries: the same lines as process 1's, with every secret redacted."""
 
 import os
 import select
@@ -27,7 +27,7 @@ _STDERR = 2
 
 
 class _Stderr:
-    """Standard error, as far as it can be written: nobody who reads the log is no reason to fail, or to wait for long.
+    """Standard error, as far as it can be written: a log that nobody reads is no reason to fail, or to wait for long.
 
     `dropped` counts the lines since one could be written.
     """

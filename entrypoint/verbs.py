@@ -1,9 +1,10 @@
-"""The door's other half, for the verbs that may import libraries: arguments, environment, log, masked errors."""
+"""The verbs that may import libraries: their arguments, settings, log, and errors with secrets redacted."""
 
 import argparse
 import contextlib
 import os
 import re
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from entrypoint.base import end_reason, errors, files, kept_log, prctl, redact, 
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
-from entrypoint.settings import secrets_memfd
+from entrypoint.settings import origins, secrets_memfd
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.configuration import Configuration
 from entrypoint.settings.environment import Environment
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a verb is given: what it reads, who runs commands, its log, and whom it tells of secrets that it learns."""
+    """What a verb works with: the settings, a runner of commands, the log, and a function that hides a secret."""
 
     configuration: Configuration
     runner: Runner
@@ -43,7 +44,7 @@ Work = Callable[[Tools], int | None]
 Relay = Callable[[BaseSettings], Tee | None]
 
 
-def run(  # noqa: PLR0913 - what the verbs differ in
+def run(  # noqa: PLR0913 - each verb has a few of these
     process: str,
     work: Work,
     *,
@@ -51,13 +52,15 @@ def run(  # noqa: PLR0913 - what the verbs differ in
     level: str = "debug",
     relay: Relay | None = None,
     show: Callable[[bytes], None] | None = None,
+    for_people: bool = False,
     file_seconds: float = files.SECONDS,
 ) -> int:
     """Read the environment, run `work` with what it needs, and return the exit code.
 
-    An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message. With
-    `relay` each line also goes to what that makes of the settings. With `show` it goes to that, and not to stderr.
-    Lines below `level` are left out. The files that variables name have `file_seconds`.
+    An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message; one of a
+    verb `for_people` is no line of a log. With `relay` each line of the log also goes to what that makes of the
+    settings; with `show` it goes to that, and not to stderr. Lines below `level` are left out. The files that
+    variables name have `file_seconds`.
     """
     stdio.fill()
     prctl.hide_memory()
@@ -65,39 +68,56 @@ def run(  # noqa: PLR0913 - what the verbs differ in
     environment.read_files(file_seconds)
     configuration = Configuration(environment)
     base, hidden = configuration.base, configuration.secrets()
-    tee = relay(base) if relay is not None else _keeping(base) if is_boot else None
+    tee = (relay or (_keep_lines if is_boot else lambda _: None))(base)
     logger = structured_log.logger(process, hidden, base.log_format, level=level, tee=tee, show=show)
-
-    def hide(secret: str) -> None:
-        hidden.append(secret)
-        secrets_memfd.learn(secret, environment.learnt)
-
+    tools = Tools(configuration, Runner(environment.public, logger), logger, _hider(hidden, environment.learnt))
     try:
-        return work(Tools(configuration, Runner(environment.public, logger), logger, hide)) or ExitCode.DONE
+        return work(tools) or ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is told without secrets
-        code, message = _told(error, process)
-    message = f"{message.rstrip()}\n{errors.pointer(code)}".rstrip()
+        code, message = _told(error, process, base.value_names)
+    if for_people:
+        print(f"octo-node: {redact.mask(message, hidden)}", file=sys.stderr)  # noqa: T201 - as in the light half
+        return code
     for line in message.splitlines():  # a command's last lines are lines of the log, too
         logger.error(line)
     if is_boot:
-        end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, redact.mask(message, hidden))
+        _leave(base, redact.mask(message, hidden))
     return code
 
 
-def _keeping(base: BaseSettings) -> Tee:
+def _hider(hidden: list[str], learnt: int | None) -> Callable[[str], None]:
+    def hide(secret: str) -> None:
+        hidden.append(secret)
+        secrets_memfd.learn(secret, learnt)
+
+    return hide
+
+
+def _keep_lines(base: BaseSettings) -> Tee:
     """Return what keeps a line in the run folder."""
     folder = state_reader.find_folder(base.run_dir)
     return lambda line: kept_log.append(folder, line)
 
 
-def _told(error: Exception, process: str) -> tuple[ExitCode, str]:
-    """Return the exit code for `error`, and what is told of it."""
+def _leave(base: BaseSettings, reason: str) -> None:
+    """Leave the reason of an end for others."""
+    end_reason.tell(state_reader.find_folder(base.run_dir), base.termination_log, reason)
+
+
+def _told(error: Exception, process: str, value_names: str) -> tuple[ExitCode, str]:
+    """Return the exit code and the message for `error`, which ends with where more is said."""
+    code, text = _cause(error, process, value_names)
+    return code, f"{text.rstrip()}\n{errors.pointer(code)}".rstrip()
+
+
+def _cause(error: Exception, process: str, value_names: str) -> tuple[ExitCode, str]:
+    """Return the exit code for `error`, and what is wrong."""
     if isinstance(error, NodeError):
-        return error.code, "\n".join(error.sentences)
+        return error.code, "\n".join(origins.told(sentence, value_names) for sentence in error.sentences)
     if isinstance(error, OSError) and resource_limits.reached(error):
         return ExitCode.SETTINGS, f"{process} can't go on: {resource_limits.reason(error)}."
     trace = "".join(traceback.format_exception(error))
-    return ExitCode.FAULT, f"A fault in octo-node itself, in {process}:\n{trace}"
+    return ExitCode.FAULT, f"An internal error of octo-node, in {process}:\n{trace}"
 
 
 def _preflight(_arguments: Sequence[str]) -> int:
@@ -179,12 +199,15 @@ def _status(arguments: Sequence[str]) -> int:
     parser = _parser("status", "What this node is doing.")
     parser.add_argument("--json", action="store_true", help="as JSON, all there is (docs/status.md)")
     parser.add_argument("--watch", action="store_true", help="again and again, until Ctrl-C")
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help="for what is asked; else it is all over after 2 s"
+    )
     given = parser.parse_args(arguments)
 
     def work(tools: Tools) -> int:
-        return status(tools.configuration, as_json=given.json, watch=given.watch)
+        return status(tools.configuration, as_json=given.json, watch=given.watch, seconds=given.timeout)
 
-    return run("status", work, file_seconds=STATUS_FILE_SECONDS)
+    return run("status", work, for_people=True, file_seconds=given.timeout or STATUS_FILE_SECONDS)
 
 
 def _nodes(arguments: Sequence[str]) -> int:
@@ -205,7 +228,7 @@ def _nodes(arguments: Sequence[str]) -> int:
         else:
             nodes.show(settings, as_json=given.json)
 
-    return run("nodes", work)
+    return run("nodes", work, for_people=True)
 
 
 def _server(arguments: Sequence[str]) -> int:
@@ -222,7 +245,7 @@ def _server(arguments: Sequence[str]) -> int:
         paths, secrets = tools.configuration.base.paths, tools.configuration.secrets()
         return server_command.run(paths, tools.runner, given.command, secrets, masked=not given.unmasked)
 
-    return run("server", work)
+    return run("server", work, for_people=True)
 
 
 def _configure(arguments: Sequence[str]) -> int:
@@ -246,7 +269,7 @@ def _check(arguments: Sequence[str]) -> int:
         configuration, runner, log = tools.configuration, tools.runner, tools.log
         return check(configuration, runner, log, as_json=given.json, with_commands=given.commands)
 
-    return run("check", work, level="warning")  # what is found goes to stdout
+    return run("check", work, level="warning", for_people=True)  # what is found goes to stdout
 
 
 def _diagnose(arguments: Sequence[str]) -> int:
@@ -255,19 +278,7 @@ def _diagnose(arguments: Sequence[str]) -> int:
     parser = _parser("diagnose", "All that somebody needs who wants to help, in one archive without secrets.")
     parser.add_argument("--output", metavar="FILE", default="", help="the archive, `-` for stdout")
     output = parser.parse_args(arguments).output
-    return run("diagnose", lambda tools: diagnose(tools.configuration, output, tools.log))
-
-
-def _explain(arguments: Sequence[str]) -> int:
-    from .explain import explain  # noqa: PLC0415 - imported only for its verb
-
-    return explain(arguments)
-
-
-def _completion(arguments: Sequence[str]) -> int:
-    from .completion import complete  # noqa: PLC0415 - imported only for its verb
-
-    return complete(list(arguments))
+    return run("diagnose", lambda tools: diagnose(tools.configuration, output, tools.log), for_people=True)
 
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -283,8 +294,6 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "server": _server,
     "configure": _configure,
     "diagnose": _diagnose,
-    "explain": _explain,
-    "completion": _completion,
 }
 
 
@@ -294,5 +303,5 @@ def _parser(verb: str, description: str) -> argparse.ArgumentParser:
 
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"\d{1,7}(\.\d+)?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, such as 60")
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a number of seconds, such as 60")
     return float(text)

@@ -56,18 +56,19 @@ FLOORS = {
     "usage": set(),
     "explain": {*HEAVY, "usage"},
     "completion": {*BELOW, "usage"},
-    "diagnose": HEAVY,
+    "diagnose": {*HEAVY, ""},
     "monitoring": {*BELOW, "", "structured_log", "http_probe"},
-    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node", "check", "diagnose", "explain", "completion"},
+    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node", "check", "diagnose"},
     "init": {*BELOW, ""},
     "http_probe": BELOW,
     "probe": {"http_probe"},
-    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "monitoring", "usage", "verbs"},
+    "install": {"", "base"},
+    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "install", "monitoring", "usage", "explain", "completion", "verbs"},
     "__main__": {"cli"},
 }
 LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "usage", "__main__"}
 # needs no library either, but is soon gone: no part of the standard one is too dear for it
-BRIEF = {"dockerd"}
+BRIEF = {"dockerd", "install"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs
 # nothing; process 1 reads files only where some are named; only readers of state files need json; only TDS 8 needs TLS
 # from the first byte
@@ -83,7 +84,7 @@ READERS = {
 }  # fmt: skip
 # who is given an environment: the doors, what reads and splits it, and what starts a child with it
 WITH_ENVIRONMENT = {
-    "dockerd.iptables.__init__", "dockerd.launcher.launch", "init.children.__init__", "init.command.run",
+    "dockerd.iptables.__init__", "dockerd.launcher.launch", "init.children.__init__", "init.any_command.run",
     "init.processes.__init__", "init.reexec.execute_without", "init.supervisor.run",
     "octopus.command_runner.__init__", "settings.base_settings.__init__", "settings.configuration.__init__",
     "settings.environment.__init__", "settings.secrets_memfd.split",
@@ -215,7 +216,7 @@ def loaded(*words: str) -> set[str]:
 def test_process_1_loads_little() -> None:
     """What process 1 keeps in memory for life is small: no dear module, and not many cheap ones."""
     program = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
-    doors = "entrypoint.__main__, entrypoint.cli, entrypoint.init.supervisor, entrypoint.init.command"
+    doors = "entrypoint.__main__, entrypoint.cli, entrypoint.init.supervisor, entrypoint.init.any_command"
     found = loaded("-c", f"{program}; import {doors}") - loaded("-c", program)
     assert not {name for name in found if name in DEAR or name.partition(".")[0] in DEAR}
     library = {name for name in found if not name.startswith("entrypoint")}

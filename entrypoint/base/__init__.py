@@ -1,1 +1,1 @@
-"""What every process of octo-node is made of: standard library only, and little of it."""
+"""The modules that every process of octo-node shares: standard library only, and little of it."""

@@ -1,4 +1,4 @@
-"""Failures that a person can mend: a finished sentence, the next step, an exit code."""
+"""Errors that an operator can resolve: a finished sentence with the next step, and an exit code."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

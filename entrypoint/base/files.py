@@ -1,4 +1,4 @@
-"""Read small files that somebody named: regular ones only, within a limit of bytes and of seconds."""
+"""Reads small files that an operator named: regular files only, within a limit of bytes and of seconds."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Work that may hang, each piece in a process of its own: a file server that hangs must not hang us."""
+"""Runs work that may hang in child processes with a deadline: a hung file server must not hang octo-node."""
 
 import os
 import select

@@ -1,7 +1,7 @@
-"""One event, one line, the same keys from every process of octo-node.
+"""Formats log lines: one event, one line, the same keys from every process of octo-node.
 
 Light: process 1 writes through `line`; heavy processes through structlog, with `line` as its renderer
-(`structured.py`).
+(`structured_log.py`).
 """
 
 import time

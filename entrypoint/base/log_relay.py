@@ -1,4 +1,4 @@
-"""Lines for the container's log, from processes whose own output is read elsewhere: kubelet drops a hook's.
+"""Relays lines to the container's log from processes whose own output goes elsewhere: kubelet drops a hook's.
 
 Process 1's stderr can't be opened from outside (it isn't dumpable), and it has no socket. So whoever has a line
 appends it to a file in the run folder and sends SIGNAL; process 1 prints what is new there. What a drain says of the

@@ -1,4 +1,4 @@
-"""What the kernel killed because memory ran out, as the container's control group counts it.
+"""Processes killed because memory ran out, as counted by the container's control group.
 
 The counter is `oom_kill`: in memory.events (cgroup v2, with the groups below), in memory.oom_control (v1, Linux 4.13).
 Both are in the kernel's Documentation/admin-guide, cgroup-v2.rst and cgroup-v1/memory.rst.

@@ -1,4 +1,4 @@
-"""Where a node is, in one sentence: read from the state files, for probes, drain and status."""
+"""Where a node is, in one sentence, from its state files: for probes and status."""
 
 import time
 
@@ -9,6 +9,9 @@ from .phases import Phase
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_MOST = 1e11  # seconds: a time beyond that is none
 
 
 def sentence(folder: str | None) -> str:
@@ -40,7 +43,7 @@ def doing(prepare: "Mapping[str, object]", node: "Mapping[str, object]") -> "tup
         waits = isinstance(dockerd, dict) and dockerd.get("state") not in {"ready", "failing"}
         return ("waiting for dockerd" if waits else ""), None
     since = prepare.get("since")
-    return str(prepare["doing"]), since if isinstance(since, float) else None
+    return str(prepare["doing"]), since if isinstance(since, float) and abs(since) < _MOST else None
 
 
 def database_away(folder: str | None, seconds: float) -> str:

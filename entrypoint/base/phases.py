@@ -1,4 +1,4 @@
-"""The words for where a node is in its life."""
+"""The phases of a node's life."""
 
 from enum import StrEnum
 

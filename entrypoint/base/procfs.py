@@ -1,4 +1,4 @@
-"""What /proc tells of a process: proc(5)."""
+"""What /proc says about a process: proc(5)."""
 
 
 def stat_fields(pid: int) -> list[str] | None:

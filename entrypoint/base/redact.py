@@ -1,4 +1,4 @@
-"""Keep secrets out of whatever is written."""
+"""Redacts secrets in everything that is written."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _past_spaces(text: str, position: int) -> int:
 
 
 def _past_quotes(text: str, position: int, closing: "_Finder", limit: int) -> int:
-    """Return where quotes are closed for good: a doubled one is part of the value; `position` if that isn't told."""
+    """Return where quotes are closed: a doubled one is part of the value; `position` if they aren't closed."""
     at = closing.next(position)
     while at < limit:
         if text[at + 1 : at + 2] != closing.word:

@@ -1,4 +1,4 @@
-"""The container's limits, named: what the kernel's refusals mean when one of them is reached."""
+"""Names the resource limit that a system call ran into, and how to raise it."""
 
 import errno
 
@@ -12,7 +12,7 @@ _LIMITS = {
 
 
 def reached(error: OSError) -> str | None:
-    """Return which limit `error` tells of, and how it is raised; None if it tells of none."""
+    """Return which limit `error` means, and how to raise it; None if it means none."""
     return _LIMITS.get(error.errno or 0)
 
 

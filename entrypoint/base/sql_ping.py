@@ -1,4 +1,4 @@
-"""Does SQL Server answer? Asked with the first packet of its protocol, which costs it no login.
+"""Does SQL Server answer? Asked with the first packet of its protocol, which takes no login.
 
 Light: the probe asks this after a no, to tell a server that hangs from one whose database is away.
 """

@@ -1,4 +1,4 @@
-"""Reading the state files of `statefile.py`, by whoever wants to know where a node is."""
+"""Reads the state files that `statefile.py` writes."""
 
 import os
 

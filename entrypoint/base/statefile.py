@@ -104,7 +104,7 @@ def open_lock(folder: str, name: str) -> int:
 
 
 def write(folder: str, name: str, state: "Mapping[str, object]") -> None:
-    """Replace state file `name`. Raise OSError if it can't be written; the old one then still stands."""
+    """Replace state file `name`. Raise OSError if it can't be written; the old one is then unchanged."""
     if not is_private(folder):  # who may write to the folder above it may have put another in its place
         raise PermissionError(errno.EPERM, "the folder isn't this user's alone", folder)
     pid = os.getpid()

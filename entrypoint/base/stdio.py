@@ -1,4 +1,4 @@
-"""Standard streams that our caller closed, or that nobody reads: no reason to fail."""
+"""Standard streams that the caller closed, or that nobody reads: no reason to fail."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Files in folders that others may write to: made under names nobody can guess, read only if they are plain and ours.
+"""Files in folders that others may write to: created under unguessable names, read only if they are plain and trusted.
 
 Who may write to a folder can put a pipe, a link or a file of his own where ours is looked for. Light: process 1
 writes its state through this.
@@ -17,7 +17,7 @@ _KNOWS_NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def is_trusted(uid: int) -> bool:
-    """Return whether what belongs to user `uid` can be believed: ours and root's, who can do anything anyway."""
+    """Return whether files of user `uid` can be trusted: those of this user and of root, who can do anything anyway."""
     return uid in {_ROOT, os.geteuid()}
 
 

@@ -1,5 +1,6 @@
 """`octo-node check`: all checks, from what costs nothing to what asks SQL Server. Nothing is changed."""
 
+import dataclasses
 import datetime
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import tables
 from entrypoint.octopus.command_runner import Runner
+from entrypoint.settings import origins
 from entrypoint.settings.configuration import Configuration, Settings
 from entrypoint.sqlserver import network, wait
 from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
@@ -37,7 +39,8 @@ def check(configuration: Configuration, runner: Runner, log: Logger, *, as_json:
     The server's version is asked by `runner`.
     """
     checking = Check(configuration, runner, log)
-    found = checking.run()
+    names = configuration.base.value_names
+    found = [dataclasses.replace(each, sentence=origins.told(each.sentence, names)) for each in checking.run()]
     commands = list(checking.commands()) if with_commands else []
     if as_json:
         print(report.as_json(found, commands))
@@ -118,7 +121,7 @@ class Check:
             if self._context is None:
                 self._context = start.context(self._configuration.settings(), self._runner, self._log)
             if self._situation is None:
-                self._log.warning("The database can't be asked: these are the commands for a new one.")
+                self._log.warning("The database can't be queried: these are the commands for a new one.")
                 self._situation = start.situation(None, self._context)
             yield from start.commands(self._situation, self._context)
         except NodeError as error:

@@ -21,7 +21,7 @@ MEBIBYTE = 1 << 20
 def settings(configuration: Configuration) -> Iterator[Finding]:
     """Look at the variables, and at the files that they name."""
     problems = checks.settings_problems(configuration)
-    warnings = configuration.warnings()
+    warnings = [*configuration.warnings(), *checks.trust_warnings()]
     yield from (failed("settings", code, sentence) for code, sentence in problems)
     yield from (warned("settings", sentence) for sentence in warnings)
     if not problems:

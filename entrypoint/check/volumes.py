@@ -62,15 +62,18 @@ def shared(volumes: dict[str, Volume], others: Collection[str]) -> Iterator[Find
     """Compare the marks in the folders with the `others`, nodes that are alive: each leaves one when it is started."""
     if not others:
         return
-    strangers = {path: sorted(set(others) - set(volume.marks)) for path, volume in volumes.items()}
-    for path, names in strangers.items():
-        if names:
+    paths: dict[tuple[str, ...], list[str]] = {}
+    for path, volume in volumes.items():
+        paths.setdefault(tuple(sorted(set(others) - set(volume.marks))), []).append(path)
+    for strangers, where in paths.items():
+        if strangers:
             yield warned(
                 "volumes",
-                f"{', '.join(names)} left no mark in {path}: mount one volume there for all nodes (ReadWriteMany), or "
-                "tasks miss the files of other nodes. A node that wasn't started by this octo-node leaves none either.",
+                f"{', '.join(strangers)} left no mark in {', '.join(where)}: mount one volume for all nodes "
+                "(ReadWriteMany), or tasks miss the files of other nodes. A node that an earlier octo-node, or none, "
+                "started leaves no mark either.",
             )
-    if not any(strangers.values()):
+    if not any(paths):
         yield passed("volumes", f"The other nodes ({', '.join(sorted(others))}) use the same volumes.")
 
 

@@ -107,7 +107,7 @@ class Sources:
     def _kernel(self) -> Iterator[str]:
         for path in (*_KERNEL, *(f"{self._paths.cgroups}/{name}" for name in _CGROUP)):
             if os.path.exists(path):
-                yield from _file(path)
+                yield from _file(path, follow=True)
 
     def _volumes(self) -> Iterator[str]:
         for path in (
@@ -134,11 +134,15 @@ def _verb(*words: str) -> Iterator[bytes]:
     yield f"\n[exit code {process.wait()}]\n".encode()
 
 
-def _file(path: str, limit: int = FILE_BYTES) -> Iterator[str]:
-    """Yield the last `limit` bytes of a file below a line with its path; whole ones, as masking needs."""
+def _file(path: str, limit: int = FILE_BYTES, *, follow: bool = False) -> Iterator[str]:
+    """Yield the last `limit` bytes of a file below a line with its path; whole lines, as masking needs.
+
+    Only if it may be a link is it asked to `follow` one: others write to some of these folders, too.
+    """
     yield f"\n==> {path} <==\n"
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
-        with open(path, "rb") as file:
+        with open(os.open(path, flags), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > limit:
                 file.seek(size - limit)

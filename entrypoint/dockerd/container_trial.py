@@ -1,4 +1,4 @@
-"""Can dockerd start a container? Tried with an image that is made here: a program that ends at once."""
+"""Tests whether dockerd can start a container, with an image that is built here: a program that exits at once."""
 
 import http.client
 import io

@@ -1,4 +1,4 @@
-"""Which iptables dockerd gets: the kernel's, which is the host's, decides, and so it is only known at the start."""
+"""Chooses the iptables for dockerd: it depends on the host's kernel, and so is only known at the start."""
 
 import errno
 import os

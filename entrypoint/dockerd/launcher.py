@@ -1,4 +1,4 @@
-"""Puts a container in order for dockerd, then becomes it. What fails here is a warning: dockerd says what it can't do.
+"""Prepares a container for dockerd, then becomes dockerd. What fails here is a warning: dockerd says what it can't do.
 
 Not done: a tmpfs over /tmp, which would hide what was put there and count as memory.
 """
@@ -104,7 +104,7 @@ def _remove_leftovers(paths: Paths, report: "_Report") -> None:
     os.makedirs(os.path.dirname(paths.docker_socket), exist_ok=True)
     for folder in (paths.under_root("/run"), paths.under_root("/var/run")):
         for path in stale_files.remove(folder):
-            report.say("info", "Left by an earlier dockerd, and removed.", path=path)
+            report.say("info", "Removed a leftover of an earlier dockerd.", path=path)
 
 
 def _choose_iptables(iptables: Iptables, settings: BaseSettings, report: "_Report") -> str | None:

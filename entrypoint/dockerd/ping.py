@@ -1,4 +1,4 @@
-"""Does dockerd answer? Its socket takes connections long before it does."""
+"""Waits until dockerd answers: its socket accepts connections long before that."""
 
 import socket
 import time

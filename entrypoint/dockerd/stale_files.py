@@ -1,4 +1,4 @@
-"""What an earlier dockerd left: a restarted container keeps its files, and the pids in them are others' by now."""
+"""Removes what an earlier dockerd left: pid files and sockets survive a container's restart."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ _SOCKETS = ("docker*.sock", "docker/*.sock", "docker/containerd/*.sock*")
 
 
 def remove(run: str) -> list[str]:
-    """Take away, below the folder `run`, pid files of the dead and sockets that nobody listens on; return them.
+    """Remove, below the folder `run`, pid files of ended processes and sockets that nobody listens on; return them.
 
     Raise OSError if one can't be.
     """

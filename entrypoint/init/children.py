@@ -1,4 +1,4 @@
-"""The children of process 1 by their role, what became of them, and when something is due."""
+"""The children of process 1 by role: their environments, exit codes and timers."""
 
 import signal
 import time
@@ -52,7 +52,7 @@ def helper(environments: "ChildEnvironments", verb: str, *arguments: str) -> pro
 
 
 class Children:
-    """Who runs in which role.
+    """The running children by role.
 
     Attributes: `codes`, the exit code of each role's last end; `groups`, the process group each role had last;
     `orphans`, how many adopted ones were reaped.
@@ -84,21 +84,21 @@ class Children:
         return time.monotonic() - self._starved.get(role, time.monotonic())
 
     def pid(self, role: str) -> int | None:
-        """Return the pid of who runs in `role`, or None."""
+        """Return the pid of the process in `role`, or None."""
         return next((pid for pid, name in self._roles.items() if name == role), None)
 
     def any_alive(self, roles: "Sequence[str]") -> bool:
-        """Return whether somebody runs in one of `roles`."""
+        """Return whether a process runs in one of `roles`."""
         return any(name in roles for name in self._roles.values())
 
     def send(self, roles: "Sequence[str]", number: int, *, group: bool = False) -> None:
-        """Send signal `number` to who runs in one of `roles`; with `group` to their process groups."""
+        """Send signal `number` to the processes in `roles`; with `group` to their process groups."""
         for pid, name in self._roles.items():
             if name in roles:
                 processes.send(-pid if group else pid, number)
 
     def hand_on(self, role: str, number: int) -> str | None:
-        """Send signal `number` to who runs in `role`, unless it would only end it; return what speaks against it."""
+        """Forward signal `number` to the process in `role`, unless it would only end it; return why it isn't sent."""
         pid = self.pid(role)
         if pid is None:
             return f"there is no {role}"
@@ -118,7 +118,7 @@ class Children:
                 yield role, status
 
     def published(self, role: str) -> "Mapping[str, object] | None":
-        """Return pid and start time of who runs in `role`, for the state file."""
+        """Return pid and start time of the process in `role`, for the state file."""
         pid = self.pid(role)
         return None if pid is None else {"pid": pid, "start": procfs.start_time(pid)}
 

@@ -1,6 +1,6 @@
 """The lifecycle of a node as one table of phase x event: pure, and total.
 
-A stop goes down a ladder (`ladder.py`): each rung is something that has to end before the next one is asked to.
+A stop goes through stages (`shutdown.py`): each is something that has to end before the next is asked to.
 """
 
 from enum import Enum, auto
@@ -75,7 +75,7 @@ _SETTLE_ENDS = {_E.SETTLED, _E.SETTLE_REFUSED, _E.SETTLE_FAILED}
 _SERVER = {_E.SERVER_STARTED, _E.SERVER_EXITED}
 _DOCKERD = {_E.DOCKERD_ANSWERED, _E.DOCKERD_OVERDUE}  # only the start of the server waits for it
 _SHUTDOWN = {_E.DRAIN_ENDED, _E.DEADLINE_PASSED, _E.KILL_FAILED, _E.STAGE_CLEARED, _E.NOBODY_LEFT}
-# whoever ends on the way down clears its rung, and that is the event that counts
+# whoever ends during a stop clears its stage, and that is the event that counts
 _ENDS = _PREFLIGHT_ENDS | _PREPARE_ENDS | _SETTLE_ENDS | _SERVER | _DOCKERD
 _ENDS |= {_E.DOCKERD_EXITED, _E.DRAIN_ENDED, _E.HTTP_EXITED}
 

@@ -1,4 +1,4 @@
-"""What process 1 does to the others: starts them, asks them to end, kills them."""
+"""The processes of a node, as process 1 starts them, asks them to stop, and kills them."""
 
 import functools
 import signal
@@ -10,7 +10,7 @@ from entrypoint.settings.paths import INSTANCE
 
 from . import http_server, processes, stop_drain
 from .children import Children, Timers, helper, start_or_retry
-from .dockerd import PATIENCE, WAITER, Dockerd
+from .dockerd import PATIENCE, STOP_SECONDS, WAITER, Dockerd
 from .dockerd import ROLE as DOCKERD
 from .hold import Hold
 from .http_server import HttpServer
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 HELPERS = ("preflight", "prepare", "settle")
 PATIENCE_SECONDS = 10.0  # with a start for which no process can be had; then the container's restart tries again
 GROUP_SECONDS = 5.0  # for what the server leaves running in its process group
-DOCKERD_SECONDS = 20.0  # dockerd itself gives its containers 15
 REST_SECONDS = 5.0
 AFTER_KILL_SECONDS = 5.0
 
@@ -40,7 +39,7 @@ AFTER_KILL_SECONDS = 5.0
 class NodeProcesses:
     """The processes of a node, which get what is in `environments`.
 
-    `actions` has what is done for each action of the lifecycle, `due` for each deadline but a rung's; each returns the
+    `actions` has what is done for each action of the lifecycle, `due` for each deadline but a stage's; each returns the
     event that this was, if it was one.
     """
 
@@ -120,7 +119,7 @@ class NodeProcesses:
         """Have `role` started again after a while, which doubles each time."""
         seconds = self.timers.set_again(role, self.children.lived(role))
         code = self.children.codes.get(role)
-        self.report.say("warning", f"{role} ended too early and is started again in {seconds:g} s.", code=code)
+        self.report.say("warning", f"{role} exited unexpectedly and will be restarted in {seconds:g} s.", code=code)
         return None
 
     def next_stage(self) -> Event | None:
@@ -138,15 +137,15 @@ class NodeProcesses:
         return None
 
     def kill_stage(self) -> Event | None:
-        """Kill whoever didn't end in time."""
+        """Kill the processes that didn't end in time."""
         if self.shutdown.stage is not None:
-            self.report.say("warning", f"{self.shutdown.stage.name}: not ended in time, killed.")
+            self.report.say("warning", f"{self.shutdown.stage.name} didn't stop in time and was killed.")
         self.shutdown.kill()
         self.timers.set("stage", AFTER_KILL_SECONDS)
         return None
 
     def kill_all(self) -> Event | None:
-        """Kill everybody at once."""
+        """Kill all processes at once."""
         self.timers.clear(stop_drain.ROLE)
         if self.wanted is Wanted.DOWN:
             self.drain.tell_cut_off()
@@ -167,7 +166,7 @@ class NodeProcesses:
         if group is not None:
             send = functools.partial(processes.send, -group)
             yield Stage("what Octopus.Server left", GROUP_SECONDS, send=send, are_alive=lambda: send(0))
-        yield stage("dockerd", ("dockerd",), DOCKERD_SECONDS)
+        yield stage("dockerd", ("dockerd",), STOP_SECONDS)
         yield _rest()
 
 

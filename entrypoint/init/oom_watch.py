@@ -1,4 +1,4 @@
-"""Who was killed because memory ran out: process 1 is told when the counter changes, and never has to ask."""
+"""Processes killed because memory ran out: the kernel notifies process 1, which never has to poll."""
 
 import ctypes
 import fcntl
@@ -45,11 +45,11 @@ class OomWatch:
         return self.news > 0
 
     def changed(self) -> None:
-        """Hold back the kernel's next word of a change for a while: it sends none while one hasn't been read."""
+        """Delay the kernel's next notification of a change: it sends none while one hasn't been read."""
         self._timers.set(ROLE, PAUSE_SECONDS)
 
     def listen(self) -> None:
-        """Have the kernel send its next word of a change; what has changed until now is to be looked at."""
+        """Have the kernel send its next notification of a change; look at what changed until now."""
         if self._watch is not None:
             try:
                 os.read(self._watch, 4096)
@@ -61,10 +61,10 @@ class OomWatch:
         if code != of_signal(signals.KILL):
             return ""
         if self.before is None:
-            return " Whether memory ran out can't be seen here: the kernel's log tells."
+            return " Whether memory ran out can't be determined here: see the kernel's log."
         if self.news > 0:
             return f" {oom.sentence(self.news)}"
-        return " Memory didn't run out: somebody sent it that signal."
+        return " Memory didn't run out: another process sent it that signal."
 
 
 def _watch(counter: int) -> int | None:

@@ -124,7 +124,7 @@ def have_children() -> bool:
 
 
 def send(pid: int, number: int) -> bool:
-    """Send signal `number` to child `pid`, or to group -`pid`; return whether anybody was there to get it."""
+    """Send signal `number` to child `pid`, or to group -`pid`; return whether there was a process to receive it."""
     try:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):

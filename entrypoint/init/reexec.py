@@ -1,4 +1,4 @@
-"""Take the secrets out of process 1's environment, where any script of its user could read them."""
+"""Removes the secrets from process 1's environment, where any script of its user could read them."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""What process 1 tells: log lines, its state file, and the reason of an end that nobody else can tell."""
+"""What process 1 reports: log lines, its state file, and the termination message where nobody else can write it."""
 
 import os
 import select
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TAIL = 2048  # bytes of the server's log that go into the termination message
 _LOOK = 16384  # bytes of it that are searched: a .NET stack is longer than what is told
-# OctopusDeploy issue 7790; `octopus/refused.py` says the same of a command
+# OctopusDeploy issue 7790; `octopus/server_refusals.py` says the same of a command
 _OTHER_SCHEMA = b"nexpected upgrade history"
 _HINT = (
     " It refuses the database, because a version that this one doesn't follow has changed its schema: start that "
@@ -26,14 +26,19 @@ _HINT = (
 _STDERR = 2
 
 
-class _Stderr:
-    """Standard error, which is never waited for; `dropped` counts the lines since one could be written."""
+class _Log:
+    """Standard error, which is never waited for, and the run `folder`, which keeps the last lines.
 
-    def __init__(self) -> None:
+    `dropped` counts the lines since one could be written to stderr.
+    """
+
+    def __init__(self, folder: str | None) -> None:
         self.dropped = 0
+        self._folder = folder
 
     def write(self, line: bytes) -> None:
         """Write one line, or count it as dropped if stderr is full."""
+        kept_log.append(self._folder, line)
         poll = select.poll()
         poll.register(_STDERR, select.POLLOUT)
         try:
@@ -57,26 +62,22 @@ class Report:
         self._learnt = learnt
         self._folder = statefile.make_folder(settings.run_dir)
         self._inbox = log_relay.Inbox(self._folder)
-        self._stderr = _Stderr()
+        self._log = _Log(self._folder)
         self._state: dict[str, object] = {"booted": time.monotonic(), "phases": {}}
         self._end("")
 
     def say(self, level: str, event: str, **fields: object) -> None:
         """Write one log line, or count it as dropped if stderr is full."""
-        if self._stderr.dropped:
-            fields = fields | {"dropped": self._stderr.dropped}
-        self._write(log_line.line(self._settings.log_format, "run", level, self._masked(event), fields))
-
-    def _write(self, line: bytes) -> None:
-        self._stderr.write(line)
-        kept_log.append(self._folder, line)
+        if self._log.dropped:
+            fields = fields | {"dropped": self._log.dropped}
+        self._log.write(log_line.line(self._settings.log_format, "run", level, self._masked(event), fields))
 
     def relay(self) -> None:
         """Print the lines that other processes of octo-node left for the container's log."""
         for line in self._inbox.lines():
             text = self._masked(line.decode("utf-8", "replace"))
             encoded = text.encode("utf-8", "backslashreplace")[: log_line.MAX_LINE - 1]
-            self._write(encoded.removesuffix(b"\n") + b"\n")
+            self._log.write(encoded.removesuffix(b"\n") + b"\n")
 
     def _masked(self, text: str) -> str:
         return redact.mask(text, [*self._secrets, *secrets_memfd.learnt_secrets(self._learnt)])
@@ -88,7 +89,7 @@ class Report:
             phases.setdefault(phase.value, time.monotonic())
         # `clock` makes times of day of the monotonic ones
         said = {"phase": phase.value, "wanted": wanted.value, "clock": time.time() - time.monotonic()}
-        self._state |= said | {"dropped": self._stderr.dropped} | fields
+        self._state |= said | {"dropped": self._log.dropped} | fields
         if self._folder is None:
             return
         try:
@@ -101,13 +102,14 @@ class Report:
         wanted = self._settings.run_dir
         if self._folder is None:
             return (
-                f"Neither {wanted} nor a folder in /tmp can be made, written and kept from others, so probes, drain "
+                f"Neither {wanted} nor a folder in /tmp can be created, written and kept private, so probes, drain "
                 "and status can't tell where this node is: mount a tmpfs on /tmp, or set OCTO_NODE_RUN_DIR."
             )
         if statefile.is_refused(wanted):
             return (
                 f"Other users could write to {wanted}, or own it, so the state files are in {self._folder}: set "
-                "OCTO_NODE_RUN_DIR to a folder below it, which octo-node makes for itself, or take their rights away."
+                "OCTO_NODE_RUN_DIR to a folder below it, which octo-node makes for itself, or take their write "
+                "permission away."
             )
         return None
 

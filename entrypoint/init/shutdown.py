@@ -1,4 +1,4 @@
-"""The way down: what has to end, one rung after another, each with TERM, a time, and KILL."""
+"""The shutdown of a node: what has to stop, one stage after another, each with TERM, a grace period, and KILL."""
 
 import signal
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 class Stage:
-    """One step of a stop: who has to end, and how many seconds they get before they are killed.
+    """One stage of a stop: the processes that have to end, and their grace period in seconds before they are killed.
 
-    `send` sends them a signal, `are_alive` tells whether anybody is left. With `ask` the rung begins with a TERM;
+    `send` sends them a signal, `are_alive` tells whether anybody is left. With `ask` the stage begins with a TERM;
     a drain needs none.
     """
 
@@ -34,9 +34,9 @@ class Stage:
 
 
 class Shutdown:
-    """The rungs of a stop; `rung` is the one it stands on (None before the first and after the last).
+    """The stages of a stop; `stage` is the current one (None before the first and after the last).
 
-    `killed` tells whether KILL was sent on this rung.
+    `killed` tells whether KILL was sent in this stage.
     """
 
     def __init__(self, stages: "Iterator[Stage]") -> None:
@@ -45,7 +45,7 @@ class Shutdown:
         self.killed = False
 
     def next(self) -> Stage | None:
-        """Begin with the next rung that somebody stands on, and return it; None after the last."""
+        """Begin the next stage in which a process is left, and return it; None after the last."""
         self.killed = False
         self.stage = next((stage for stage in self._stages if stage.are_alive()), None)
         if self.stage is not None and self.stage.ask:
@@ -53,17 +53,17 @@ class Shutdown:
         return self.stage
 
     def kill(self) -> None:
-        """Send KILL to whoever stands on the rung."""
+        """Send KILL to the processes of the current stage."""
         if self.stage is not None:
             self.killed = True
             self.stage.send(signal.SIGKILL)
 
     def kill_all(self, last: Stage) -> None:
-        """Go straight to the rung `last`, and send KILL there."""
+        """Go straight to the stage `last`, and send KILL there."""
         self._stages = iter(())
         self.stage = last
         self.kill()
 
     def is_clear(self) -> bool:
-        """Return whether it stands on a rung with nobody left."""
+        """Return whether no process of the current stage is left."""
         return self.stage is not None and not self.stage.are_alive()

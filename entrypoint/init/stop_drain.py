@@ -1,4 +1,4 @@
-"""The drain of a stop as process 1 sees it: tried until its deadline, if no process can be had for it at first."""
+"""The drain at the start of a stop: retried until its deadline if no process can be started for it at first."""
 
 from entrypoint.base.exitcodes import ExitCode
 
@@ -42,7 +42,7 @@ class StopDrain:
         self._is_told = False  # what is cut off
 
     def begin(self) -> Stage:
-        """Start it, and return its rung of the ladder."""
+        """Start it, and return its stage of the shutdown."""
         self.start()
         return Stage(ROLE, self._seconds + MARGIN_SECONDS, send=self._send, are_alive=self._is_under_way, ask=False)
 

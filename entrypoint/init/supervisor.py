@@ -34,7 +34,7 @@ _STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
 
 
 def run(environ: "Mapping[str, str]") -> int:
-    """Be the supervisor of a node until nobody is left; return the container's exit code."""
+    """Supervise a node until no process is left; return the container's exit code."""
     stdio.fill()
     try:
         reexec.execute_without(environ)
@@ -65,7 +65,7 @@ class Supervisor:
         self.told_orphans = 0
 
     def run(self) -> int:
-        """Live until nobody is left; return the exit code."""
+        """Run until no process is left; return the exit code."""
         self._greet()
         self._publish()  # before somebody is there who writes beside it
         self.node.http.start()
@@ -80,7 +80,7 @@ class Supervisor:
                 self._happen(Event.STAGE_CLEARED)
         code = self._exit_code()
         self._publish(code=code, ended=time.time())
-        self.report.say("info", f"octo-node ends with exit code {code}.")
+        self.report.say("info", f"octo-node exits with code {code}.")
         return code
 
     def _greet(self) -> None:
@@ -144,7 +144,7 @@ class Supervisor:
         if number not in signals.STOPS:
             obstacle = self.node.children.hand_on("server", number)
             if obstacle:
-                left_out = f"Signal {signals.name(number)} isn't handed on: {obstacle}."
+                left_out = f"Signal {signals.name(number)} isn't forwarded: {obstacle}."
                 self.report.say("warning", f"{left_out} A stop is TERM, INT or QUIT.")
             return
         self.stops.append(number)

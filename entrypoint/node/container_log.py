@@ -1,4 +1,4 @@
-"""What a drain says, in the container's log as well: kubelet drops the output of a hook."""
+"""Copies a drain's output to the container's log: kubelet drops the output of a hook."""
 
 import os
 import time
@@ -28,7 +28,7 @@ def relay(settings: BaseSettings) -> Tee | None:
 
     def tee(line: bytes) -> str | None:
         if folder is None or supervisor is None:
-            return "This isn't in the container's log: there is no state of octo-node's process 1 that tells of it."
+            return "This isn't in the container's log: octo-node's process 1 has left no state file."
         try:
             mailbox.append(folder, line, supervisor)
         except OSError as error:
@@ -68,9 +68,11 @@ class CutOffNote:
             self._leave(look.tasks, f"The stop cuts off {self._seen}.")
 
     def write_unknown(self, trouble: str) -> None:
-        """Leave that nobody could tell which tasks run, with those that ran when somebody could."""
+        """Write that the running tasks are unknown, with those that were known last."""
         before = f"; before that, {self._seen}" if self._seen else ""
-        self._leave(None, f"The stop cuts off whatever runs, which the node's drain couldn't tell: {trouble}{before}.")
+        self._leave(
+            None, f"The stop cuts off whatever is running; the node's drain couldn't tell what: {trouble}{before}."
+        )
 
     def _leave(self, tasks: Sequence[object] | None, sentence: str) -> None:
         now = time.monotonic()

@@ -12,11 +12,11 @@ from entrypoint.base import state_reader
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import CommandError, Runner
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 from entrypoint.settings.configuration import Configuration, Settings
 from entrypoint.structured_log import Logger
 
-from . import double_drain, drain_flag, drain_lock, server_process
+from . import double_drain_warning, drain_flag, drain_lock, server_process
 from .container_log import CutOffNote
 from .drain_deadlines import Deadlines
 from .drain_messages import Tally, ThrottledLog, count_down, duration, still_running
@@ -56,7 +56,7 @@ def drain(
     if found is None:
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
         return
-    double_drain.warn(base, folder, log)
+    double_drain_warning.warn(base, folder, log)
     deadlines = Deadlines(options.wait, options.cancel_wait if options.cancel_tasks else 0.0, GRACE_SECONDS)
     settings = configuration.settings()
     with drain_lock.draining(folder, options.wait, log):
@@ -134,7 +134,7 @@ class _Drain:
                 return look
             self._tell(look)
             time.sleep(min(COUNT_SECONDS, max(self.deadlines.left, 0)))
-        self.log.info("Octopus.Server has ended meanwhile.")
+        self.log.info("Octopus.Server has ended in the meantime.")
         return None
 
     def _refuse_if_dead(self, look: Observation) -> None:
@@ -145,7 +145,7 @@ class _Drain:
         now = time.monotonic()
         self.mute_since = self.mute_since or now
         if now - self.mute_since >= SILENCE_SECONDS:
-            running = f"By the database, {still_running(look.tasks)}. " if look.tasks else ""
+            running = f"According to the database, {still_running(look.tasks)}. " if look.tasks else ""
             raise NodeError(
                 ExitCode.NODE_UNREACHABLE,
                 f"Octopus.Server runs, but has answered nothing for {now - self.mute_since:.0f} s, though SQL Server "
@@ -162,10 +162,10 @@ class _Drain:
         elif look.tasks is not None:
             self.tasks.tell("none", f"No task runs, but the node may still take new ones, {left} left.")
         if look.tasks is None:
-            said = f"The running tasks can't be counted, which is tried again, {left} left: {look.trouble}."
+            said = f"The running tasks can't be counted and will be retried, {left} left: {look.trouble}."
             self.trouble.tell(look.trouble, said, is_trouble=True)
         elif look.trouble:
-            self.trouble.tell(look.trouble, f"Octopus.Server isn't well: {look.trouble}.", is_trouble=True)
+            self.trouble.tell(look.trouble, f"Octopus.Server isn't healthy: {look.trouble}.", is_trouble=True)
         else:
             self.trouble.rest()
 
@@ -187,7 +187,7 @@ class _Drain:
             raise NodeError(ExitCode.TASKS_RUNNING, f"At the deadline {still_running(look.tasks)}. {self._state()}")
         if not self.switch.is_set:
             raise self.switch.failure()
-        self.log.info("No task runs on the node; that it takes no new ones it hasn't shown within the time.")
+        self.log.info("No task runs on the node, but it hasn't confirmed in time that it takes no new ones.")
 
     def _state(self) -> str:
         """Return in words whether the node is left draining."""

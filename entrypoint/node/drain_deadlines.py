@@ -1,4 +1,4 @@
-"""The times of a drain: what it was given, and what it may last at all."""
+"""The deadlines of a drain: when it stops waiting for tasks, and when it must be over."""
 
 import time
 from collections.abc import Callable

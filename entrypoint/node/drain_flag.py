@@ -1,4 +1,4 @@
-"""The server's own drain switch: a flag of the node in the database, set through its command line."""
+"""The server's own drain flag: a column of the node's row in the database, set through its command line."""
 
 import time
 from collections.abc import Callable
@@ -61,7 +61,7 @@ class DrainFlag:
             self.is_set = True
         except CommandError as error:
             self.error = error
-            self._log.warning(f"{error.args[0].splitlines()[0]} It is tried again.")
+            self._log.warning(f"{error.args[0].splitlines()[0]} It will be retried.")
             if time.monotonic() - begun >= limit:
                 self._limit *= 2
             self._next = time.monotonic() + self._pause
@@ -80,5 +80,5 @@ class DrainFlag:
         said = f" {self.error}" if self.error is not None else ""
         return NodeError(
             ExitCode.NODE_UNREACHABLE,
-            f"The node can't be {verb}:{said} Look whether SQL Server answers (`octo-node check`).",
+            f"The node can't be {verb}:{said} Check whether SQL Server answers (`octo-node check`).",
         )

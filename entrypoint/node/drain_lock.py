@@ -1,4 +1,4 @@
-"""Drain and undrain on one node exclude each other, and what was asked last is known to settle.
+"""The lock that keeps drain and undrain on one node apart, and the record of which was requested last.
 
 Both are in the node's run `folder`, and both are helps: a drain goes on without them where there is none (None).
 """
@@ -25,7 +25,7 @@ def draining(folder: str | None, seconds: float, log: Logger) -> Iterator[None]:
     """Keep undrains out, but not other drains, whose waits are their own. After `seconds` go on without."""
     with _lock(folder, log) as lock:
         if lock is not None and not _acquire(lock, fcntl.LOCK_SH, min(seconds, DRAIN_SECONDS), log):
-            log.warning("An undrain is still under way on this node, and isn't waited for any longer.")
+            log.warning("An undrain is still in progress on this node; the drain no longer waits for it.")
         yield
 
 
@@ -36,7 +36,7 @@ def undraining(folder: str | None, seconds: float, log: Logger) -> Iterator[None
         if lock is not None and not _acquire(lock, fcntl.LOCK_EX, seconds, log):
             raise NodeError(
                 ExitCode.NODE_UNREACHABLE,
-                "Another drain or undrain is still under way on this node: wait for it, or end it.",
+                "Another drain or undrain is still in progress on this node: wait for it, or end it.",
             )
         yield
 
@@ -79,7 +79,7 @@ def _acquire(lock: int, kind: int, seconds: float, log: Logger) -> bool:
         if time.monotonic() >= deadline:
             return False
         if not told:
-            log.info("Another drain or undrain is under way on this node: waiting for it.")
+            log.info("Another drain or undrain is in progress on this node: waiting for it.")
             told = True
         time.sleep(POLL_SECONDS)
 
@@ -90,13 +90,13 @@ def is_drained_on_purpose(folder: str | None) -> bool:
 
 
 def want_drained(folder: str | None, log: Logger) -> None:
-    """Note that the node is to be drained, before the server is told."""
+    """Record that the node is to be drained, before the server is told to."""
     if folder is None:
         return
     try:
         statefile.write(folder, statefile.DRAIN, {"wanted": "drained", "at": time.time()})
     except OSError as error:
-        log.warning("It can't be noted that the node is to be drained.", folder=folder, reason=error.strerror)
+        log.warning("The request to drain the node can't be recorded.", folder=folder, reason=error.strerror)
 
 
 def want_undrained(folder: str | None, log: Logger) -> None:
@@ -106,4 +106,4 @@ def want_undrained(folder: str | None, log: Logger) -> None:
     try:
         statefile.remove(folder, statefile.DRAIN)
     except OSError as error:
-        log.warning("The note that the node is drained can't be removed.", folder=folder, reason=error.strerror)
+        log.warning("The record of the request to drain can't be removed.", folder=folder, reason=error.strerror)

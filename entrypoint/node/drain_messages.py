@@ -1,9 +1,9 @@
-"""What a drain says while it waits: little, but never nothing for long."""
+"""The progress messages of a drain: on every change, and at least every 30 seconds."""
 
 import time
 from collections.abc import Callable, Sequence
 
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 from entrypoint.structured_log import Logger
 
 

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 
 from .facts.words import duration
 from .status_view import plain

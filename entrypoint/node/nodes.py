@@ -69,7 +69,7 @@ def remove(settings: Settings, name: str, log: Logger, *, force: bool) -> None:
                 ExitCode.NODE_UNREACHABLE, f"{node.name} can't be removed: {error}. Nothing was changed."
             ) from error
         _wait_until_gone(connection, node)
-    log.info(f"{node.name} is removed: it doesn't count for the licence any more. If it comes back, so does its row.")
+    print(f"{node.name} is removed: it doesn't count for the licence any more. If it comes back, so does its row.")
 
 
 def _named(name: str, known: Sequence[KnownNode] | None) -> KnownNode:
@@ -90,15 +90,15 @@ def _is_alive(connection: Connection, node: KnownNode, own: str, log: Logger) ->
         return True
     if node.is_offline:
         return False
-    log.info(
-        f"{node.name} is watched for {HEARTBEAT_SECONDS:.0f} s: its last sign of life may be of a clock that is off."
-    )
-    watch = HeartbeatWatch()
+    watch, is_told = HeartbeatWatch(), False
     while True:
         rows = [row for row in node_table.others(connection, own) if row.name == node.name]
         names, unsure = watch.alive(rows)
         if names or unsure <= 0:
             return bool(names)
+        if not is_told:
+            is_told = True
+            log.info(f"{node.name} is watched for {HEARTBEAT_SECONDS:.0f} s: its clock may be slow.")
         time.sleep(min(unsure, _LOOK_SECONDS))
 
 

@@ -1,4 +1,4 @@
-"""The ping address of the node's own server, asked no more often than it wants to be."""
+"""The ping endpoint of the node's own server, with its rate limit respected."""
 
 import time
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class Throttle:
 
 
 class Ping:
-    """Asks the ping address of `api`; while `throttle` is closed, what it said last stands."""
+    """Requests the ping address of `api`; while `throttle` is closed, the last answer is used."""
 
     def __init__(self, api: Api, throttle: Throttle) -> None:
         self._api = api

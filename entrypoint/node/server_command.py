@@ -23,7 +23,8 @@ _CHUNK = 1 << 16
 _LONGEST = 1 << 20  # characters of a line that are kept back
 _STDOUT = 1
 _STARTS = {"run", "service"}
-_NAMED = re.compile(r"(?:password|pwd) *(?:=[^\n]*)?\Z", re.IGNORECASE)  # as `redact` masks what follows
+_NAMES = ("password", "pwd")  # as `redact` masks what follows
+_NAMED = re.compile(rf"(?:{'|'.join(_NAMES)}) *(?:=[^\n]*)?\Z", re.IGNORECASE)
 
 
 def run(paths: Paths, runner: Runner, arguments: Sequence[str], secrets: Sequence[str], *, masked: bool) -> int:
@@ -49,7 +50,7 @@ def run(paths: Paths, runner: Runner, arguments: Sequence[str], secrets: Sequenc
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
         if process.stdout is not None:
-            _copy(process.stdout.fileno(), _Mask(secrets))
+            _copy(process.stdout.fileno(), Mask(secrets))
         code = process.wait()
     return of_signal(-code) if code < 0 else code
 
@@ -63,7 +64,7 @@ def _plain(paths: Paths, arguments: Sequence[str]) -> list[str]:
     return [*(paths.server_command() or ["Octopus.Server"]), *arguments]
 
 
-def _copy(descriptor: int, mask: "_Mask") -> None:
+def _copy(descriptor: int, mask: "Mask") -> None:
     while chunk := os.read(descriptor, _CHUNK):
         _write(mask.take(chunk))
     _write(mask.rest())
@@ -75,7 +76,7 @@ def _write(text: bytes) -> None:
         text = text[os.write(_STDOUT, text) :]
 
 
-class _Mask:
+class Mask:
     """Masks `secrets` in a stream of bytes, of which it keeps back no more than may be the beginning of one."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
@@ -101,9 +102,13 @@ class _Mask:
         """Return where at the end of `text` something begins that may be a secret whose end hasn't come yet."""
         named = _NAMED.search(text)
         places = [named.start()] if named else []
-        for secret in self._secrets:
-            longest = min(len(secret) - 1, len(text))
-            length = next((count for count in range(longest, 0, -1) if text.endswith(secret[:count])), 0)
-            places.append(len(text) - length)
+        places += [len(text) - _begun(secret, text) for secret in self._secrets]
+        places += [len(text) - _begun(name, text.lower()) for name in _NAMES]
         begin = min(places, default=len(text))
         return begin if len(text) - begin <= _LONGEST else len(text)
+
+
+def _begun(word: str, text: str) -> int:
+    """Return how many characters at the end of `text` are the beginning of `word`, but not all of it."""
+    longest = min(len(word) - 1, len(text))
+    return next((count for count in range(longest, 0, -1) if text.endswith(word[:count])), 0)

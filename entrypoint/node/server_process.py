@@ -1,4 +1,4 @@
-"""The running server, as the tools of a node see it: in /proc, whatever became of the state files."""
+"""Finds the running server process: in /proc, whatever became of the state files."""
 
 import itertools
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Process:
 
     @property
     def is_suspended(self) -> bool:
-        """Whether somebody stopped it with a signal, or traces it."""
+        """Whether it is stopped by a signal, or traced."""
         fields = procfs.stat_fields(self.pid)
         return fields is not None and fields[0] in {"T", "t"}
 

@@ -1,4 +1,4 @@
-"""The server's own wait for its tasks, and its own way to cancel them: where nobody else can count, or cancel."""
+"""The server's own wait for its tasks, and its own way to cancel them: used where octo-node can't count or cancel."""
 
 import time
 
@@ -14,7 +14,7 @@ from .drain_flag import NodeCommand
 
 END_SECONDS = 10.0  # that a command gets to end after what it waits for itself
 AGAIN_SECONDS = 5.0  # before it is asked once more
-UNDO = "To have it take tasks again: `octo-node undrain`."
+UNDO = "To take tasks again, run `octo-node undrain`."
 
 
 class ServerWait:
@@ -45,12 +45,12 @@ class ServerWait:
                     raise NodeError(
                         ExitCode.TASKS_RUNNING, f"The server couldn't drain the node in time: {error} {UNDO}"
                     ) from error
-                self._log.warning(f"{str(error).splitlines()[0]} It is tried again.")
+                self._log.warning(f"{str(error).splitlines()[0]} It will be retried.")
                 time.sleep(AGAIN_SECONDS)
             else:
                 self._log.info("The server says that the node is drained.")
                 return
-        self._log.info("Octopus.Server has ended meanwhile.")
+        self._log.info("Octopus.Server has ended in the meantime.")
 
     def cancel(self, wait: float, cancel_wait: float) -> None:
         """Have the server cancel what still runs after `wait` seconds. Raise CommandError.

@@ -1,12 +1,10 @@
-"""Settle: from a started server to a node that takes tasks."""
+"""Settle: waits until the started server answers and takes tasks, and undrains it if necessary."""
 
 import time
-from collections.abc import Mapping
-from typing import cast
 
 import pyodbc
 
-from entrypoint.base import end_reason, state_reader, statefile
+from entrypoint.base import state_reader
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import tables, version
@@ -16,7 +14,7 @@ from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
 from entrypoint.structured_log import Logger
 
-from . import drain_flag, drain_lock
+from . import boot_summary, drain_flag, drain_lock
 from .drain_messages import ThrottledLog
 from .task_counters import NodeWatch
 
@@ -40,17 +38,17 @@ def settle(settings: Settings, runner: Runner, log: Logger) -> None:
     while not (flag := watch.flag()).takes_tasks:
         if flag.draining:
             if not _is_ours_to_undrain(settings, folder):
-                log.info("The node answers, and stays drained.")
+                log.info("The node answers and stays drained.")
                 break
             if time.monotonic() >= next_try:
                 _undrain(settings, runner, folder, log)
                 next_try = time.monotonic() + pause
                 pause = min(pause * 2, UNDRAIN_PAUSE[1])
         else:
-            teller.tell(flag.status, f"The node doesn't answer as it should yet: {flag.words}.")
+            teller.tell(flag.status, f"The node doesn't answer normally yet: {flag.words}.")
         time.sleep(ASK_SECONDS)
     _check_version(settings, log)  # Octopus notes its version when its server runs: maybe only now
-    _finish(settings, folder, log)
+    boot_summary.tell(settings, folder, log)
 
 
 def _check_version(settings: Settings, log: Logger) -> None:
@@ -64,14 +62,14 @@ def _check_version(settings: Settings, log: Logger) -> None:
             newest = tables.newest_version(connection)
     except (ConnectError, pyodbc.Error) as error:
         log.warning(
-            "SQL Server can't be asked which version was installed last.",
+            "SQL Server can't be queried for the version that was installed last.",
             reason=describe(error, settings.db_connection_string.password),
         )
         return
     if own is not None and version.is_too_new(newest, own):
         raise NodeError(
             ExitCode.NEWER_DATABASE,
-            f"Another node brought the database to version {newest} while this one, {own}, was starting: "
+            f"Another node upgraded the database to version {newest} while this one, {own}, was starting: "
             f"start version {newest} or later.",
         )
 
@@ -81,7 +79,7 @@ def _is_ours_to_undrain(settings: Settings, folder: str | None) -> bool:
 
 
 def _undrain(settings: Settings, runner: Runner, folder: str | None, log: Logger) -> None:
-    log.info("The node is drained: it is undrained.")
+    log.info("The node is drained: undraining it.")
     teller = ThrottledLog(log)
     try:
         with drain_lock.undraining(folder, 0.0, log):
@@ -91,30 +89,3 @@ def _undrain(settings: Settings, runner: Runner, folder: str | None, log: Logger
             command.run("--drain=false")
     except NodeError as error:
         log.warning(str(error))
-
-
-def _finish(settings: Settings, folder: str | None, log: Logger) -> None:
-    """Log how long the boot took, and keep what others want to know: none of that is worth another settle."""
-    end_reason.tell(folder, settings.base.termination_log, "")  # what a settle before us may have left there
-    node, prepare = (state_reader.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
-    seconds = timeline(node, prepare)
-    whole = time.monotonic() - cast("float", node.get("booted", time.monotonic()))
-    parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-    text = f"node {settings.octopus_server_node_name} is up after {whole:.1f} s: {parts}"
-    log.info(text)
-    try:
-        AppliedState(settings.base.paths).note_files()
-        if folder is not None:
-            statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds, "whole": whole})
-    except (OSError, NodeError) as error:
-        log.warning("What is kept of this start can't be written.", reason=str(error))
-
-
-def timeline(node: Mapping[str, object], prepare: Mapping[str, object]) -> dict[str, float]:
-    """Return the seconds of each part of the boot, from the state of process 1 and of prepare."""
-    begun = cast("dict[str, float]", node.get("phases", {}))
-    steps = cast("dict[str, float]", prepare.get("steps", {}))
-    now = time.monotonic()
-    preparing, starting = begun.get("preparing", now), begun.get("starting", now)
-    always = {"preflight": preparing - begun.get("preflight", now), "sql": 0.0, "guard": 0.0, "commands": 0.0}
-    return {**always, **steps, "server": now - starting}

@@ -22,15 +22,16 @@ _ALL_SECONDS = 1.8  # from the start of this process to its answer
 _LEAST_SECONDS = 0.5
 
 
-def status(configuration: Configuration, *, as_json: bool, watch: bool) -> ExitCode:
+def status(configuration: Configuration, *, as_json: bool, watch: bool, seconds: float | None) -> ExitCode:
     """Print where the node is, again and again if it is to be watched; return DONE, or PROBE_NO if no node lives here.
 
-    Raise NodeError (2) if there is no terminal to watch it on.
+    What is asked has the `seconds`; None: as many as there are until 2 s after the start of this process. Raise
+    NodeError (2) if there is no terminal to watch it on.
     """
     if watch:
-        return _watch(Gatherer(configuration))
-    left = _ALL_SECONDS - _age()
-    facts = Gatherer(configuration).look(min(max(left, _LEAST_SECONDS), SECONDS))
+        return _watch(Gatherer(configuration), seconds or SECONDS)
+    left = min(max(_ALL_SECONDS - _age(), _LEAST_SECONDS), SECONDS)
+    facts = Gatherer(configuration).look(seconds or left)
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
@@ -42,19 +43,19 @@ def _show(facts: Facts) -> None:
     status_view.show(lambda console: status_view.screen(facts, console))
 
 
-def _watch(gatherer: Gatherer) -> ExitCode:
+def _watch(gatherer: Gatherer, seconds: float) -> ExitCode:
     console = Console(highlight=False)
     if not console.is_terminal:
         raise NodeError(
             ExitCode.USAGE, "`status --watch` needs a terminal: `octo-node status` prints the same once, to anything."
         )
-    facts = gatherer.look()
+    facts = gatherer.look(seconds)
     with Live(console=console, screen=True, auto_refresh=False) as live:
         try:
             while True:
                 live.update(status_view.screen(facts, console), refresh=True)
                 time.sleep(max(WATCH_SECONDS - facts["took"], 0.0))
-                facts = gatherer.look()
+                facts = gatherer.look(seconds)
         except KeyboardInterrupt:
             pass
     _show(facts)

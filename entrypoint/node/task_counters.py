@@ -1,4 +1,4 @@
-"""How many tasks run on this node, and whether it takes new ones: asked of whoever can tell."""
+"""Counts the tasks that run on this node, and finds out whether it takes new ones: by ping, API or database."""
 
 import time
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pyodbc
 from entrypoint.base.errors import NodeError
 from entrypoint.octopus import queries, tables
 from entrypoint.octopus.api import DRAINING, SECONDS, Api, ApiError, RefusedError
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
 from entrypoint.sqlserver.error_classes import Kind
@@ -27,7 +27,7 @@ FLAG_SECONDS = 30.0  # after which a server has seen the flag in its row: it loo
 
 
 class UnknownError(Exception):
-    """Nobody could tell just now; the message says why."""
+    """The running tasks are unknown just now; the message says why."""
 
 
 class NeverError(UnknownError):
@@ -36,7 +36,7 @@ class NeverError(UnknownError):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Whether the node takes no new tasks (`draining`; None: nobody could tell), by its ping or else its row.
+    """Whether the node takes no new tasks (`draining`; None: unknown), by its ping or else its row.
 
     `status` is what the ping answered, 0 for nothing, and `words` say it for people.
     """
@@ -106,7 +106,7 @@ class Database:
     def _connected(self) -> Connection:
         if self._connection is None:
             if not self._failed and time.monotonic() < self._not_before:
-                self._failed = "SQL Server refused the login, and is left alone for a while"
+                self._failed = "SQL Server refused the login, and is not asked again for a while"
             if self._failed:
                 raise UnknownError(self._failed)
             self._connection = self._connect()
@@ -214,7 +214,7 @@ class NodeWatch:
         return True
 
     def tasks(self, *, is_mute: bool) -> list[Task]:
-        """Return the running tasks by whoever can tell, the API first; a server that is mute isn't asked again.
+        """Return the running tasks by the API, or else the database; a server that is mute isn't asked again.
 
         Raise UnknownError if nobody can tell now, NeverError if nobody ever will.
         """
@@ -241,7 +241,7 @@ class NodeWatch:
             return api.running_tasks(self._node)
         except RefusedError as error:
             self._api = None
-            self._log.info("The running tasks are counted in another way.", reason=str(error))
+            self._log.info("The running tasks are counted another way.", reason=str(error))
             raise UnknownError(str(error)) from error
         except ApiError as error:
             if error.pause:

@@ -1,4 +1,4 @@
-"""Octopus.Server's HTTP API, as far as a node asks its own server."""
+"""Octopus.Server's HTTP API, as far as a node calls its own server."""
 
 import datetime
 import json
@@ -11,7 +11,7 @@ from entrypoint.settings.configuration import Settings
 
 from . import http
 from .http import Answer, NoAnswerError
-from .tables import Task
+from .running_task import STATES, Task
 
 
 PING = "/api/octopusservernodes/ping"
@@ -64,14 +64,11 @@ class Api:
         return self._ask("GET", PING, self._seconds, with_body=False)
 
     def running_tasks(self, node: str) -> list[Task]:
-        """Return the tasks that the node named `node` works on. Raise ApiError.
-
-        HasPendingInterruptions doesn't matter: see `tables.running_tasks`.
-        """
+        """Return the tasks that the node named `node` works on. Raise ApiError."""
         deadline = time.monotonic() + self._seconds
         query = {
             "node": self._node_id(node, deadline),
-            "states": "Executing,Cancelling",
+            "states": ",".join(STATES),
             "spaces": "all",
             "includeSystem": "true",
         }

@@ -1,7 +1,7 @@
-"""What was configured in this container, so that an unchanged restart configures nothing.
+"""What has been applied in this container, so that an unchanged restart configures nothing.
 
-The memory stands beside the instance's configuration. It holds no secret: of each command's inputs only a
-scrypt digest. It is believed only for the database it was made for, and only while the instance registry, the
+The state is a file beside the instance's configuration. It holds no secret: of each command's inputs only a
+scrypt digest. It is valid only for the database it was made for, and only while the instance registry, the
 machine key and the configuration file are the ones it was made with.
 """
 
@@ -27,7 +27,7 @@ Database = dict[str, str]
 
 
 class AppliedState(NotesFile):
-    """The memory of this container, or an empty one."""
+    """The applied state of this container, or an empty one."""
 
     def __init__(self, paths: Paths) -> None:
         super().__init__(Path(paths.home, "octo-node.json"))

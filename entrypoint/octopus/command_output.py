@@ -1,4 +1,4 @@
-"""What a command prints: bytes of any number and form become lines of limited length, of which the last are kept."""
+"""The output of a command: bytes of any number and form, kept as the last lines of limited length."""
 
 import re
 from collections import deque

@@ -1,4 +1,4 @@
-"""Run a command of Octopus.Server: its output in our log, a time limit, and no secret in its environment."""
+"""Runs commands of Octopus.Server: output to our log, a time limit, and no secret in their environment."""
 
 import contextlib
 import fcntl
@@ -28,7 +28,7 @@ POLL_SECONDS = 0.1  # where the kernel can't tell that a process has ended
 
 
 class CommandError(NodeError):
-    """A command failed or timed out; `output` is the end of what it printed, of which a summary is told."""
+    """A command failed or timed out; `output` is the end of what it printed, of which the message has a summary."""
 
     def __init__(self, sentence: str, output: str) -> None:
         told = summary(output)
@@ -53,7 +53,7 @@ class Runner:
         quiet: bool = False,
         end_seconds: float = END_SECONDS,
     ) -> str:
-        """Run `command`, called `name` in what we tell, for at most `seconds`; return what it printed last.
+        """Run `command`, called `name` in messages, for at most `seconds`; return the end of its output.
 
         With `quiet` its output isn't logged. `tick` is called every TICK_SECONDS meanwhile; if it raises, the command
         is ended first, with `end_seconds` between TERM and KILL, as if it takes too long. A TERM to us ends the

@@ -1,4 +1,4 @@
-"""One question to the node's own server by HTTP, with a limit of bytes and a limit of time for the whole answer.
+"""One HTTP request to the node's own server, with a limit of bytes and a time limit for the whole answer.
 
 A timeout of a socket is one of each read: an answer that trickles would never time out. Here every read has what is
 left until one deadline, the status line and the headers included.

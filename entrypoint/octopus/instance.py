@@ -1,4 +1,4 @@
-"""What prepare asks of Octopus.Server in this container, and has it do."""
+"""The instance of Octopus.Server in this container, queried and configured through the server's commands."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which nodes the database knows, and which of them are alive."""
+"""Which nodes the database knows, and which of them are alive, by their heartbeats."""
 
 import time
 from collections.abc import Callable
@@ -157,7 +157,7 @@ class HeartbeatWatch:
         self._seen: dict[str, _Heartbeat] = {}
 
     def alive(self, found: list[NodeRow]) -> tuple[list[str], float]:
-        """Return who is alive, and how many seconds the others have to be watched before they count as dead."""
+        """Return which nodes are alive, and for how many seconds the others must be watched to count as dead."""
         now = self._clock()
         names, unsure = [], 0.0
         for row in found:

@@ -42,6 +42,6 @@ class NotesFile:
         except OSError as error:
             raise NodeError(
                 ExitCode.NOT_WRITABLE,
-                f"What was configured can't be noted in {self._path}: {error.strerror}. Give its folder room and the "
-                "right to write.",
+                f"What was configured can't be noted in {self._path}: {error.strerror}. Free space in its folder, and "
+                "make it writable.",
             ) from error

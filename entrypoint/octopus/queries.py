@@ -1,4 +1,4 @@
-"""Questions to the Octopus database; a question that it can't answer is no failure."""
+"""Queries of the Octopus database; one that the database can't answer is not an error."""
 
 import pyodbc
 

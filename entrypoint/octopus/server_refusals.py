@@ -1,4 +1,4 @@
-"""What it means that Octopus.Server refuses a database."""
+"""Explains why Octopus.Server refuses a database."""
 
 import re
 
@@ -30,7 +30,7 @@ def explain(error: CommandError, verb: str) -> NodeError:
     if verb == "database" and any(_MISSED.search(line) for line in lines):
         sentence = str(error).partition("\n")[0]
         return CommandError(
-            f"{sentence} It misses a licence that covers this version: set OCTOPUS_SERVER_BASE64_LICENSE to the base64 "
+            f"{sentence} It needs a licence that covers this version: set OCTOPUS_SERVER_BASE64_LICENSE to the base64 "
             "of one (from https://oc.to/ControlCenter), or renew it.",
             error.output,
         )

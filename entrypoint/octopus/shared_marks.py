@@ -31,14 +31,18 @@ def leave(folders: Iterable[str], node: str) -> list[str]:
 
 def _leave(folder: str, node: str) -> None:
     place = f"{folder}/{FOLDER}"
-    if not os.path.isdir(place):
+    if not os.path.lexists(place):
         os.mkdir(place)
         os.chmod(place, os.stat(folder).st_mode & 0o777)  # for other nodes, which may have another user
-    number = os.open(f"{place}/{_file(node)}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    # deployment scripts write there too: a link mustn't lead us elsewhere
+    parent = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        number = os.open(_file(node), flags, 0o644, dir_fd=parent)
         os.utime(number)  # when it was started last
-    finally:
         os.close(number)
+    finally:
+        os.close(parent)
 
 
 def read(folder: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What can be read from Octopus's tables, and never written.
+"""Reads Octopus's tables, which are never written.
 
 Their names and columns are those of public schema dumps, which later versions differ from: whatever isn't
 there means *unknown*, never an error.
@@ -6,16 +6,18 @@ there means *unknown*, never an error.
 
 import datetime
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from entrypoint.sqlserver.connect import Connection
 
 from .queries import UnknownError, columns, rows
+from .running_task import STATES, Task
 from .version import Version, parse
 
 
 # tables of no other application; SchemaVersions is DbUp's, which others use as well
 _OURS = {"octopusservernode", "octopusserverinstallationhistory", "octopusservernodestatus"}
+_MARKS = ", ".join("?" for _ in STATES)
 _ANYBODYS = {"schemaversions"}
 
 
@@ -36,16 +38,6 @@ class Installed:
 EMPTY = Installed(created=None, has_schema=False, is_foreign=False, newest=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A task that a node works on, and has for so many `seconds` (None: that isn't told)."""
-
-    id: str
-    description: str
-    state: str
-    seconds: float | None = field(default=None, compare=False)  # it is the same task a second later
-
-
 def look(connection: Connection) -> Installed:
     """Return what is in the database that `connection` is in. Raise pyodbc.Error if it can't be asked."""
     in_dbo = "CASE WHEN schema_id = SCHEMA_ID('dbo') THEN 1 ELSE 0 END"
@@ -62,13 +54,13 @@ def look(connection: Connection) -> Installed:
 
 
 def created(connection: Connection) -> datetime.datetime | None:
-    """Return when the database was made, by its own clock; None if that isn't told."""
+    """Return when the database was created, by its own clock; None if that is unknown."""
     found = rows(connection, "SELECT create_date FROM sys.databases WHERE name = DB_NAME()")
     return found[0][0] if found else None
 
 
 def newest_version(connection: Connection) -> Version | None:
-    """Return the highest version that is noted; None if that isn't told.
+    """Return the highest version on record; None if it is unknown.
 
     Not the one noted last: a restored row, or one without a version, mustn't hide what the schema was brought to.
     """
@@ -119,12 +111,7 @@ def _has(connection: Connection, statement: str, *parameters: str) -> bool | Non
 
 
 def running_tasks(connection: Connection, node: str) -> list[Task]:
-    """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell.
-
-    `HasPendingInterruptions` doesn't matter: a task that only waits for a person is `Queued`; one that executes while
-    an interruption is pending (guided failure, an intervention in a child step) works on, and keeps its slot
-    (OctopusDeploy issues 3893, 10041).
-    """
+    """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell."""
     there = columns(connection, "ServerTask")
     description = "t.Description" if "description" in there else "t.Id"
     age = "DATEDIFF_BIG(second, t.StartTime, SYSDATETIMEOFFSET())" if "starttime" in there else "NULL"
@@ -132,8 +119,9 @@ def running_tasks(connection: Connection, node: str) -> list[Task]:
         connection,
         f"SELECT t.Id, {description}, t.State, {age} FROM dbo.ServerTask t "  # noqa: S608 - one of two literals each
         "INNER JOIN dbo.OctopusServerNode n ON n.Id = t.ServerNodeId "
-        "WHERE n.Name = ? AND t.State IN ('Executing', 'Cancelling') ORDER BY t.Id",
+        f"WHERE n.Name = ? AND t.State IN ({_MARKS}) ORDER BY t.Id",
         node,
+        *STATES,
     )
     return [
         Task(id=id_, description=text or "", state=state, seconds=None if age is None else float(age))
@@ -160,8 +148,9 @@ def running_by_node(connection: Connection) -> dict[str, int] | None:
     try:
         found = rows(
             connection,
-            "SELECT ServerNodeId, COUNT(*) FROM dbo.ServerTask WHERE State IN ('Executing', 'Cancelling') "
+            f"SELECT ServerNodeId, COUNT(*) FROM dbo.ServerTask WHERE State IN ({_MARKS}) "  # noqa: S608 - `?`
             "GROUP BY ServerNodeId",
+            *STATES,
         )
     except UnknownError:
         return None

@@ -1,4 +1,4 @@
-"""Which versions ran on the database, and on which node, as its servers noted it.
+"""Which versions ran on the database, and on which node, as its servers recorded it.
 
 A server notes when a node gets another version (OctopusDeploy issue 4194). Whether it does so again when the node comes
 back to a version that it ran before isn't published: readers hold either way.
@@ -18,7 +18,7 @@ _TABLE = "OctopusServerInstallationHistory"
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """A node (empty if that isn't told) and a version that it ran."""
+    """A node (empty if unknown) and a version that it ran."""
 
     node: str
     version: Version
@@ -33,12 +33,12 @@ class History:
 
     @property
     def highest(self) -> Version | None:
-        """The highest version that ran; None if that isn't told."""
+        """The highest version that ran; None if unknown."""
         return max((note.version for note in self.notes), default=None)
 
     @property
     def last(self) -> Version | None:
-        """The version that was noted last; None if that isn't told."""
+        """The version that was recorded last; None if unknown."""
         return self.notes[0].version if self.notes else None
 
     def last_of(self, node: str) -> Version | None:

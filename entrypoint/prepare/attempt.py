@@ -1,4 +1,4 @@
-"""From a SQL Server that takes logins to a configured node.
+"""One attempt to configure the node on a SQL Server that accepts logins.
 
 Decisions rest on the last look at the database; where something is written, that look is taken under the lock.
 """
@@ -54,11 +54,11 @@ class Attempt:
         """Return the situation as it is now. Raise NodeError (11, 14) if the database must not be touched."""
         try:
             installed = self.view.installed()
-            if self.execution.guard is not None or not installed.is_foreign:
+            if self.execution.lock is not None or not installed.is_foreign:
                 refusals.check(installed, self.context)
                 return self.view.situation(installed)
         except pyodbc.Error as error:
-            if self.execution.guard is not None or not is_locked(error):
+            if self.execution.lock is not None or not is_locked(error):
                 raise
         # another node is at it, or what looks foreign is ours, half made: under the lock it is known for sure
         with self._held(SHARED) as found:
@@ -68,25 +68,25 @@ class Attempt:
     def _held(self, mode: str) -> Iterator[Situation]:
         """Hold the lock, and give the situation as it is under it."""
         context, view = self.context, self.view
-        guard = SchemaLock(view.ready.connection_string, context.log, mode)
+        lock = SchemaLock(view.ready.connection_string, context.log, mode)
         try:
             with context.progress.step("guard"):
                 if mode == EXCLUSIVE:
                     self.notice.connect_early()
                 if view.ready.master_ok:
-                    guard.acquire_master(context.deadline, context.progress.doing)
+                    lock.acquire_master(context.deadline, context.progress.doing)
                     self.notice.check_posted()
                     if view.ready.connection is None:
                         view.installed()  # somebody may have made the database meanwhile
                 if view.ready.connection is not None:
-                    guard.acquire(context.deadline, context.progress.doing)
+                    lock.acquire(context.deadline, context.progress.doing)
                     self.notice.check_posted()
-                self.execution.guard = guard
+                self.execution.lock = lock
                 found = self._look()
             yield found
         finally:
-            self.execution.guard = None
-            guard.release()
+            self.execution.lock = None
+            lock.release()
 
     def _agree_on_schema(self, found: Situation) -> Situation:
         """Make or upgrade the schema, unless another node was faster; return the situation after that."""
@@ -140,4 +140,4 @@ class Attempt:
         execution.run(execution.commands(found))
         execution.import_if_due()
         if not execution.done:
-            self.context.log.info("This node is configured as it was: no command is run.")
+            self.context.log.info("The configuration is unchanged: no command is run.")

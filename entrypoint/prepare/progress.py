@@ -1,4 +1,4 @@
-"""What prepare is doing, for probes and `status`; and how long each step took, for the timeline."""
+"""The progress of prepare, for probes and `status`, and the duration of each step, for the timeline."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Prepare: wait for SQL Server, agree with the other nodes on the schema, run what is missing."""
+"""Prepare: wait for SQL Server, agree with the other nodes on the schema, run the commands that are missing."""
 
 import time
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def prepare(settings: Settings, runner: Runner, log: Logger, hide: Callable[[str
         except LostError as error:
             if attempt.execution.done or time.monotonic() >= context.deadline:
                 raise
-            log.warning(f"{error} It is tried again: nothing was changed yet.")
+            log.warning(f"{error} Retrying: nothing was changed yet.")
             time.sleep(PAUSE_SECONDS)
         ready = wait_for_sql(settings, progress, log)
 

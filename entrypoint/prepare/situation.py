@@ -1,4 +1,4 @@
-"""What was found in the database, in the words that the plan decides by."""
+"""The situation of the database, in the terms in which the plan decides."""
 
 import datetime
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from entrypoint.sqlserver.connection_string import ConnectionString
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What decides about the commands.
+    """The facts that decide which commands run.
 
     Attributes: `is_new`, the database has no schema yet; `is_finished`, somebody finished configuring it: it has
     users; `is_older`, its schema is older than this server, or of a version that isn't told; `has_admin`, it has
-    the administrator already; `believed`, the memory is of this database; `everything`, nothing is left out;
+    the administrator already; `validated`, the applied state is of this database; `everything`, nothing is left out;
     `version`, this server's.
     """
 
@@ -40,3 +40,8 @@ def identity(created: datetime.datetime | None, where: ConnectionString) -> dict
 def place(where: ConnectionString) -> dict[str, str]:
     """Return where the database is, whether it is there or not."""
     return {"server": where.address, "name": where.database}
+
+
+def named(where: ConnectionString) -> str:
+    """Return what a message calls the database."""
+    return f"The database {where.database} on {where.address}"

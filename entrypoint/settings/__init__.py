@@ -1,1 +1,1 @@
-"""What the operator sets: the variables, one reading of the environment, and what comes of it."""
+"""The variables, the one reading of the environment, and the settings that come of it."""

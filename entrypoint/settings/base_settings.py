@@ -1,6 +1,6 @@
 """The settings that every process of octo-node needs: where things are, and how long what may take.
 
-Nothing here is refused: where a value can't be used its default stands, and preflight reports it (`settings.py`).
+Nothing here is refused: where a value can't be used its default stands, and preflight reports it (`configuration.py`).
 Light: process 1 keeps it for life.
 """
 
@@ -24,7 +24,7 @@ class BaseSettings:
     `certificate_file` for https; `node_name`, the node's name in Octopus; `hold`, whether the server isn't to be
     started; `has_dockerd`, whether Docker-in-Docker is wanted; `dockerd_args` and `iptables_legacy`, as they were
     given; `http`, address and port for metrics, probes and the page, as they were given; `search_path`, where programs
-    are looked for.
+    are looked for; `value_names`, which values of the chart give which variables, as it was given.
     """
 
     __slots__ = (
@@ -44,6 +44,7 @@ class BaseSettings:
         "service_mode",
         "stop_timeout",
         "termination_log",
+        "value_names",
     )
 
     def __init__(self, environment: "Environment") -> None:
@@ -67,6 +68,7 @@ class BaseSettings:
         self.dockerd_args = text("OCTO_NODE_DOCKERD_ARGS")
         self.iptables_legacy = text("DOCKER_IPTABLES_LEGACY")
         self.http = text("OCTO_NODE_HTTP")
+        self.value_names = text("OCTO_NODE_VALUES")
         self.search_path = environment.public.get("PATH", os.defpath)
 
 

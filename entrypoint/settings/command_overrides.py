@@ -1,4 +1,4 @@
-"""What an operator changes about the configure commands: OCTO_NODE_SKIP_COMMANDS and OCTO_NODE_EXTRA_OPTIONS."""
+"""The operator's changes to the configure commands: OCTO_NODE_SKIP_COMMANDS and OCTO_NODE_EXTRA_OPTIONS."""
 
 import re
 import shlex
@@ -38,7 +38,7 @@ def options(text: str) -> Options:
         if verb not in VERBS:
             raise ValueError(f"begins a part with '{verb}': begin each with one of {', '.join(VERBS)}.")
         if verb in found or not words:
-            raise ValueError(f"must name {verb} once, with its options behind it, such as `{verb} --option=value`.")
+            raise ValueError(f"must name {verb} once, with its options after it, such as `{verb} --option=value`.")
         for word in words:
             _check(verb, word)
         names = [word.partition("=")[0].lower() for word in words]
@@ -75,4 +75,4 @@ def _check(verb: str, word: str) -> None:
     if _SECRET.search(name):
         raise ValueError(f"gives {verb} {name}, but a secret can't be given there: it would be shown.")
     if name.lower() in _OURS | _OURS_BY_VERB.get(verb, set()):
-        raise ValueError(f"gives {verb} {name}, which is octo-node's own to give: leave it out.")
+        raise ValueError(f"gives {verb} {name}, which octo-node sets itself: leave it out.")

@@ -1,4 +1,4 @@
-"""The environment as one frozen object, or every problem with it at once."""
+"""The settings as one frozen object, or every problem with them at once."""
 
 import re
 from collections.abc import Iterator
@@ -76,14 +76,16 @@ class Settings:
 
 
 class Configuration:
-    """What a process that may import libraries reads of its `environment`, as it is or with all that is wrong with it.
+    """The settings in an `environment`, or all problems with them, for processes that may import libraries.
 
-    Attribute: `base`, which is there whatever is wrong.
+    Attributes, which are there whatever is wrong: `base`; `described`, which gives what is set, a line each, without a
+    secret.
     """
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self.base = BaseSettings(environment)
+        self.described = environment.described
 
     def secrets(self) -> list[str]:
         """Return every value that must not be printed, the password of the connection string included."""
@@ -118,17 +120,6 @@ class Configuration:
     def is_eula_accepted(self) -> bool:
         """Whether the licence agreement is accepted."""
         return self._environment.text("ACCEPT_EULA") == ACCEPTED
-
-    def described(self) -> list[str]:
-        """Return what is set, a line each, without a secret: of variables that aren't octo-node's only the names."""
-        return [f"{name}={self._shown(name)}" for name in sorted(self._environment.names())]
-
-    def _shown(self, name: str) -> str:
-        variable = variables.BY_NAME.get(name)
-        if variable is None:
-            is_file = variables.BY_NAME.get(name.removesuffix("_FILE")) is not None
-            return self._environment.own(name) if is_file else "(not octo-node's)"
-        return redact.MASK if variable.secret else self._environment.own(name)
 
     def eula_refusal(self) -> str:
         """Return what to say where the licence agreement isn't accepted, with what was found in its place."""

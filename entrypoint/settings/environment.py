@@ -1,8 +1,10 @@
 """The environment of a process: the text of each variable, its own or that of the file that NAME_FILE names.
 
 Made once, at the door. Below it nobody sees the environment, but only what the two readers make of it:
-`base_settings.py` for every process, `settings.py` for those that may import libraries.
+`base_settings.py` for every process, `configuration.py` for those that may import libraries.
 """
+
+from entrypoint.base import redact
 
 from . import secrets_memfd
 from .variables import BY_NAME
@@ -39,9 +41,15 @@ class Environment:
         """Return the names of all variables that are set, octo-node's or not."""
         return list(self._texts)
 
-    def own(self, name: str) -> str:
-        """Return the value of variable `name` as it is set here, whatever a file says; empty if it isn't."""
-        return self._texts.get(name, "")
+    def described(self) -> list[str]:
+        """Return what is set, a line each, without a secret: of variables that aren't octo-node's only the names."""
+        return [f"{name}={self._shown(name)}" for name in sorted(self._texts)]
+
+    def _shown(self, name: str) -> str:
+        variable = BY_NAME.get(name)
+        if variable is None and name.removesuffix("_FILE") not in BY_NAME:
+            return "(not octo-node's)"
+        return redact.MASK if variable is not None and variable.secret else self._texts[name]
 
     def is_given(self, name: str) -> bool:
         """Return whether `name` has a value that isn't empty, here or in a file."""

@@ -1,4 +1,4 @@
-"""How the text of a variable becomes its value, one function a kind.
+"""Parsers for the values of variables, one function for each kind.
 
 Each raises ValueError with a finished sentence; a secret's value is never part of it.
 """

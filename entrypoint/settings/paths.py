@@ -14,7 +14,7 @@ class Paths:
 
     Attributes: `config_file`, the instance's configuration, and `log_file`, the server's own log; `registry`, the
     folder of the instance registry and of the machine key that encrypts configuration files; `master_key_file`, where
-    the image keeps a master key that was drawn for a new database; `import_folder`, where an export to import is
+    the image keeps a master key that was generated for a new database; `import_folder`, where an export to import is
     mounted; `docker_socket` and `docker_data`, where dockerd is asked and keeps its images if it isn't told other
     places; `cgroups`, where the kernel shows them.
     """

@@ -1,4 +1,4 @@
-"""Everything that is wrong, found in one go."""
+"""Every problem found in one pass, as one error."""
 
 from collections.abc import Sequence
 

@@ -1,9 +1,9 @@
-"""How secrets get from process 1 to the processes that need them: a descriptor of memory, never an environment.
+"""How secrets get from process 1 to the processes that need them: through a memfd, never through an environment.
 
-Process 1 is executed again without them (`init/secrets.py`); preflight, prepare, settle and drain inherit the
+Process 1 is executed again without them (`init/reexec.py`); preflight, prepare, settle and drain inherit the
 descriptor, and its number in `DESCRIPTOR`. Everything else that is started inherits neither.
 
-What they learn themselves, such as a key that was drawn, they tell process 1 in the same way (`LEARNT`), so that it
+What they learn themselves, such as a key that was generated, they tell process 1 in the same way (`LEARNT`), so that it
 can mask that as well where it quotes the server's log.
 """
 
@@ -88,5 +88,5 @@ def learn(secret: str, learnt: int | None) -> None:
 
 
 def learnt_secrets(learnt: int | None) -> list[str]:
-    """Return the secrets that were told with `learn`."""
+    """Return the secrets that were passed with `learn`."""
     return [] if learnt is None else [os.fsdecode(entry) for entry in os.pread(learnt, _ROOM, 0).split(b"\0")[:-1]]

@@ -1,4 +1,4 @@
-"""Names of variables that aren't ours, and which of ours was meant: misspelt ones, and those of other images."""
+"""Variables that this image does not read: misspelt ones and those of other images, and which one was meant."""
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What editors, --env-file and Compose lists do to a value: quotes, line ends of Windows, characters nobody sees."""
+"""Defects that editors, --env-file and Compose leave in a value: quotes, Windows line ends, invisible characters."""
 
 import unicodedata
 
@@ -7,7 +7,7 @@ _QUOTES = {('"', '"'), ("'", "'"), ("`", "`"), ("\u201c", "\u201d"), ("\u2018", 
 _INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # controls, formats such as a byte order mark, separators
 _BYTE_ORDER_MARK = "\ufeff"
 _SHOWN = 60  # characters of a value
-REMOVE_QUOTES = "take the quotes away (a Compose list, --env-file and a file keep them as a part of the value)"
+REMOVE_QUOTES = "remove the quotes (a Compose list, --env-file and a file keep them as a part of the value)"
 
 
 def shown(text: str) -> str:

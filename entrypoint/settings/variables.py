@@ -9,7 +9,7 @@ class Variable:
     """One variable: its name, what kind of value it takes, its default as text, and a sentence on it.
 
     A `secret` is kept from logs, state files, and the processes octo-node starts. `kind` names a parser of
-    `settings.py`; one of words is written `a|b`.
+    `parsers.py`; one of words is written `a|b`.
     """
 
     __slots__ = ("default", "kind", "name", "secret", "sentence")
@@ -39,7 +39,7 @@ VARIABLES = (
     V("MASTER_KEY", "key", "Base64 of the 16 or 32 bytes that protect the database's secrets.", secret=True),
     V("OCTOPUS_SERVER_BASE64_LICENSE", "licence", "Base64 of the licence's XML.", secret=True),
     V("OCTOPUS_SERVER_NODE_NAME", "text", "Name of this node; the host's name, up to its first dot, if not set."),
-    V("ADMIN_USERNAME", "text", "Name of the administrator to make.", "admin"),
+    V("ADMIN_USERNAME", "text", "Name of the administrator to create.", "admin"),
     V("ADMIN_PASSWORD", "text", "Password of the administrator.", secret=True),
     V("ADMIN_EMAIL", "text", "E-mail address of the administrator.", "octopus@example.local"),
     V(
@@ -73,7 +73,7 @@ VARIABLES = (
     V("OCTOPUS_GRPC_SERVICES_PORT", "port", "Port for gRPC; the server's own default is 8443."),
     V("ENABLE_INSECURE_GRPC_LISTENER", "flag", "Whether gRPC is also offered without TLS."),
     V("ENABLE_USAGE", "flag", "`N` sends no usage data.", "Y"),
-    V("SERVICE_MODE", "text", "Handed to the server as `--service-mode`."),
+    V("SERVICE_MODE", "text", "Passed to the server as `--service-mode`."),
     V("IMPORT_PASSWORD", "text", "Password of the export in /import.", secret=True),
     V("SKIP_IMPORT_VERSION_CHECK", "flag", "Whether an export of another version is imported."),
     V("OCTOPUS_SERVER_CONFIGURATION_DIRECTORY", "path", "Folder of the instance's configuration and logs."),
@@ -87,7 +87,7 @@ VARIABLES = (
     V(
         "OCTO_NODE_DRAIN_ON_STOP",
         "seconds",
-        "Seconds of drain on a stop; leave it unset where a preStop hook drains.",
+        "Seconds to drain for on a stop; leave it unset if a preStop hook drains.",
     ),
     V(
         "OCTO_NODE_STOP_TIMEOUT",
@@ -105,7 +105,7 @@ VARIABLES = (
     V(
         "OCTO_NODE_NEW_DATABASE",
         "flag",
-        "`Y` makes a new database even beside files of an earlier installation in the shared folders.",
+        "`Y` creates a new database even if there are files of an earlier installation in the shared folders.",
     ),
     V("OCTO_NODE_UNDRAIN", "always|never", "Whether a node that comes up drained is undrained.", "always"),
     V("OCTO_NODE_APPLY", "changed|all", "Which configure commands a start runs.", "changed"),
@@ -138,7 +138,7 @@ VARIABLES = (
         "Address and port, such as `0.0.0.0:9464`, `[::]:9464` or `:9464` for every address, on which octo-node offers "
         "`/metrics`, `/livez`, `/readyz`, `/startupz` and a page; nothing is offered if it isn't set.",
     ),
-    V("OCTO_NODE_LOG_FORMAT", "console|json", "Form of the log lines.", "console"),
+    V("OCTO_NODE_LOG_FORMAT", "console|json", "Format of the log lines.", "console"),
     V(
         "OCTO_NODE_DOCKERD_ARGS",
         "dockerd",
@@ -153,7 +153,7 @@ VARIABLES = (
     V(
         "OCTO_NODE_KEEP_ENV",
         "secrets",
-        "Secret variables, separated by commas, that Octopus.Server's environment keeps all the same.",
+        "Secret variables, separated by commas, that stay in Octopus.Server's environment.",
     ),
     V(
         "OCTO_NODE_TERMINATION_LOG",
@@ -161,8 +161,14 @@ VARIABLES = (
         "File for the reason of a failed start, written only if it exists.",
         "/dev/termination-log",
     ),
+    V(
+        "OCTO_NODE_VALUES",
+        "text",
+        "Which values of the Helm chart give these variables (`MASTER_KEY=octopus.masterKey,...`): messages that name "
+        "one name its value too.",
+    ),
     V("OCTO_NODE_WEB_PORT", "port", "Port for http, on which this node is also probed.", "8080"),
-    V("OCTO_NODE_ROOT", "path", "Folder in front of the image's own paths, such as /repository.", "/"),
+    V("OCTO_NODE_ROOT", "path", "Prefix of the image's own paths, such as /repository.", "/"),
 )
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 SECRETS = frozenset(variable.name for variable in VARIABLES if variable.secret)

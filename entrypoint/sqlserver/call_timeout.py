@@ -1,4 +1,4 @@
-"""A limit of time that holds, whatever a driver does.
+"""A time limit for calls that holds whatever a driver does.
 
 The drivers' own limits don't: Microsoft's ignores its login timeout in the TLS handshake and waits for the answer to an
 attention for ever, and `pyodbc.connect` asks a server for its types before any timeout can be set. So each call is made
@@ -61,7 +61,7 @@ def open_sockets() -> dict[int, int]:
 
 
 def shut_down(inodes: set[int]) -> None:
-    """Shut down those of our sockets that are `inodes`; whoever waits for them is woken."""
+    """Shut down those of our sockets that are `inodes`, which wakes the calls that wait for them."""
     for inode, number in open_sockets().items():
         if inode not in inodes:
             continue

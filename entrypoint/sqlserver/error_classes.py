@@ -1,4 +1,4 @@
-"""What an ODBC error means to somebody who waits for SQL Server.
+"""Classifies ODBC errors by what they mean for a wait for SQL Server.
 
 Numbers: https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors,
 https://learn.microsoft.com/azure/azure-sql/database/troubleshoot-common-errors-issues; the drivers' own texts

@@ -1,4 +1,4 @@
-"""From the last failed attempt to the sentence and the exit code that a wait ends with."""
+"""The sentence and exit code with which a wait for SQL Server ends."""
 
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
@@ -11,8 +11,9 @@ _OR_WAIT = ", or raise OCTO_NODE_SQL_WAIT"
 _FOR_GOOD = {
     DRIVER_MISSING: "The ODBC driver for SQL Server is registered but can't be loaded: install it again.",
     UNTRUSTED: (
-        "The certificate of SQL Server at {address} isn't trusted, as the connection string asks: install its issuer's "
-        "certificate, or take `TrustServerCertificate=False` or `Encrypt=Strict` out of the connection string."
+        "The certificate of SQL Server at {address} isn't trusted, as the connection string asks: set SSL_CERT_FILE to "
+        "a file with its issuer's certificate, which Octopus.Server trusts then too, or take "
+        "`TrustServerCertificate=False` or `Encrypt=Strict` out of the connection string."
     ),
     WRONG_NAME: (
         "The certificate of SQL Server at {address} is for another host name: add `HostNameInCertificate=` and the "

@@ -1,4 +1,4 @@
-"""How long the next login may take.
+"""The time limit of the next login.
 
 Short at first, so that a server that hangs is asked again soon. A login that timed out may only have been slow, and
 each that is given up loads a slow server more: so the next is given longer, up to what the connection string says.
@@ -15,7 +15,7 @@ FIRST_SECONDS = 4.0
 
 
 class LoginTimeouts:
-    """The patience of whoever logs in again and again with one connection string; a `Connect Timeout` of 0 is none."""
+    """The time limits of repeated logins with one connection string; a `Connect Timeout` of 0 means no limit."""
 
     def __init__(self, connection_string: ConnectionString, first: float = FIRST_SECONDS) -> None:
         self._longest = connection_string.connect_timeout or math.inf

@@ -1,4 +1,4 @@
-"""What `master` knows about the Octopus database that couldn't be opened."""
+"""What `master` says about an Octopus database that can't be opened."""
 
 import pyodbc
 

@@ -1,4 +1,4 @@
-"""Whether anything listens where SQL Server should be: found out in a second, which no ODBC driver does."""
+"""Whether anything listens where SQL Server should be: known within a second, which no ODBC driver does."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What a SQL Server offers before a login, asked without a driver: theirs don't tell why a handshake failed.
+"""What a SQL Server offers before a login, asked without a driver: drivers don't say why a handshake failed.
 
 [MS-TDS] 2.2.6.5, https://learn.microsoft.com/openspecs/windows_protocols/ms-tds/60f56408-0188-4cd5-8b90-25c6f2423868
 """

@@ -1,4 +1,4 @@
-"""Waiting until SQL Server takes logins and the Octopus database can be opened, or is known not to exist."""
+"""Waits until SQL Server accepts logins and the Octopus database can be opened, or is known not to exist."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""What is told while SQL Server is waited for: little, but never nothing for long."""
+"""Progress messages while SQL Server is waited for: on every change, and at least every 15 seconds."""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -59,7 +59,7 @@ class Demo:
         self.programs.wait_for("waiting", lambda: "waiting" in str(self.programs.state("prepare").get("doing")))
         time.sleep(SQL_LATE)
         self.show("probe", "startup", code=1, has="not up yet: preparing, waiting for SQL Server")
-        self.show("status", has="not up yet")
+        self.show("status", has=f"{NAME} is waiting for SQL Server")
 
     def come_up(self) -> None:
         """Start the database."""
@@ -81,7 +81,7 @@ class Demo:
 
     def status(self) -> None:
         """Ask what a person asks."""
-        self.show("status", has=rf"the node is up\nnode {NAME} is up after [\d.]+ s: preflight .* sql .* server ")
+        self.show("status", has=rf"{NAME} is up since \d\d:\d\d\n(.*\n)+boot +up after [\d.]+ s\n +preflight ")
 
     def drain(self) -> None:
         """Queue a task, and drain while it runs."""
@@ -130,7 +130,16 @@ class Demo:
         task = json.dumps({"Name": "Deploy", "Description": TASK, "Arguments": {"Seconds": 30}})
         key = f"-H 'X-Octopus-ApiKey: {API_KEY}'"
         print("Try, in another terminal:")
-        for words in ("status", "probe readiness", "check --commands", "drain --wait 60", "undrain", "status --json"):
+        for words in (
+            "status",
+            "status --watch",
+            "nodes",
+            "probe readiness",
+            "check --commands",
+            "drain --wait 60",
+            "undrain",
+            "status --json",
+        ):
             print(f"  {tool} {words}")
         print(f"  curl -s {key} http://localhost:{port}/api/tasks")
         print(f"  curl -s {key} -d '{task}' http://localhost:{port}/api/tasks")

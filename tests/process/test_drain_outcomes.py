@@ -2,11 +2,11 @@
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,21 +19,6 @@ from entrypoint.node.drain import GRACE_SECONDS
 
 
 SLACK = 15  # seconds: this machine may be busy
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
-
-
-@pytest.fixture
-def node(tmp_path: Path, sql: SqlServer) -> Iterator[Node]:
-    """A node that is up."""
-    with Node(tmp_path, sql, STANDIN_OCTOPUS_POLL="0.2") as found:
-        found.start().wait_phase("up")
-        yield found
 
 
 def states(sql: SqlServer) -> list[str]:
@@ -162,7 +147,7 @@ def test_the_run_folder_cannot_be_written(node: Node) -> None:
 
     assert done.returncode == 0, done.stderr
     assert f"left: {running} Deploy web" in done.stderr
-    assert "It can't be noted that the node is to be drained." in done.stderr
+    assert "The request to drain the node can't be recorded." in done.stderr
 
 
 def test_settle_ends_whatever_cannot_be_written(tmp_path: Path, sql: SqlServer) -> None:
@@ -171,8 +156,8 @@ def test_settle_ends_whatever_cannot_be_written(tmp_path: Path, sql: SqlServer) 
         node.start().wait_phase("starting")
         (node.run_dir / "settle.json" / "in-the-way").mkdir(parents=True)
         node.wait_phase("up")
-        assert "What is kept of this start can't be written." in node.log
-        assert "settle ended too early" not in node.log
+        assert "The record of this start can't be written." in node.log
+        assert "settle exited unexpectedly" not in node.log
 
 
 # --- what is said
@@ -223,20 +208,22 @@ def test_status_says_what_is(node: Node) -> None:
     assert "draining" not in status(node)
     running = task(node, 60)
     assert node.verb("drain", "--wait", "0").returncode == 20
-    assert f"it is draining: 1 task still runs: {running} Deploy web" in status(node)
+    told = status(node).splitlines()
+    assert re.fullmatch(r"octopus-0 is draining since \d\d:\d\d, 1 task left", told[0])
+    assert re.fullmatch(rf"tasks +{running} +\d+ s  Deploy web 1\.4 to Production", told[1])
 
     ask(node, f"/api/tasks/{running}/cancel", {})
     assert node.verb("drain", "--wait", "20").returncode == 0
-    assert "it is drained on purpose" in status(node)
+    assert status(node).startswith("octopus-0 is drained since ")
 
     assert node.verb("undrain").returncode == 0
     own = ask(node, "/api/octopusservernodes")["Items"][0]
     ask(node, f"/api/octopusservernodes/{own['Id']}", {**own, "IsInMaintenanceMode": True}, method="PUT")
-    assert "it is drained, though not by octo-node" in status(node)
+    assert "it takes no new tasks, though not by octo-node" in status(node)
     assert node.verb("undrain").returncode == 0
 
     node.control(answers={"path": "ping", "status": 500})
-    assert "Octopus.Server answers, but not as it should: the ping address answered 500" in status(node)
+    assert ", but Octopus.Server answers with 500\n" in status(node)
     os.kill(node.server(), signal.SIGSTOP)
     assert "Octopus.Server is suspended by a signal" in status(node)
 

@@ -23,13 +23,6 @@ IN_OPEN, INOTIFY_EVENT = 0x20, 16  # inotify(7): the event, and the bytes of one
 MOUNTS = ("unshare", *(() if os.getuid() == 0 else ("-Ur",)), "-m")
 
 
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
-
-
 def check(node: Node, *wrapper: str, seconds: float = 60, verb: str = "check") -> subprocess.CompletedProcess[str]:
     """Run `octo-node check` with the node's environment, behind `wrapper`."""
     environment = {name: value for name, value in node.environment.items() if value}
@@ -121,7 +114,7 @@ def test_no_place_for_secrets(tmp_path: Path, sql: SqlServer) -> None:
 @pytest.mark.parametrize(
     ("verb", "said"),
     [
-        ("check", "has no room. Make room there."),
+        ("check", "has no space left. Free space there."),
         ("preflight", "can't be written by user 0:0: No space left on device"),
     ],
 )

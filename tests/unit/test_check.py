@@ -11,7 +11,7 @@ import pytest
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.check import certificate, container, findings, licence, volumes
 from entrypoint.check.findings import Result
-from entrypoint.init import node_processes
+from entrypoint.init import dockerd
 from entrypoint.octopus import shared_marks
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.environment import Environment
@@ -93,7 +93,7 @@ def test_how_long_a_stop_takes() -> None:
     """The times of a stop are those that process 1 gives."""
     given = {"OCTO_NODE_DRAIN_ON_STOP": "600", "OCTO_NODE_STOP_TIMEOUT": "60"}
     [found] = container.stop_time(BaseSettings(Environment(given)))
-    assert node_processes.DOCKERD_SECONDS == container.DOCKERD_SECONDS
+    assert dockerd.STOP_SECONDS == container.DOCKERD_SECONDS
     assert found.sentence.startswith("A stop may take 710 s (drain 630, Octopus.Server 60, dockerd 20).")
 
 
@@ -105,6 +105,12 @@ def test_marks(tmp_path: Path) -> None:
     (tmp_path / shared_marks.FOLDER / "README").touch()
     assert shared_marks.read(str(tmp_path)) == sorted(names)
     assert shared_marks.leave([str(tmp_path / "gone"), str(tmp_path)], "octopus-0") == [str(tmp_path / "gone")]
+    for name, target in (("link", "elsewhere"), ("linked", "gone")):
+        (tmp_path / name).mkdir()
+        (tmp_path / "elsewhere").mkdir(exist_ok=True)
+        (tmp_path / name / shared_marks.FOLDER).symlink_to(tmp_path / target)
+        assert shared_marks.leave([str(tmp_path / name)], "octopus-0") == [str(tmp_path / name)]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
     found = list(
         volumes.shared({"/artifacts": volumes.Volume(None, is_containers_own=False, marks=("a",))}, ["a", "b"])
     )

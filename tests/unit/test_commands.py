@@ -61,15 +61,7 @@ def inputs(
 
 def situation(*, is_new: bool = False, is_finished: bool = True, has_admin: bool = True) -> Situation:
     """Return a situation in which nothing is older."""
-    return Situation(
-        is_new=is_new,
-        is_finished=is_finished,
-        is_older=False,
-        has_admin=has_admin,
-        validated=True,
-        everything=False,
-        version=NEW,
-    )
+    return readings.situation(is_new=is_new, is_finished=is_finished, has_admin=has_admin, validated=True)
 
 
 def planned(found: Inputs, where: Situation, applied: AppliedState) -> list[Command]:
@@ -284,9 +276,9 @@ def test_extra_options_are_read_as_in_a_shell(text: str, parsed: dict[str, tuple
         ("OCTO_NODE_EXTRA_OPTIONS", "admin --APIKEY=topsecret", "but a secret"),
         ("OCTO_NODE_EXTRA_OPTIONS", "database --connectionString=topsecret", "but a secret"),
         ("OCTO_NODE_EXTRA_OPTIONS", "license --licenseBase64=topsecret", "but a secret"),
-        ("OCTO_NODE_EXTRA_OPTIONS", "database --delete", "octo-node's own"),
-        ("OCTO_NODE_EXTRA_OPTIONS", "path --INSTANCE=x", "octo-node's own"),
-        ("OCTO_NODE_EXTRA_OPTIONS", "node --drain=true", "octo-node's own"),
+        ("OCTO_NODE_EXTRA_OPTIONS", "database --delete", "octo-node sets itself"),
+        ("OCTO_NODE_EXTRA_OPTIONS", "path --INSTANCE=x", "octo-node sets itself"),
+        ("OCTO_NODE_EXTRA_OPTIONS", "node --drain=true", "octo-node sets itself"),
         ("OCTO_NODE_SKIP_COMMANDS", "path,run", "names run, but the commands are: create-instance"),
     ],
 )

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 import readings
 
-from entrypoint import structured_log
 from entrypoint.base import phase_summary, state_reader, statefile
-from entrypoint.node import settle, status
+from entrypoint.node import boot_summary, status_view
+from entrypoint.node.facts import states
+from entrypoint.node.facts.assembly import Assembly
+from entrypoint.node.facts.schema import Facts
 from entrypoint.octopus import applied_state as memories
 from entrypoint.octopus import version
 from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.octopus.version import Version
 from entrypoint.settings import parsers, variables
+from entrypoint.settings.configuration import Configuration
 
 
 VALUES = ["text", "", "zz", "9" * 40, 0, -1, 1.5, True, None, [], [[]], [1, "x"], {}, {"file": 1}, {"x": {"y": []}}]
@@ -190,11 +193,39 @@ def state_folder(tmp_path: Path) -> str:
     return folder
 
 
+def seen(configuration: Configuration) -> Facts:
+    """Return what `status` makes of the state files, after it was shown."""
+    told = {name: value for part in states.fragments(configuration) for name, value in part.items()}
+    facts = Assembly(configuration).facts(told, {}, 0.0)
+    status_view.show(lambda console: status_view.screen(facts, console))
+    assert json.loads(json.dumps(facts)) == facts
+    return facts
+
+
 STATES = {
-    statefile.NODE: ("pid", "start", "phase", "phases", "booted", "server", "dockerd"),
+    statefile.NODE: (
+        *(
+            "pid",
+            "start",
+            "phase",
+            "phases",
+            "booted",
+            "server",
+            "dockerd",
+            "clock",
+            "ended",
+            "code",
+            "reaped",
+            "stage",
+        ),
+    ),
+    statefile.PREFLIGHT: ("warnings",),
+    statefile.END: ("reason",),
+    statefile.LAST: ("phase", "code", "ended"),
+    statefile.LAST_END: ("reason",),
     statefile.PREPARE: ("doing", "since", "steps"),
-    statefile.SETTLE: ("timeline", "seconds"),
-    statefile.DRAIN: ("wanted",),
+    statefile.SETTLE: ("timeline", "seconds", "whole"),
+    statefile.DRAIN: ("wanted", "at"),
 }
 
 
@@ -205,10 +236,9 @@ def test_a_state_of_another_type(tmp_path: Path, state_folder: str, name: str, f
     for value in [*VALUES, {"state": 1}, {"state": "x", "restarts": [], "pid": {}}, {"preparing": "x"}]:
         statefile.write(state_folder, name, {"phase": "preparing"} | {field: value})
         assert phase_summary.sentence(state_folder)
-        for as_json in (False, True):
-            status.status(readings.configuration(given), structured_log.logger("status", ()), as_json=as_json)
+        seen(readings.configuration(given))
         node, prepare = (state_reader.read(state_folder, one) or {} for one in (statefile.NODE, statefile.PREPARE))
-        settle.timeline(node, prepare)
+        boot_summary.timeline(node, prepare)
 
 
 @pytest.mark.parametrize(

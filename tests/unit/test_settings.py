@@ -116,9 +116,9 @@ def test_a_node_is_called_as_the_official_image_calls_it(host: str, name: str) -
         ("yes", "ACCEPT_EULA is 'yes', but only a capital `Y`"),
         ("N", "ACCEPT_EULA is 'N', but only a capital `Y`"),
         ("Y ", "ACCEPT_EULA is 'Y ', but only a capital `Y`"),
-        ('"Y"', "ACCEPT_EULA is '\"Y\"', with quotes: take the quotes away"),
-        ("'Y'", "ACCEPT_EULA is \"'Y'\", with quotes: take the quotes away"),
-        ("\u201cY\u201d", "with quotes: take the quotes away"),
+        ('"Y"', "ACCEPT_EULA is '\"Y\"', with quotes: remove the quotes"),
+        ("'Y'", "ACCEPT_EULA is \"'Y'\", with quotes: remove the quotes"),
+        ("\u201cY\u201d", "with quotes: remove the quotes"),
         ("Y\r", "ACCEPT_EULA is 'Y\\r': it ends with a carriage return (character 2), a Windows line ending"),
         ("\ufeffY", "ACCEPT_EULA is '\\ufeffY': it begins with an invisible character, ZERO WIDTH NO-BREAK SPACE"),
         ("x" * 1000, f"ACCEPT_EULA is '{'x' * 60}...'"),
@@ -164,7 +164,7 @@ def test_quotes_around_a_value(name: str, value: str, said: str) -> None:
     """Quotes that --env-file or a Compose list kept are shown, unless it is a secret, and are to be taken away."""
     found = refusal(**{name: value})
     assert found.startswith(said)
-    assert "take the quotes away" in found
+    assert "remove the quotes" in found
     assert found.count("\n") == 0
     assert KEYS[16] not in found
 

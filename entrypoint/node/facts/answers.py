@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from entrypoint.octopus.api import Api, ApiError
-from entrypoint.octopus.tables import Task as RunningTask
+from entrypoint.octopus.running_task import Task as RunningTask
 from entrypoint.settings.configuration import Settings
 
 from .schema import Ping, Task

@@ -55,7 +55,7 @@ class Assembly:
         nothing = states.States(None)
         found = Facts(
             schema=SCHEMA,
-            time=clocks.wall(time.time()),
+            time=str(clocks.wall(time.time())),
             took=round(took, 3),
             live=told.get("live") is True,
             summary="",

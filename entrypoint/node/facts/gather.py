@@ -56,7 +56,7 @@ class Gatherer:
 
     def _ask(self, source: str) -> Iterator[bytes]:
         work: Callable[[], Iterable[Fragment]] = {
-            _STATES: self._of_states,
+            _STATES: lambda: states.fragments(self._configuration),
             _PROCESSES: self._of_processes,
             _CONTAINER: self._of_container,
             _SERVER: lambda: answers.fragments(cast("Settings", self._settings), self._seconds * 0.9),
@@ -65,20 +65,6 @@ class Gatherer:
         }[source]
         for fragment in work():
             yield json.dumps(fragment).encode() + b"\n"
-
-    def _of_states(self) -> Iterator[Fragment]:
-        found = states.find(self._configuration.base.run_dir)
-        yield {
-            "live": found.is_live,
-            "node": states.node(found, self._configuration.base.node_name),
-            "boot": states.boot(found),
-            "drain": states.drain(found),
-            "dockerd": states.dockerd(found),
-            "last_end": states.last_end(found),
-            "warnings": states.warnings(found),
-            "process_1": states.process_1(),
-        }
-        yield {"versions": states.versions(self._configuration)}
 
     def _of_processes(self) -> Iterator[Fragment]:
         paths = self._configuration.base.paths

@@ -1,8 +1,7 @@
 """What the state files tell, and the notes beside the instance's configuration."""
 
 import time
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Iterator, Mapping
 
 from entrypoint import __version__
 from entrypoint.base import phase_summary, procfs, state_reader, statefile
@@ -78,13 +77,12 @@ def _doing(states: States, phase: str | None) -> tuple[str, float | None]:
 
 def boot(states: States) -> Boot:
     """Return how long which part of the start took, or takes."""
-    settled = cast("dict[str, float]", states.settle.get("seconds", {}))
-    began = states.node.get("booted")
-    took = states.settle.get("whole")
+    settled = clocks.measured(states.settle.get("seconds"))
+    took = clocks.seconds(states.settle.get("whole"))
     steps = settled or (seconds_of_boot(states) if states.node else {})
     return Boot(
-        began=clocks.at(states.node, began if isinstance(began, float) else None),
-        seconds=round(took if isinstance(took, float) else sum(steps.values()), 3) if states.node else None,
+        began=clocks.at(states.node, clocks.seconds(states.node.get("booted"))),
+        seconds=round(sum(steps.values()) if took is None else took, 3) if states.node else None,
         is_over=bool(settled),
         steps=[Step(name=name, seconds=round(value, 3)) for name, value in steps.items()],
     )
@@ -92,7 +90,7 @@ def boot(states: States) -> Boot:
 
 def seconds_of_boot(states: States) -> dict[str, float]:
     """Return the seconds of each part of a boot that isn't over."""
-    begun, steps = _phases(states.node), cast("dict[str, float]", states.prepare.get("steps", {}))
+    begun, steps = _phases(states.node), clocks.measured(states.prepare.get("steps"))
     now = time.time() - clocks.offset(states.node)
     last = max((moment for name, moment in begun.items() if name in OVER), default=now)
     preparing, starting = begun.get("preparing", last), begun.get("starting", last)
@@ -108,10 +106,8 @@ def seconds_of_boot(states: States) -> dict[str, float]:
 
 def drain(states: States) -> Drain:
     """Return whether a drain was asked for; whether it is in force only the server knows."""
-    since = states.drain.get("at")
-    return Drain(
-        wanted=bool(states.drain), since=clocks.wall(since) if isinstance(since, float) else None, in_force=None
-    )
+    since = clocks.wall(clocks.seconds(states.drain.get("at")))
+    return Drain(wanted=bool(states.drain), since=since, in_force=None)
 
 
 def dockerd(states: States) -> Dockerd | None:
@@ -133,9 +129,8 @@ def last_end(states: States) -> End | None:
     """Return how the node ended before this start; None if the run folder doesn't tell."""
     if not states.last:
         return None
-    time_ = states.last.get("ended")
     return End(
-        time=clocks.wall(time_) if isinstance(time_, float) else None,
+        time=clocks.wall(clocks.seconds(states.last.get("ended"))),
         phase=_text(states.last, "phase") or "",
         code=_number(states.last.get("code")),
         reason=str(states.last_end.get("reason") or ""),
@@ -155,13 +150,24 @@ def versions(configuration: Configuration) -> dict[str, str | None]:
     return {"octo_node": __version__, "server": None if known is None else known.text}
 
 
-def process_1() -> str:
-    """Return what process 1 is called here."""
-    return procfs.name_of(1)
+def fragments(configuration: Configuration) -> Iterator[dict[str, object]]:
+    """Yield what the files tell, as parts of the facts."""
+    found = find(configuration.base.run_dir)
+    yield {
+        "live": found.is_live,
+        "node": node(found, configuration.base.node_name),
+        "boot": boot(found),
+        "drain": drain(found),
+        "dockerd": dockerd(found),
+        "last_end": last_end(found),
+        "warnings": warnings(found),
+        "process_1": procfs.name_of(1),
+    }
+    yield {"versions": versions(configuration)}
 
 
 def _phases(state: State) -> dict[str, float]:
-    return cast("dict[str, float]", state.get("phases", {}))
+    return clocks.measured(state.get("phases"))
 
 
 def _text(state: State, name: str) -> str | None:

@@ -59,8 +59,8 @@ def _lives(facts: Facts, phase: str) -> str:
     if phase == Phase.FAILED:
         return f"is {what}: {first_sentence(node['reason'])}" if node["reason"] else f"is {what}"
     if phase == Phase.HELD:
-        done = "couldn't be configured" if node["reason"] else "is configured"
-        return f"is held since {since}: it {done}, and Octopus.Server isn't started"
+        done = "not configured, and" if node["reason"] else "configured, but"
+        return f"is held since {since}: {done} Octopus.Server isn't started"
     doing = f" ({node['doing']})" if node["doing"] else ""
     tasks = f", {tasks_left(facts)}" if phase == Phase.STOPPING and facts["tasks"] else ""
     return f"is {what}{doing} since {since}{tasks}"
@@ -76,7 +76,7 @@ def _up(facts: Facts, since: str) -> str:
             return f"is drained{asked}"
         return f"is draining{asked}, {tasks_left(facts)}"
     if ping is not None and not 200 <= ping["status"] <= 299:
-        way = "answers, but not as it should" if ping["status"] else "doesn't answer"
+        way = f"answers with {ping['status']}" if ping["status"] else "doesn't answer"
         return f"is up since {since}, but Octopus.Server {way}"
     if server is not None and ping is None:
         return f"is up since {since}; whether Octopus.Server answers can't be told"

@@ -1,4 +1,4 @@
-"""An export in /import goes into a database that was just made."""
+"""Imports the export in /import into a database that was just created."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Running the commands of the plan, and remembering them."""
+"""Runs the commands of the plan and records them as applied."""
 
 from collections.abc import Iterable, Sequence
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Execution:
-    """The commands of one attempt: `done` are the verbs that were run, `guard` the locks while they are held."""
+    """The commands of one attempt: `done` are the verbs that were run, `lock` the locks while they are held."""
 
     def __init__(self, context: Context, view: DatabaseView) -> None:
         self.context = context
         self.view = view
         self.done: set[str] = set()
-        self.guard: SchemaLock | None = None
+        self.lock: SchemaLock | None = None
         self._key: str | None = None
 
     def commands(self, found: Situation) -> list[Command]:
@@ -90,7 +90,7 @@ class Execution:
         if not refused or any(option is not None and option.needed for option in options):
             raise error
         context.log.warning(
-            f"`{verb}` of version {context.version} doesn't know {', '.join(names)}: it is run again without, and what "
+            f"`{verb}` of version {context.version} doesn't know {', '.join(names)}: running it again without; what "
             "that sets stays as the server has it."
         )
         version.leave_out(context.applied, context.version, frozenset(f"{verb} {name}" for name in names))
@@ -117,8 +117,8 @@ class Execution:
         data_import.run_if_due(self.context, self._tick)
 
     def _tick(self) -> None:
-        if self.guard is not None:
-            self.guard.check()
+        if self.lock is not None:
+            self.lock.check()
 
 
 def _words(verb: str, options: Iterable[str]) -> str:

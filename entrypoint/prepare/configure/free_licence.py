@@ -1,4 +1,4 @@
-"""A new database that gets no licence: the image's documents promise that a free one is tried."""
+"""A free licence for a new database without one, as the documentation of the image promises."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ _FREE_UNTIL = parse("2025.1")
 
 
 def try_free(context: Context, tick: Callable[[], None]) -> None:
-    """Ask the server for a free licence, if none is given, and say what came of it. It never fails for that.
+    """Request a free licence from the server if none is set, and log the result. A refusal is not an error.
 
     `tick` is called meanwhile, and may raise.
     """
@@ -26,10 +26,10 @@ def try_free(context: Context, tick: Callable[[], None]) -> None:
         except CommandError:
             pass
         else:
-            context.log.info("No licence is given: the new database got a free one, by `license --free`.")
+            context.log.info("No licence is set: the new database got a free one, by `license --free`.")
             return
     context.log.warning(
-        f"No licence is given, and version {context.version} has no free one to give: set "
+        f"No licence is set, and version {context.version} issues no free one: set "
         "OCTOPUS_SERVER_BASE64_LICENSE to the base64 of a licence's XML (from https://oc.to/ControlCenter). Without "
         "one, Octopus may refuse to deploy, and to be upgraded."
     )

@@ -1,4 +1,4 @@
-"""What the configure commands are made of: settings, the master key, the administrator."""
+"""The inputs of the configure commands: settings, master key, administrator."""
 
 import dataclasses
 
@@ -39,7 +39,7 @@ def find_master_key(context: Context, found: Situation) -> str | None:
 
 
 def make(context: Context, found: Situation, key: str | None) -> Inputs:
-    """Return what the commands are made of; a database that nobody finished may get the default administrator."""
+    """Return the inputs; a database whose setup was interrupted may get the default administrator."""
     settings = context.settings
     given = bool(settings.admin_password or settings.admin_api_key)
     default = not (given or found.is_finished or settings.has_external_admin)

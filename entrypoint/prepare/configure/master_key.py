@@ -1,4 +1,4 @@
-"""The key that protects the database's secrets: found, never guessed, and saved before it is used."""
+"""The master key that protects the database: found, never guessed, and saved before it is used."""
 
 import base64
 import os
@@ -13,7 +13,7 @@ from entrypoint.settings.paths import INSTANCE, Paths
 from entrypoint.structured_log import Logger
 
 
-# a key that Octopus itself draws has 256 bits since 2024.4 (OctopusDeploy issue 9104), and had 128 before
+# a key that Octopus itself generates has 256 bits since 2024.4 (OctopusDeploy issue 9104), and had 128 before
 _LONG_SINCE = parse("2024.4")
 _LONG, _SHORT = 32, 16  # bytes
 SAVE_SECONDS = 10.0  # for a file server to take it
@@ -30,7 +30,7 @@ def find(
 ) -> str:
     """Return the master key: `given`, or the one on /masterKey, or the instance's, or a new one for a new database.
 
-    A new one is as long as a server of `version` draws it. `ask_instance` returns the key of an instance configured in
+    A new one is as long as a server of `version` generates it. `ask_instance` returns the key of an instance that is in
     this container, None if there is none. Raise NodeError (11) if there is none and the database has a schema, (18) if
     a new one can't be saved.
     """
@@ -39,7 +39,7 @@ def find(
         key = ask_instance()
         if key is None:
             raise _missing(paths)
-    return key or _draw(paths, version, log)
+    return key or _generate(paths, version, log)
 
 
 def problem(paths: Paths, given: str | None, *, has_schema: bool) -> NodeError | None:
@@ -73,7 +73,7 @@ def _saved(path: str) -> str | None:
     return text
 
 
-def _draw(paths: Paths, version: Version, log: Logger) -> str:
+def _generate(paths: Paths, version: Version, log: Logger) -> str:
     length = _LONG if _LONG_SINCE is not None and version >= _LONG_SINCE else _SHORT
     key = base64.b64encode(os.urandom(length)).decode()
     path = paths.master_key_file
@@ -81,7 +81,7 @@ def _draw(paths: Paths, version: Version, log: Logger) -> str:
     if not os.path.isdir(folder):
         server = " ".join(paths.server_command() or [])
         log.warning(
-            "A master key was drawn for the new database. Without it the database's secrets are lost: save what "
+            "A master key was generated for the new database. Without it the database's secrets are lost: save what "
             f"`{server} show-master-key --console --instance={INSTANCE}` prints, or mount a volume on {folder}."
         )
         return key
@@ -92,7 +92,7 @@ def _draw(paths: Paths, version: Version, log: Logger) -> str:
             f"The new master key can't be saved in {path}: {problem}. Mount a volume on {folder} that user "
             f"{os.getuid()}:{os.getgid()} may write to. The database was not created.",
         )
-    log.info("A master key was drawn for the new database.", saved=path)
+    log.info("A master key was generated for the new database.", saved=path)
     return key
 
 

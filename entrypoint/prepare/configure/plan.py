@@ -1,4 +1,4 @@
-"""Which configure commands a start has to run, and which of them it ran before."""
+"""Plans which configure commands a start has to run, and which have been applied before."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Settings that are given and not applied: said at each start, until they are."""
+"""Reports at each start which settings are given but not applied."""
 
 from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.prepare.context import Context
@@ -6,7 +6,7 @@ from entrypoint.prepare.context import Context
 from . import data_import
 
 
-_NOTE = "kept"  # in the memory: the verbs whose commands weren't run, because the database has what they write
+_NOTE = "kept"  # in the applied state: the verbs whose commands weren't run, because the database has what they write
 
 
 def note(applied: AppliedState, verb: str, *, was_run: bool) -> None:
@@ -38,6 +38,6 @@ def say(context: Context) -> None:
         )
     if data_import.is_ignored(context):
         context.log.info(
-            "The export in /import is not imported: that is done only into a new database, and this one was there "
+            "The export in /import is not imported: an import needs a new database, and this one existed "
             "already. Unmount it."
         )

@@ -1,1 +1,1 @@
-"""Everything that can be known to be wrong before anything is started."""
+"""Checks of everything that can be known to be wrong before anything is started."""

@@ -1,4 +1,4 @@
-"""Preflight: everything that can be known to be wrong before anything is started, all at once."""
+"""Preflight: checks everything that can be known to be wrong before anything is started, and reports it all at once."""
 
 import os
 
@@ -6,10 +6,12 @@ from entrypoint.base import files, redact, resource_limits, state_reader, statef
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import commandline
+from entrypoint.settings import origins
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.configuration import Configuration, Settings
 from entrypoint.settings.paths import Paths
 from entrypoint.settings.problems import ProblemsError
+from entrypoint.sqlserver import trust
 from entrypoint.structured_log import Logger
 
 from . import docker_in_docker, writable_folders
@@ -21,6 +23,7 @@ GRPC_PORT = 8443  # the server's own default
 def preflight(configuration: Configuration, log: Logger) -> None:
     """Check settings, files and folders. Raise NodeError or ProblemsError with everything that is wrong."""
     told = warnings(configuration) if configuration.is_eula_accepted else []
+    told = [origins.told(warning, configuration.base.value_names) for warning in told]
     for warning in told:
         log.warning(warning)
     _keep(configuration, told)
@@ -43,7 +46,13 @@ def _keep(configuration: Configuration, told: list[str]) -> None:
 
 def warnings(configuration: Configuration) -> list[str]:
     """Return a sentence for each thing that is probably not meant, or has consequences that are easily missed."""
-    return [*configuration.warnings(), *docker_in_docker.warnings(configuration.base)]
+    return [*configuration.warnings(), *trust_warnings(), *docker_in_docker.warnings(configuration.base)]
+
+
+def trust_warnings() -> list[str]:
+    """Return what is wrong with a file of certificates that are to be trusted: .NET says nothing of it."""
+    problem = trust.problem()
+    return [f"{problem}: neither Octopus.Server nor octo-node trusts it."] if problem else []
 
 
 def problems(configuration: Configuration, *, untouched: bool = False) -> list[tuple[ExitCode, str]]:

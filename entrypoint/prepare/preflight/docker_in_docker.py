@@ -1,4 +1,4 @@
-"""Is Docker-in-Docker possible here? dockerd itself would say no only after a while, and not what to do."""
+"""Checks whether Docker-in-Docker is possible here: dockerd itself would only fail later, and not say what to do."""
 
 import ctypes
 import os

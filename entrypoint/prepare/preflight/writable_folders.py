@@ -1,4 +1,4 @@
-"""Can the folders be written? Asked by doing what the server will do: bytes that reach the disk, in each of them."""
+"""Checks that folders are writable by doing what the server will do: writing bytes that reach the disk."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from entrypoint.base import forked, resource_limits, trusted_file
 SECONDS = 10.0
 _BYTES = 1 << 16  # an empty file fits on a full disk, and a few bytes into its entry in the folder
 _MOUNT = "Mount a volume there that this user may write to"
-_ROOM = "Make room there"
+_ROOM = "Free space there"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -36,7 +36,7 @@ def _ask(folder: str) -> bytes:
         return f"can't be written by user {os.getuid()}:{os.getgid()}{_owner(there)}. {_MOUNT}".encode()
     disk = os.statvfs(there)
     # file systems that don't count have no blocks at all
-    return f"has no room. {_ROOM}".encode() if disk.f_blocks and disk.f_bavail * disk.f_frsize < _BYTES else b""
+    return f"has no space left. {_ROOM}".encode() if disk.f_blocks and disk.f_bavail * disk.f_frsize < _BYTES else b""
 
 
 def _try(folder: str) -> bytes:

@@ -1,1 +1,1 @@
-"""Who may change the schema, and when: the lock, the nodes that are alive, the databases that are left alone."""
+"""Who may change the schema, and when: the lock, the live nodes, the databases that must not be touched."""

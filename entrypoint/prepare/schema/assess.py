@@ -1,4 +1,4 @@
-"""The situation in which this server finds the database."""
+"""Assesses the situation of the database for this server."""
 
 from entrypoint.octopus import tables, version, version_history
 from entrypoint.octopus.tables import Installed
@@ -8,7 +8,7 @@ from entrypoint.prepare.situation import Situation, identity
 from entrypoint.sqlserver.connect import Connection
 
 
-_MARK = "history"  # in the memory
+_MARK = "history"  # in the applied state
 
 
 def find(connection: Connection | None, installed: Installed, context: Context) -> Situation:
@@ -32,10 +32,10 @@ def find(connection: Connection | None, installed: Installed, context: Context) 
 
 
 def _is_anothers(noted: History, context: Context, *, validated: bool) -> bool:
-    """Return whether this server isn't the one that used the database last: it is older, or of another build.
+    """Return whether the database was last used by another version: an older one, or another build.
 
     Of the builds of one release the highest stays noted for ever, once it has run; what was noted last tells who
-    runs now. This server's own word that the database is its counts until something else is noted.
+    runs now. What this server itself noted counts until something else is noted.
     """
     own, mine = context.version, validated and version.is_of_schema(context.applied, context.version)
     if noted.highest is None:

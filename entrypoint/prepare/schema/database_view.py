@@ -1,4 +1,4 @@
-"""The database as this attempt sees it."""
+"""The database as the current attempt sees it."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ LOCKED = "(1222)"  # SQL Server's error for a table that somebody else has locke
 
 
 def is_locked(error: Exception) -> bool:
-    """Return whether a question failed because somebody has locked a table, as a migration does."""
+    """Return whether a query failed because a table is locked, as during a migration."""
     return LOCKED in str(error)
 
 
@@ -35,10 +35,10 @@ class DatabaseView:
         patience = context.settings.octo_node_upgrade_wait * live_nodes.UNSURE_SHARE
         self._builds = live_nodes.Builds(context.version, patience, context.log.warning)
         self._told = False
-        self._validated: bool | None = None  # whether the memory was, at the first look
+        self._validated: bool | None = None  # whether the applied state was, at the first look
 
     def installed(self) -> Installed:
-        """Return what is in the database; it is looked for anew as long as there was none."""
+        """Return what is in the database; as long as there is none, look for it again."""
         context = self.context
         if self.ready.connection is None:
             self.ready = wait_for_sql(context.settings, context.progress, context.log)
@@ -52,11 +52,11 @@ class DatabaseView:
         if (found.is_older or not found.validated) and not self._told:
             self._told = True
             assess.warn_of_going_back(installed, self.context)
-        # what this attempt itself remembers meanwhile doesn't make the memory an old one
+        # what this attempt itself remembers meanwhile doesn't make the applied state valid
         return dataclasses.replace(found, validated=self._validated)
 
     def others_alive(self) -> tuple[list[str], float]:
-        """Return who of another version is alive, and how many seconds it takes to be sure of the rest."""
+        """Return the live nodes of another version, and how many seconds it takes to be sure of the rest."""
         connection = self.ready.connection
         if connection is None:
             return [], 0.0

@@ -1,4 +1,4 @@
-"""Files of an earlier installation: a misspelt or lost database must not become a new, empty Octopus on top of them."""
+"""Files of an earlier installation: a misspelt or lost database must not become a new, empty Octopus beside them."""
 
 import os
 from collections import deque
@@ -8,13 +8,13 @@ from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.commandline import shared_folders
 from entrypoint.prepare.context import Context
-from entrypoint.prepare.situation import place
+from entrypoint.prepare.situation import named, place
 
 
 SECONDS = 10.0
 MOST = 2000  # entries that are looked at in each folder
 _NOBODYS = {"lost+found"}  # and what is hidden: our own trials, .snapshot, .nfs0001
-_MAKING = "making"  # in the memory, from when this container begins to make a database
+_MAKING = "making"  # in the applied state, from when this container begins to make a database
 
 
 def begin(context: Context) -> None:
@@ -41,7 +41,7 @@ def end(context: Context) -> None:
 
 
 def find(context: Context) -> NodeError | None:
-    """Return why a new database isn't made: the shared folders hold files, and nobody said that it is meant."""
+    """Return why no new database is created: the shared folders hold files, and none was asked for explicitly."""
     if context.settings.octo_node_new_database:
         return None
     folders = shared_folders(context.settings.base.paths)
@@ -58,10 +58,9 @@ def find(context: Context) -> NodeError | None:
 
 
 def _refusal(context: Context, files: list[str]) -> NodeError:
-    where = context.settings.db_connection_string
     return NodeError(
         ExitCode.SETTINGS,
-        f"The database {where.database} on {where.address} isn't there or is empty, but there are files of an earlier "
+        f"{named(context.settings.db_connection_string)} isn't there or is empty, but there are files of an earlier "
         f"installation: {', '.join(files)}. Correct Database= in DB_CONNECTION_STRING, or restore the database. If a "
         "new one is meant, empty those folders, or set OCTO_NODE_NEW_DATABASE=Y. Nothing was changed.",
     )

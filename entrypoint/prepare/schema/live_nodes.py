@@ -1,6 +1,6 @@
-"""The other nodes: while one of another version is alive, the schema is left alone.
+"""Waits for other nodes: while one of another version is alive, the schema is left alone.
 
-The node table doesn't tell who runs which version; what each node noted last does (`octopus/history.py`).
+The node table doesn't tell who runs which version; what each node noted last does (`octopus/version_history.py`).
 """
 
 import re
@@ -59,8 +59,8 @@ class Builds:
             self._told = True
             names = ", ".join(name for name in left if name not in sure)
             self._say(
-                f"The database doesn't tell whether {names} run this build, {own}, or another one of its release: this "
-                "node goes on beside them, because builds of one release are made to be safe both ways."
+                f"The database doesn't say whether {names} run this build, {own}, or another one of its release: this "
+                "node continues beside them, because builds of one release are made to be safe both ways."
             )
         return sure
 
@@ -96,7 +96,7 @@ def _tell(context: Context, names: list[str], begun: float) -> None:
     context.progress.doing(f"waiting for nodes of another version to stop: {', '.join(names)}", begun)
     context.log.warning(
         f"The database isn't of this server's version, {context.version}, and other nodes still run on it: "
-        f"{', '.join(names)}. Stop them, and this node goes on.",
+        f"{', '.join(names)}. Stop them, and this node continues.",
         seconds=round(time.monotonic() - begun),
     )
 
@@ -121,8 +121,8 @@ def check_refusal(error: CommandError, context: Context) -> None:
             ExitCode.OTHER_VERSION,
             f"Octopus.Server still refuses to upgrade the schema because of other nodes: {error} Stop all of them.",
         ) from error
-    context.progress.doing("waiting for other nodes to stop, because of which the server refuses the upgrade")
-    context.log.warning("The server refuses the upgrade because of other nodes; it is tried again.")
+    context.progress.doing("waiting for other nodes to stop, because the server refuses the upgrade while they run")
+    context.log.warning("The server refuses the upgrade because of other nodes; it will be retried.")
 
 
 def pauses() -> Iterator[float]:

@@ -5,23 +5,24 @@ from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import version
 from entrypoint.octopus.tables import Installed
 from entrypoint.prepare.context import Context
+from entrypoint.prepare.situation import named
 
 from . import earlier_installation
 
 
 def check(installed: Installed, context: Context) -> None:
     """Raise NodeError if the database is another application's (11), or of a newer release than this server (14)."""
-    where, own = context.settings.db_connection_string, context.version
+    database, own = named(context.settings.db_connection_string), context.version
     if installed.is_foreign and not earlier_installation.is_being_made(context):
         raise NodeError(
             ExitCode.SETTINGS,
-            f"The database {where.database} on {where.address} has tables, but not Octopus's: it is another "
+            f"{database} has tables, but not Octopus's: it is another "
             "application's. Name an empty or a new database in DB_CONNECTION_STRING. Nothing was changed.",
         )
     if version.is_too_new(installed.newest, own):
         raise NodeError(
             ExitCode.NEWER_DATABASE,
-            f"The database {where.database} on {where.address} is of version {installed.newest}, newer than this "
+            f"{database} is of version {installed.newest}, newer than this "
             f"server, {own}: start version {installed.newest} or later, or restore a backup made before the upgrade. "
             "Nothing was changed.",
         )

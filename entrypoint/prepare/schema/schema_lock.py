@@ -1,4 +1,4 @@
-"""The locks that keep nodes from writing to a schema that another one changes.
+"""The locks that keep nodes from writing to a schema that another node is changing.
 
 They are SQL Server's application locks of a session: gone the moment their session is, however it ends. Who changes the
 schema, or makes the administrator, holds them in exclusive mode; who writes settings, as many nodes may at once, in
@@ -38,14 +38,14 @@ _TIMED_OUT = -1
 
 
 class LostError(NodeError):
-    """SQL Server went away while nothing was being changed: begin anew once it is back."""
+    """SQL Server was lost while nothing was being changed: start over once it is back."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(ExitCode.SQL_NOT_READY, f"SQL Server was lost: {reason}.")
+        super().__init__(ExitCode.SQL_NOT_READY, f"The connection to SQL Server was lost: {reason}.")
 
 
 def failed(error: ConnectError | pyodbc.Error, password: str) -> NodeError:
-    """Return what it means that a question failed: SQL Server was lost, or it answered with an error.
+    """Return the error for a failed query: SQL Server was lost, or it answered with an error.
 
     Whether a connection that can't be made can ever be made is for whoever waits for SQL Server to find out.
     """
@@ -55,8 +55,8 @@ def failed(error: ConnectError | pyodbc.Error, password: str) -> NodeError:
     number = f" {verdict.number}" if verdict.number else ""
     return NodeError(
         ExitCode.SQL_NOT_READY,
-        f"SQL Server answered with an error that waiting doesn't mend{number}: {said}. Nothing was changed after it; "
-        "the next start goes on where this one ended.",
+        f"SQL Server answered with an error that waiting won't resolve{number}: {said}. Nothing was changed after it; "
+        "the next start continues where this one ended.",
     )
 
 
@@ -151,18 +151,20 @@ def _lost(mode: str, reason: str) -> NodeError:
     if mode == SHARED:
         return NodeError(
             ExitCode.SQL_NOT_READY,
-            f"SQL Server was lost while settings were being written ({reason}): the next start writes what is missing.",
+            f"The connection to SQL Server was lost while settings were being written ({reason}): the next start "
+            "writes what is missing.",
         )
     return NodeError(
         ExitCode.SQL_NOT_READY,
-        f"SQL Server was lost while the schema was being changed ({reason}), and the command with it: the schema's own "
-        "transaction undoes what wasn't finished, and the next start goes on.",
+        f"The connection to SQL Server was lost while the schema was being changed ({reason}), and the command with "
+        "it: the schema's own "
+        "transaction undoes what wasn't finished, and the next start continues.",
     )
 
 
 def _too_late(cause: str, seconds: float) -> NodeError:
     return NodeError(
         ExitCode.OTHER_VERSION,
-        f"After {seconds:.0f} s this node was still waiting for {cause}: look into their logs, and give them more time "
+        f"After {seconds:.0f} s this node was still waiting for {cause}: check their logs, or allow more time "
         "with OCTO_NODE_UPGRADE_WAIT.",
     )

@@ -1,9 +1,9 @@
-"""A node's word that the schema is of its version.
+"""A node's notice that the schema is at its version.
 
-Octopus notes its version when its server first runs, so for a while after an upgrade the database still tells the
-old one. Until prepare ends, a shared lock with the version in its name tells it to the nodes that wait for the
-guard's lock: each would run an upgrade that finds nothing to do. Nothing depends on it: where SQL Server can't be
-asked, nobody gave it.
+Octopus notes its version only when its server first runs, so for a while after an upgrade the database still shows the
+old one. Until prepare ends, a shared lock with the version in its name tells the nodes that wait for the schema's lock:
+without it each would run an upgrade that finds nothing to do. Nothing depends on it: where SQL Server can't be asked,
+there is no notice.
 """
 
 import pyodbc
@@ -19,7 +19,7 @@ _TEST = "SELECT APPLOCK_TEST('public', ?, 'Exclusive', 'Session')"  # 0: somebod
 
 
 class UpgradeNotice:
-    """The word of a node whose server is of `version`; `given` says whether another node gave it."""
+    """The notice for servers of `version`; `is_posted` says whether another node has posted it."""
 
     def __init__(self, ready: Ready, version: str) -> None:
         self.is_posted = False
@@ -32,15 +32,15 @@ class UpgradeNotice:
         self._posted = False
 
     def connect_early(self) -> None:
-        """Be ready to ask: whoever gives the word may end soon after the guard's lock is ours."""
+        """Connect before the lock is held: the node that posted the notice may end soon after it gave the lock up."""
         if self._connection is None:
             try:
                 self._connection = connect(self._where, database=self._database)
             except ConnectError:
-                pass  # not given
+                pass  # then there is no notice
 
     def check_posted(self) -> None:
-        """Find out whether it is given, under the guard's lock; then it is ours as well."""
+        """Find out whether it is posted, while the lock is held; if so, post it as well."""
         if self._connection is not None and not self._posted:
             try:
                 self.is_posted = self._connection.execute(_TEST, self._resource).fetchval() == 0
@@ -50,7 +50,7 @@ class UpgradeNotice:
                 self.post()
 
     def post(self) -> None:
-        """Say that the schema is of this version, under the guard's lock; it is good until `close`."""
+        """Post that the schema is at this version, while the lock is held; it stands until `close`."""
         if self._connection is not None:
             try:
                 self._posted = schema_lock.get_lock(self._connection, self._resource, 0.0, schema_lock.SHARED)
@@ -58,7 +58,7 @@ class UpgradeNotice:
                 pass  # the others can help themselves
 
     def let_others_read(self) -> None:
-        """Let those who wait for the guard's lock have it, and ask: they are served in the order they came.
+        """Let the nodes that wait for the lock have it and read the notice: they are served in the order they came.
 
         In shared mode, because nobody is to wait for us.
         """
@@ -69,7 +69,7 @@ class UpgradeNotice:
                 pass  # as above
 
     def close(self) -> None:
-        """Say nothing any more."""
+        """Withdraw the notice."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

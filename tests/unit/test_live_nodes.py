@@ -13,18 +13,9 @@ from entrypoint.octopus.version import parse
 from entrypoint.prepare.context import Context
 from entrypoint.prepare.progress import Progress
 from entrypoint.prepare.schema import live_nodes
-from entrypoint.prepare.situation import Situation
 
 
-OLDER = Situation(
-    is_new=False,
-    is_finished=True,
-    is_older=True,
-    has_admin=True,
-    validated=False,
-    everything=False,
-    version="2026.2.197",
-)
+OLDER = readings.situation(is_older=True)
 EVERYBODY = ["octopus-1", "octopus-2"]
 
 

@@ -1,4 +1,4 @@
-"""Process 1 for any command: signals to its group, its orphans reaped, its exit code passed on."""
+"""`octo-node init`: process 1 for any command. Forwards signals, reaps orphans, passes the exit code on."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Two drains of one stop: a preStop hook's, and that of process 1."""
+"""Warns of two drains in one stop: a preStop hook's, and that of process 1."""
 
 import os
 
@@ -12,6 +12,6 @@ def warn(settings: BaseSettings, folder: str | None, log: Logger) -> None:
     state = state_reader.read(folder, statefile.NODE) or {}
     if settings.drain_on_stop and state.get("pid") not in (None, os.getppid()):
         log.warning(
-            "OCTO_NODE_DRAIN_ON_STOP is set, so a stop drains once more by itself, and takes its time on top of this "
+            "OCTO_NODE_DRAIN_ON_STOP is set, so a stop drains a second time by itself, on top of this "
             "drain's: if this is a preStop hook, leave the variable unset."
         )

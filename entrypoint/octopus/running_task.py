@@ -1,0 +1,19 @@
+"""Which tasks run on a node, for all who count them: by the API or in the database."""
+
+from dataclasses import dataclass, field
+
+
+# `HasPendingInterruptions` doesn't matter: a task that only waits for a person is `Queued`; one that executes while an
+# interruption is pending (guided failure, an intervention in a child step) works on, and keeps its slot
+# (OctopusDeploy issues 3893, 10041).
+STATES = ("Executing", "Cancelling")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that a node works on, and has for so many `seconds` (None: that isn't told)."""
+
+    id: str
+    description: str
+    state: str
+    seconds: float | None = field(default=None, compare=False)  # it is the same task a second later
