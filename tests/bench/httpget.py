@@ -30,10 +30,16 @@ RUNC = "runc"
 
 def rows(effort: Effort) -> list[Row]:
     """Return the cost of a probe by HTTP beside that by exec."""
-    by_http, idle = _by_http(effort.of(300, 60))
+    seconds = effort.of(600, 30)
+    by_http, idle, (wakeups, grown) = _by_http(effort.of(300, 60), seconds)
     by_exec = _by_exec(effort.of(60, 15))
     peer = f"{RUNC} exec octo-node probe"
+    quiet = wakeups == 0 and grown == 0
     return [
+        Row(
+            f"process 1, scraped each second for {seconds} s: wake-ups, memory grown",
+            Figure(wakeups, f"{wakeups}, {grown} KiB"), "not scraped", Figure(0, "0, 0 KiB"), "0, 0 KiB", quiet,
+        ),  # fmt: skip
         Row("one probe by httpGet: CPU of octo-node", by_http, peer, by_exec, "less", by_exec is None or by_http.number < by_exec.number),
         Row("OCTO_NODE_HTTP, asked by nobody: CPU in a minute", idle, f"{peer}, 3 probes each 10 s", _times(by_exec, 18)),
     ]
@@ -43,8 +49,11 @@ def _times(one: Figure | None, count: int) -> Figure | None:
     return None if one is None else Figure(one.number * count, f"{one.number * count * 1e3:.0f} ms")
 
 
-def _by_http(questions: int) -> tuple[Figure, Figure]:
-    """Return the CPU of one question, beyond that of nobody asking, and of a minute in which nobody asks."""
+def _by_http(questions: int, seconds: int) -> tuple[Figure, Figure, tuple[int, int]]:
+    """Return the CPU of one question, beyond that of nobody asking, and of a minute in which nobody asks.
+
+    Then what process 1 did while it was scraped for some `seconds`: wake-ups, and KiB that it grew by.
+    """
     port = free_port()
     with Site() as site, site.boot(OCTO_NODE_HTTP=f"127.0.0.1:{port}") as node:
         site.wait_until_up(node)
@@ -58,7 +67,17 @@ def _by_http(questions: int) -> tuple[Figure, Figure]:
             get(port, "/livez")
         took, used = time.monotonic() - begun, _cpu_of(server) - before
         one = max(used - idle * took, 0.0) / questions
-    return Figure(one, f"{one * 1e3:.2f} ms"), Figure(idle * 60, f"{idle * 60 * 1e3:.0f} ms")
+        scraped = _scraped(psutil.Process(node.pid), port, seconds)
+    return Figure(one, f"{one * 1e3:.2f} ms"), Figure(idle * 60, f"{idle * 60 * 1e3:.0f} ms"), scraped
+
+
+def _scraped(process: psutil.Process, port: int, seconds: int) -> tuple[int, int]:
+    """Return how often `process` woke up, and by how many KiB it grew, while metrics were asked for each second."""
+    woken, size = process.num_ctx_switches().voluntary, process.memory_info().rss
+    for _ in range(seconds):
+        get(port, "/metrics")
+        time.sleep(1)
+    return process.num_ctx_switches().voluntary - woken, (process.memory_info().rss - size) // 1024
 
 
 def _cpu_of(process: psutil.Process) -> float:
