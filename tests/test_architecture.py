@@ -63,7 +63,19 @@ FLOORS = {
     "http_probe": BELOW,
     "probe": {"http_probe"},
     "install": {"", "base"},
-    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "install", "monitoring", "usage", "explain", "completion", "verbs"},
+    "cli": {
+        *BELOW,
+        "",
+        "init",
+        "http_probe",
+        "dockerd",
+        "install",
+        "monitoring",
+        "usage",
+        "explain",
+        "completion",
+        "verbs",
+    },
     "__main__": {"cli"},
 }
 LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "usage", "__main__"}

@@ -23,7 +23,10 @@ def all_of(snapshot: Snapshot) -> Iterator[Element]:
     if not snapshot.facts:
         yield tag("section", tag("p", _missing(snapshot)), class_="note")
     yield _warnings(snapshot) if snapshot.facts.get("warnings") else tag("div", hidden=True)
-    yield _section("Probes", _list([(kind.capitalize(), a.words.removeprefix(f"{kind}: ")) for kind, a in snapshot.answers.items()]))
+    yield _section(
+        "Probes",
+        _list([(kind.capitalize(), a.words.removeprefix(f"{kind}: ")) for kind, a in snapshot.answers.items()]),
+    )
     if snapshot.facts:
         yield _section("Node", _list(_node(snapshot)))
         yield _section("Tasks", *_tasks(snapshot))

@@ -23,7 +23,12 @@ class Progress:
     def doing(self, text: str, since: float | None = None) -> None:
         """Publish what is being done, since `since` on the monotonic clock (None: now)."""
         if self._folder is not None:
-            state = {"doing": text, "since": since or time.monotonic(), "steps": self._steps, "commands": self._commands}
+            state = {
+                "doing": text,
+                "since": since or time.monotonic(),
+                "steps": self._steps,
+                "commands": self._commands,
+            }
             state |= self._place
             try:
                 statefile.write(self._folder, statefile.PREPARE, state)

@@ -1,6 +1,6 @@
 """A probe by `httpGet` beside one by exec, with what the container runtime spends to execute it in a container.
 
-CPU is that of all processes that the runtime starts for it (wait4), or that octo-node's HTTP process used, child included.
+CPU is that of all processes that the runtime starts for it (wait4), or that octo-node spent, its child included.
 The container is a real one of runc, of this machine's own file system; kubelet and containerd come on top of exec.
 """
 
@@ -38,10 +38,23 @@ def rows(effort: Effort) -> list[Row]:
     return [
         Row(
             f"process 1, scraped each second for {seconds} s: wake-ups, memory grown",
-            Figure(wakeups, f"{wakeups}, {grown} KiB"), "not scraped", Figure(0, "0, 0 KiB"), "0, 0 KiB", quiet,
-        ),  # fmt: skip
-        Row("one probe by httpGet: CPU of octo-node", by_http, peer, by_exec, "less", by_exec is None or by_http.number < by_exec.number),
-        Row("OCTO_NODE_HTTP, asked by nobody: CPU in a minute", idle, f"{peer}, 3 probes each 10 s", _times(by_exec, 18)),
+            Figure(wakeups, f"{wakeups}, {grown} KiB"),
+            "not scraped",
+            Figure(0, "0, 0 KiB"),
+            "0, 0 KiB",
+            quiet,
+        ),
+        Row(
+            "one probe by httpGet: CPU of octo-node",
+            by_http,
+            peer,
+            by_exec,
+            "less",
+            by_exec is None or by_http.number < by_exec.number,
+        ),
+        Row(
+            "OCTO_NODE_HTTP, asked by nobody: CPU in a minute", idle, f"{peer}, 3 probes each 10 s", _times(by_exec, 18)
+        ),
     ]
 
 
@@ -126,10 +139,16 @@ def _container(runc: str, folder: Path) -> Iterator[str]:
     spec = json.loads(file.read_text())
     spec["root"] = {"path": "/", "readonly": True}
     spec["process"] |= {"terminal": False, "args": ["sleep", "1000"]}
-    spec["linux"]["namespaces"] = [one for one in spec["linux"]["namespaces"] if one["type"] not in {"network"}]
+    spec["linux"]["namespaces"] = [one for one in spec["linux"]["namespaces"] if one["type"] != "network"]
     spec["mounts"] = [one for one in spec["mounts"] if one["type"] not in {"sysfs", "cgroup"}]
     file.write_text(json.dumps(spec))
-    subprocess.run([runc, "run", "--detach", "--bundle", str(bundle), name], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [runc, "run", "--detach", "--bundle", str(bundle), name],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         yield name
     finally:

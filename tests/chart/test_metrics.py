@@ -40,7 +40,7 @@ def test_probes_are_asked_where_octo_node_listens(port: int) -> None:
 
 
 def test_what_prometheus_and_grafana_are_given() -> None:
-    """The PodMonitor selects the nodes, the rules are those of docker/monitoring, for this release; so the dashboard."""
+    """The PodMonitor selects the nodes; rules and dashboard are those of docker/monitoring, for this release."""
     rendered = helm.render(**ALL)
     (monitor,) = rendered.of("PodMonitor").values()
     (nodes,) = rendered.nodes
@@ -66,6 +66,8 @@ def test_a_network_policy_lets_scrapers_in() -> None:
 
 def test_the_variable_has_a_value_of_its_own() -> None:
     """OCTO_NODE_HTTP in extraEnv is refused: port and probes would be others'."""
-    done = helm.template(**{"octopus.databaseConnectionString": helm.CONNECTION, "octopus.extraEnv[0].name": "OCTO_NODE_HTTP"})
+    done = helm.template(
+        **{"octopus.databaseConnectionString": helm.CONNECTION, "octopus.extraEnv[0].name": "OCTO_NODE_HTTP"}
+    )
     assert done.returncode
     assert "metrics.port" in done.stderr

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import yaml
 from chart import helm
-
 from monitoring.test_promtool import promtool
 from monitoring.test_schemas import complaint
 
