@@ -70,6 +70,14 @@ def wait_for(port: int, path: str, text: str, code: int = 200) -> str:
         raise AssertionError(f"{path} didn't answer {code} with {text!r} ({error}), but {seen}") from None
 
 
+def assert_no_secret(pid: int | None) -> None:
+    """The process has no secret in its environment, and no driver of SQL Server in its memory."""
+    environ = Path(f"/proc/{pid}/environ").read_text(errors="replace")
+    assert "OCTO_NODE_HTTP" in environ
+    assert not [secret for secret in SECRETS if secret in environ]
+    assert "pyodbc" not in Path(f"/proc/{pid}/maps").read_text()
+
+
 def test_a_life_as_http_tells_it(node: Node, port: int) -> None:
     """Booting, up, draining: the endpoints say what `probe` says; no secret is in anything; a stop is no slower."""
     node.start()
@@ -93,9 +101,10 @@ def test_a_life_as_http_tells_it(node: Node, port: int) -> None:
 
 
 def test_its_death_is_nobody_elses(node: Node, port: int) -> None:
-    """The process that serves, and the one that looks, are started again alone; the server and process 1 stay."""
+    """The process that listens has no secret; it and the one that looks are started again alone, and nobody else."""
     node.start().wait_phase("up")
     wait_for(port, "/metrics", "octo_node_sql_up 1.0")
+    assert_no_secret(process_of(node, "octo-node-http"))
     server, watcher = node.server(), wait_until(lambda: process_of(node, "octo-node-look"), what="the observer runs")
     os.kill(watcher, signal.SIGKILL)
     wait_for(port, "/metrics", "octo_node_observer_restarts_total 1.0")
@@ -154,15 +163,3 @@ def test_nothing_is_served_unless_it_is_asked_for(tmp_path: Path) -> None:
     with Node(tmp_path / "none", DB_CONNECTION_STRING=waiting) as without:
         without.start().wait_log("isn't ready yet")
         assert len(children(without.pid)) == 1
-
-
-def test_it_has_no_secret(node: Node, port: int) -> None:
-    """The process that listens has no secret in its environment, and no connection to SQL Server."""
-    node.start().wait_phase("up")
-    wait_for(port, "/metrics", "octo_node_sql_up 1.0")
-    http = process_of(node, "octo-node-http")
-    environ = Path(f"/proc/{http}/environ").read_text(errors="replace")
-    assert "OCTO_NODE_HTTP" in environ
-    assert not [secret for secret in SECRETS if secret in environ]
-    mapped = Path(f"/proc/{http}/maps").read_text()
-    assert "pyodbc" not in mapped
