@@ -1,7 +1,5 @@
 """The page for people: what `octo-node status` shows, as HTML. Without its script it loads itself again."""
 
-import socket
-
 from . import panels
 from .html import Element, document, tag
 from .snapshot import Snapshot
@@ -12,17 +10,16 @@ RELOAD_SECONDS = 10  # without the script, which looks every 5
 
 def render(snapshot: Snapshot) -> bytes:
     """Return the page that shows `snapshot`."""
-    name = str(snapshot.part("node").get("name") or socket.gethostname())
-    return document(tag("html", _head(snapshot, name), _body(snapshot, name), lang="en"))
+    return document(tag("html", _head(snapshot), _body(snapshot), lang="en"))
 
 
-def _head(snapshot: Snapshot, name: str) -> Element:
+def _head(snapshot: Snapshot) -> Element:
     return tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{name}: {word(snapshot)}"),
+        tag("title", f"{snapshot.name}: {word(snapshot)}"),
         tag("link", rel="icon", href="data:,"),
         tag("link", rel="stylesheet", href="style.css"),
         tag("script", src="page.js", defer=True),
@@ -36,13 +33,13 @@ def _reload() -> Element:
     return element
 
 
-def _body(snapshot: Snapshot, name: str) -> Element:
+def _body(snapshot: Snapshot) -> Element:
     return tag(
         "body",
         tag("a", "To the content", href="#content", class_="skip"),
         tag(
             "header",
-            tag("h1", name, tag("span", word(snapshot), class_="badge", data_phase=_kind(snapshot))),
+            tag("h1", snapshot.name, tag("span", word(snapshot), class_="badge", data_phase=_kind(snapshot))),
             tag("p", summary(snapshot), id="summary", role="status"),
             tag("p", id="trouble", role="alert", hidden=True),
         ),

@@ -183,8 +183,10 @@ def _boot(snapshot: Snapshot) -> Iterator[Element]:
     took = duration(boot.get("seconds"))
     if boot.get("is_over"):
         yield tag("p", f"The node was up after {took}.")
+    elif snapshot.is_live and snapshot.phase != "held":
+        yield tag("p", f"The start has taken {took} so far.")
     else:
-        yield tag("p", f"The start has taken {took} so far." if snapshot.is_live else f"The start ended after {took}.")
+        yield tag("p", f"The start ended after {took}.")
     yield _table("The steps of the start, one after the other", ("Step", "Time", "Timeline"), rows)
 
 
@@ -192,6 +194,8 @@ def _nodes(snapshot: Snapshot) -> Element:
     nodes = snapshot.items("nodes")
     if nodes is None:
         return tag("p", "Which nodes there are can't be told now.")
+    if not nodes:
+        return tag("p", "The database knows no node yet.")
     rows = [
         (
             f"{node.get('name')}{' (this one)' if node.get('is_this') else ''}",

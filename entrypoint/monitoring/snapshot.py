@@ -21,12 +21,13 @@ KEEP_SECONDS = 0.5  # that a snapshot is kept for: however many ask, the files a
 class Snapshot:
     """What is known of the node.
 
-    Attributes: `phase`, `unknown` if there is no state of a node, and `is_live`, whether process 1 runs; `sentence`,
+    Attributes: `name` of the node; `phase`, `unknown` if there is no state of a node, and `is_live`, whether process 1 runs; `sentence`,
     where the node is; `answers` of the probes, and how many there were by kind and yes (`counts`); `facts`, what
     `octo-node status --json` tells (empty if that is too old or was never told), its `age` in seconds, and how often
     the observer that tells it was started again; `taken`, when (monotonic).
     """
 
+    name: str
     phase: str
     is_live: bool
     sentence: str
@@ -76,6 +77,7 @@ class Snapshots:
         node = state_reader.read(folder, statefile.NODE) or {}
         seen = self._observer.last()
         return Snapshot(
+            name=self._base.node_name,
             phase=str(node.get("phase", "unknown")),
             is_live=bool(node) and state_reader.is_live(node),
             sentence=phase_summary.sentence(folder),

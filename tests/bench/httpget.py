@@ -25,6 +25,7 @@ from .site import Site
 
 
 WATCH_SECONDS = 30.0  # that the HTTP process is watched for while nobody asks
+PATIENCE = 300.0  # seconds for a boot: CPU is what is measured, which a busy machine doesn't change
 RUNC = "runc"
 
 
@@ -69,7 +70,7 @@ def _by_http(questions: int, seconds: int) -> tuple[Figure, Figure, tuple[int, i
     """
     port = free_port()
     with Site() as site, site.boot(OCTO_NODE_HTTP=f"127.0.0.1:{port}") as node:
-        site.wait_until_up(node)
+        wait_until(lambda: site.state("node").get("phase") == "up", PATIENCE, what="a node that is up")
         wait_until(lambda: get(port, "/livez")[0] == 200, what="octo-node answers")
         server = next(one for one in psutil.Process(node.pid).children() if "serve-http" in one.cmdline())
         before = _cpu_of(server)

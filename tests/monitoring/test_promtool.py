@@ -21,7 +21,7 @@ RULES = yaml.safe_load((CHART / "alerts.yaml").read_text())["groups"][0]["rules"
 
 def promtool(*words: str, given: str = "") -> str:
     """Run promtool and return what it said. Raise AssertionError if it complains."""
-    done = subprocess.run([PROMTOOL, *words], input=given, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([PROMTOOL, *words], input=given, capture_output=True, text=True, timeout=300, check=False)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     return said
