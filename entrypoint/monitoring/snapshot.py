@@ -21,10 +21,11 @@ KEEP_SECONDS = 0.5  # that a snapshot is kept for: however many ask, the files a
 class Snapshot:
     """What is known of the node.
 
-    Attributes: `name` of the node; `phase`, `unknown` if there is no state of a node, and `is_live`, whether process 1 runs; `sentence`,
-    where the node is; `answers` of the probes, and how many there were by kind and yes (`counts`); `facts`, what
-    `octo-node status --json` tells (empty if that is too old or was never told), its `age` in seconds, and how often
-    the observer that tells it was started again; `taken`, when (monotonic).
+    Attributes: `name` of the node; `phase`, `unknown` if there is no state of a node, and `is_live`, whether process 1
+    runs; `sentence`, where the node is; `prepare`, the state file of that; `answers` of the probes, and how many there
+    were by kind and yes (`counts`); `facts`, what `octo-node status --json` tells (empty if that is too old or was
+    never told), its `age` in seconds, and how often the observer that tells it was started again; `taken`, when
+    (monotonic).
     """
 
     name: str
