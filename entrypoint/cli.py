@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set
 
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
-INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "wrap-log")
+INTERNAL = (
+    "preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "wrap-log", "serve-http", "observe",
+)  # fmt: skip
 VERBS = (
     "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "diagnose",
     "explain", "completion", "install", "help", "version",
@@ -182,11 +184,28 @@ def _wrap_log(_rest: "Sequence[str]") -> int:
     return wrap_lines.run("server")
 
 
+def _serve_http(_rest: "Sequence[str]") -> int:
+    from entrypoint.monitoring import serve  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.settings import secrets_memfd  # noqa: PLC0415 - as above
+    from entrypoint.settings.base_settings import BaseSettings  # noqa: PLC0415 - as above
+    from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
+
+    # what listens on a port has no secret: it only hands the descriptors on, and doesn't read them
+    numbers = {secrets_memfd.DESCRIPTOR: "", secrets_memfd.LEARNT: ""} | dict(os.environ)
+    descriptors = (
+        secrets_memfd.descriptor(numbers.pop(secrets_memfd.DESCRIPTOR)),
+        secrets_memfd.learnt_descriptor(numbers.pop(secrets_memfd.LEARNT)),
+    )
+    base = BaseSettings(Environment(numbers))
+    return serve.serve(base, tuple(number for number in descriptors if number is not None))
+
+
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
     """Return the function of `verb`, importing its module and no other."""
     light = {"version": _version, "--version": _version, "help": _help, "--help": _help, "-h": _help, "probe": _probe}
     light |= {"explain": _explain, "completion": _completion, "install": _install}
     light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd, "wrap-log": _wrap_log}
+    light |= {"serve-http": _serve_http}
     if verb not in (*VERBS, *INTERNAL) or verb in light:
         return light.get(verb, _usage)
     from . import verbs  # noqa: PLC0415 - only for the verbs that need libraries

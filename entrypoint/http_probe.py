@@ -33,6 +33,16 @@ def main(arguments: "list[str]") -> int:
     except (ValueError, IndexError):
         print(USAGE, file=sys.stderr)
         return 2
+    code, words = answer(kind, timeout, given)
+    print(words)
+    return code
+
+
+def answer(kind: str, timeout: float, given: "tuple[str, str, int, str] | None" = None) -> "tuple[int, str]":
+    """Ask, and return 0 for yes or 1 for no, and the answer in words.
+
+    `kind` is a key of PATHS, `timeout` in seconds, `given` a split URL in place of the node's own.
+    """
     seconds = timeout * SERVERS_SHARE if kind == "liveness" else timeout
     deadline = time.monotonic() + seconds
     try:
@@ -41,8 +51,7 @@ def main(arguments: "list[str]") -> int:
     except (OSError, ValueError) as error:
         return refuse(kind, no_answer(error, seconds), timeout - seconds)
     if 200 <= status <= 299 or (status in ALIVE and kind != "readiness"):
-        print(f"{kind}: yes ({status}, {ALIVE[status]})" if status in ALIVE else f"{kind}: yes ({status})")
-        return 0
+        return 0, f"{kind}: yes ({status}, {ALIVE[status]})" if status in ALIVE else f"{kind}: yes ({status})"
     return refuse(kind, f"{PATHS[kind]} answered {status}", timeout - seconds)
 
 
@@ -207,15 +216,16 @@ def no_answer(error: Exception, timeout: float) -> str:
     return f"no answer ({getattr(error, 'strerror', None) or error})"
 
 
-def refuse(kind: str, reason: str, seconds: float) -> int:
-    """Print why there was no yes, and where the node is by its state files; return 1.
+def refuse(kind: str, reason: str, seconds: float) -> "tuple[int, str]":
+    """Return 1, and why there was no yes, with where the node is by its state files.
 
     A server that lives as long as its database is away isn't helped by a restart, which would only cut off its tasks:
     that is no failure of liveness (0). `seconds` are for that question. Nor is a node that is held: it is to stay.
     """
     import os  # noqa: PLC0415 - only a no pays for it
 
-    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # we may be past the package
+    if __package__ != "entrypoint":  # we are past the package
+        sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from entrypoint.base import phase_summary, state_reader  # noqa: PLC0415 - as above
     from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
 
@@ -223,5 +233,4 @@ def refuse(kind: str, reason: str, seconds: float) -> int:
     away = phase_summary.database_away(folder, seconds) if kind == "liveness" else ""
     held = phase_summary.is_held(folder) and kind != "readiness"
     word = "yes, all the same" if away or held else "no"
-    print(f"{kind}: {word}: {reason}; {away or phase_summary.sentence(folder)}")
-    return 0 if away or held else 1
+    return 0 if away or held else 1, f"{kind}: {word}: {reason}; {away or phase_summary.sentence(folder)}"

@@ -138,10 +138,13 @@ def _prepare(_arguments: Sequence[str]) -> int:
 def _settle(_arguments: Sequence[str]) -> int:
     from entrypoint.node.settle import settle  # noqa: PLC0415 - imported only for its verb
 
-    def work(tools: Tools) -> None:
-        settle(tools.configuration.settings(), tools.runner, tools.log)
+    return run("settle", lambda tools: settle(tools.configuration.settings(), tools.runner, tools.log), is_boot=True)
 
-    return run("settle", work, is_boot=True)
+
+def _observe(_arguments: Sequence[str]) -> int:
+    from entrypoint.node.observer import observe  # noqa: PLC0415 - imported only for its verb
+
+    return run("observe", lambda tools: observe(tools.configuration))
 
 
 def _drain(arguments: Sequence[str]) -> int:
@@ -149,13 +152,9 @@ def _drain(arguments: Sequence[str]) -> int:
     from entrypoint.node.drain import Options, drain  # noqa: PLC0415 - as above
 
     parser = _parser("drain", "Take no new tasks, and wait for those that run.")
-    parser.add_argument(
-        "--wait", type=_seconds, metavar="SECONDS", default=600.0, help="seconds to wait for running tasks (600)"
-    )
+    parser.add_argument("--wait", type=_seconds, metavar="SECONDS", default=600.0, help="for running tasks (600)")
     parser.add_argument("--cancel-tasks", action="store_true", help="cancel what still runs after that")
-    parser.add_argument(
-        "--cancel-wait", type=_seconds, metavar="SECONDS", default=60.0, help="seconds to wait for the cancelled (60)"
-    )
+    parser.add_argument("--cancel-wait", type=_seconds, metavar="SECONDS", default=60.0, help="for the cancelled (60)")
     given = parser.parse_args(arguments)
     options = Options(wait=given.wait, cancel_tasks=given.cancel_tasks, cancel_wait=given.cancel_wait)
     with _drain_view() as view:
@@ -260,8 +259,7 @@ def _check(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
 
     def work(tools: Tools) -> ExitCode:
-        configuration, runner, log = tools.configuration, tools.runner, tools.log
-        return check(configuration, runner, log, as_json=given.json, with_commands=given.commands)
+        return check(tools.configuration, tools.runner, tools.log, as_json=given.json, with_commands=given.commands)
 
     return run("check", work, level="warning", for_people=True)  # what is found goes to stdout
 
@@ -279,6 +277,7 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "preflight": _preflight,
     "prepare": _prepare,
     "settle": _settle,
+    "observe": _observe,
     "drain": _drain,
     "undrain": _undrain,
     "status": _status,

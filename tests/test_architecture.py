@@ -57,12 +57,25 @@ FLOORS = {
     "explain": {*HEAVY, "usage"},
     "completion": {*BELOW, "usage"},
     "diagnose": {*HEAVY, ""},
+    "monitoring": {*BELOW, "", "structured_log", "http_probe"},
     "verbs": {*HEAVY, "prepare", "prepare.preflight", "node", "check", "diagnose"},
     "init": {*BELOW, ""},
     "http_probe": BELOW,
     "probe": {"http_probe"},
     "install": {"", "base"},
-    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "install", "usage", "explain", "completion", "verbs"},
+    "cli": {
+        *BELOW,
+        "",
+        "init",
+        "http_probe",
+        "dockerd",
+        "install",
+        "monitoring",
+        "usage",
+        "explain",
+        "completion",
+        "verbs",
+    },
     "__main__": {"cli"},
 }
 LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "usage", "__main__"}
@@ -94,7 +107,7 @@ DEAR = {
     "email", "getpass", "hashlib", "html", "http", "importlib.metadata", "inspect", "json", "locale", "logging",
     "multiprocessing", "pathlib", "pickle", "random", "re", "shutil", "site", "socket", "ssl", "string", "subprocess",
     "tempfile", "textwrap", "threading", "traceback", "typing", "urllib", "uuid", "warnings", "zipfile",
-    "psutil", "pyodbc", "requests", "structlog", "tenacity",
+    "prometheus_client", "psutil", "pyodbc", "requests", "structlog", "tenacity", "waitress",
 }  # fmt: skip
 PROCESS_1_MODULES = 32  # of the standard library, beyond those of a bare interpreter
 PROBE_MODULES = 2

@@ -28,6 +28,7 @@ class Event(Enum):
     DOCKERD_EXITED = auto()
     DOCKERD_ANSWERED = auto()
     DOCKERD_OVERDUE = auto()  # it hasn't answered in time
+    HTTP_EXITED = auto()
     SETTLED = auto()
     SETTLE_REFUSED = auto()  # the database is of another version than this server
     SETTLE_FAILED = auto()
@@ -52,6 +53,7 @@ class Action(Enum):
     START_SETTLE = auto()
     RETRY_SETTLE = auto()
     RETRY_DOCKERD = auto()
+    RETRY_HTTP = auto()
     NEXT_STAGE = auto()
     SKIP_DRAIN = auto()
     KILL_STAGE = auto()
@@ -74,7 +76,8 @@ _SERVER = {_E.SERVER_STARTED, _E.SERVER_EXITED}
 _DOCKERD = {_E.DOCKERD_ANSWERED, _E.DOCKERD_OVERDUE}  # only the start of the server waits for it
 _SHUTDOWN = {_E.DRAIN_ENDED, _E.DEADLINE_PASSED, _E.KILL_FAILED, _E.STAGE_CLEARED, _E.NOBODY_LEFT}
 # whoever ends during a stop clears its stage, and that is the event that counts
-_ENDS = _PREFLIGHT_ENDS | _PREPARE_ENDS | _SETTLE_ENDS | _SERVER | _DOCKERD | {_E.DOCKERD_EXITED, _E.DRAIN_ENDED}
+_ENDS = _PREFLIGHT_ENDS | _PREPARE_ENDS | _SETTLE_ENDS | _SERVER | _DOCKERD
+_ENDS |= {_E.DOCKERD_EXITED, _E.DRAIN_ENDED, _E.HTTP_EXITED}
 
 _DOWN = (Phase.STOPPING, _A.NEXT_STAGE)
 _FAIL = (Phase.FAILED, _A.NEXT_STAGE)
@@ -84,7 +87,12 @@ _STOPS = {_E.STOP_ASKED: _DOWN, _E.STOP_ASKED_AGAIN: _DOWN, _E.STOP_INSISTED: _K
 TABLE = {
     **_row(
         Phase.PREFLIGHT,
-        {_E.PREFLIGHT_PASSED: (Phase.PREPARING, _A.BEGIN), _E.PREFLIGHT_FAILED: _FAIL} | _STOPS,
+        {
+            _E.PREFLIGHT_PASSED: (Phase.PREPARING, _A.BEGIN),
+            _E.PREFLIGHT_FAILED: _FAIL,
+            _E.HTTP_EXITED: (Phase.PREFLIGHT, _A.RETRY_HTTP),
+        }
+        | _STOPS,
         ignored=_PREPARE_ENDS | _SERVER | _SETTLE_ENDS | _SHUTDOWN | _DOCKERD | {_E.DOCKERD_EXITED},
     ),
     **_row(
@@ -97,6 +105,7 @@ TABLE = {
             _E.READY_TO_HOLD: (Phase.HELD, _A.HOLD),
             _E.PREPARE_FAILED: _FAIL,
             _E.DOCKERD_EXITED: (Phase.PREPARING, _A.RETRY_DOCKERD),
+            _E.HTTP_EXITED: (Phase.PREPARING, _A.RETRY_HTTP),
         }
         | _STOPS,
         ignored=_PREFLIGHT_ENDS | _SERVER | _SETTLE_ENDS | _SHUTDOWN,
@@ -110,18 +119,24 @@ TABLE = {
             _E.SETTLE_REFUSED: _FAIL,
             _E.SETTLE_FAILED: (Phase.STARTING, _A.RETRY_SETTLE),
             _E.DOCKERD_EXITED: (Phase.STARTING, _A.RETRY_DOCKERD),
+            _E.HTTP_EXITED: (Phase.STARTING, _A.RETRY_HTTP),
         }
         | _STOPS,
         ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | _SHUTDOWN | _DOCKERD,
     ),
     **_row(
         Phase.UP,
-        {_E.SERVER_EXITED: _DOWN, _E.DOCKERD_EXITED: (Phase.UP, _A.RETRY_DOCKERD)} | _STOPS,
+        {
+            _E.SERVER_EXITED: _DOWN,
+            _E.DOCKERD_EXITED: (Phase.UP, _A.RETRY_DOCKERD),
+            _E.HTTP_EXITED: (Phase.UP, _A.RETRY_HTTP),
+        }
+        | _STOPS,
         ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | {_E.SERVER_STARTED} | _SETTLE_ENDS | _SHUTDOWN | _DOCKERD,
     ),
     **_row(
         Phase.HELD,
-        {_E.DOCKERD_EXITED: (Phase.HELD, _A.RETRY_DOCKERD)} | _STOPS,
+        {_E.DOCKERD_EXITED: (Phase.HELD, _A.RETRY_DOCKERD), _E.HTTP_EXITED: (Phase.HELD, _A.RETRY_HTTP)} | _STOPS,
         ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | _SERVER | _SETTLE_ENDS | _SHUTDOWN | _DOCKERD,
     ),
     **_row(
@@ -171,6 +186,7 @@ _ENDED = {
     "settle": (_E.SETTLED, _E.SETTLE_FAILED),
     "drain": (_E.DRAIN_ENDED, _E.DRAIN_ENDED),
     "dockerd": (_E.DOCKERD_EXITED, _E.DOCKERD_EXITED),
+    "serve-http": (_E.HTTP_EXITED, _E.HTTP_EXITED),
     "await-dockerd": (_E.DOCKERD_ANSWERED, _E.DOCKERD_OVERDUE),
     "server": (_E.SERVER_EXITED, _E.SERVER_EXITED),
 }

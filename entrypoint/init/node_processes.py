@@ -8,11 +8,12 @@ from entrypoint.base.exitcodes import ExitCode
 from entrypoint.base.phases import Wanted
 from entrypoint.settings.paths import INSTANCE
 
-from . import processes, server_log, stop_drain
+from . import http_server, processes, server_log, stop_drain
 from .children import Children, Timers, helper, start_or_retry
 from .dockerd import PATIENCE, STOP_SECONDS, WAITER, Dockerd
 from .dockerd import ROLE as DOCKERD
 from .hold import Hold
+from .http_server import HttpServer
 from .lifecycle import Action, Event, ended
 from .oom_watch import OomWatch
 from .server_log import ServerLog
@@ -50,6 +51,7 @@ class NodeProcesses:
         self.children = Children()
         self.timers = Timers()
         self.dockerd = Dockerd(environments, self.children, self.timers, report, is_wanted=settings.has_dockerd)
+        self.http = HttpServer(environments, self.children, self.timers, report, is_wanted=bool(settings.http))
         self.drain = StopDrain(environments, self.children, self.timers, report, seconds=settings.drain_on_stop)
         self.hold = Hold(self.children, self.dockerd, report, is_wanted=settings.hold)
         self.server_log = ServerLog(
@@ -67,6 +69,7 @@ class NodeProcesses:
             Action.START_SETTLE: functools.partial(self.start_helper, "settle"),
             Action.RETRY_SETTLE: lambda: self.retry("settle"),
             Action.RETRY_DOCKERD: lambda: self.retry("dockerd"),
+            Action.RETRY_HTTP: self.http.retry,
             Action.NEXT_STAGE: self.next_stage,
             Action.SKIP_DRAIN: self.skip_drain,
             Action.KILL_STAGE: self.kill_stage,
@@ -77,6 +80,7 @@ class NodeProcesses:
             "server": self.start_server,
             DOCKERD: self.dockerd.start,
             WAITER: self.dockerd.ask,
+            http_server.ROLE: self.http.start,
             PATIENCE: self.dockerd.overdue,
             server_log.ROLE: self.server_log.start,
         }

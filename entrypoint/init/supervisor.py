@@ -68,6 +68,7 @@ class Supervisor:
         """Run until no process is left; return the exit code."""
         self._greet()
         self._publish()  # before somebody is there who writes beside it
+        self.node.http.start()
         self._happen(self.node.start_helper("preflight"))
         while not self.over:
             number = signals.wait(self.node.timers.nearest())

@@ -13,6 +13,7 @@ class Progress:
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
         self._steps: dict[str, float] = {}
+        self._commands = 0
         self._place: dict[str, object] = {}
 
     def found(self, host: str, port: int, *, strict: bool) -> None:
@@ -22,7 +23,13 @@ class Progress:
     def doing(self, text: str, since: float | None = None) -> None:
         """Publish what is being done, since `since` on the monotonic clock (None: now)."""
         if self._folder is not None:
-            state = {"doing": text, "since": since or time.monotonic(), "steps": self._steps} | self._place
+            state = {
+                "doing": text,
+                "since": since or time.monotonic(),
+                "steps": self._steps,
+                "commands": self._commands,
+            }
+            state |= self._place
             try:
                 statefile.write(self._folder, statefile.PREPARE, state)
             except OSError:
@@ -32,6 +39,7 @@ class Progress:
     def step(self, name: str) -> Iterator[None]:
         """Measure a step of the timeline; one that is entered again adds up."""
         begun = time.monotonic()
+        self._commands += name == "commands"  # each command is measured alone
         try:
             yield
         finally:

@@ -24,8 +24,8 @@ class BaseSettings:
     a stop; `kept_secrets`, the names of those that Octopus.Server's environment keeps; `service_mode` of the server;
     `certificate_file` for https; `node_name`, the node's name in Octopus; `hold`, whether the server isn't to be
     started; `has_dockerd`, whether Docker-in-Docker is wanted; `dockerd_args` and `iptables_legacy`, as they were
-    given; `search_path`, where programs are looked for; `value_names`, which values of the chart give which variables,
-    as it was given.
+    given; `http`, address and port for metrics, probes and the page, as they were given; `search_path`, where programs
+    are looked for; `value_names`, which values of the chart give which variables, as it was given.
     """
 
     __slots__ = (
@@ -34,6 +34,7 @@ class BaseSettings:
         "drain_on_stop",
         "has_dockerd",
         "hold",
+        "http",
         "iptables_legacy",
         "kept_secrets",
         "log_format",
@@ -69,6 +70,7 @@ class BaseSettings:
         self.has_dockerd = not variables.is_yes(text("DISABLE_DIND"))
         self.dockerd_args = text("OCTO_NODE_DOCKERD_ARGS")
         self.iptables_legacy = text("DOCKER_IPTABLES_LEGACY")
+        self.http = text("OCTO_NODE_HTTP")
         self.value_names = text("OCTO_NODE_VALUES")
         self.search_path = environment.public.get("PATH", os.defpath)
 

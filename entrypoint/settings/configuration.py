@@ -59,6 +59,7 @@ class Settings:
     octo_node_extra_options: command_overrides.Options | None
     octo_node_api_key: str | None
     octo_node_web_port: int
+    octo_node_http: tuple[str, int] | None
     octo_node_new_database: bool
     # not a variable: whether the administrator comes from an OpenID Connect provider
     has_external_admin: bool

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from xml.etree import ElementTree
 
+from entrypoint.base import listen_address
 from entrypoint.dockerd import arguments
 from entrypoint.sqlserver import connection_string
 from entrypoint.sqlserver.connection_string import ConnectionString, ConnectionStringError
@@ -64,6 +65,16 @@ def _port(name: str, text: str) -> int:
     if not (re.fullmatch(r"\d{1,5}", text, re.ASCII) and 0 < int(text) <= 65535):
         raise ValueError(f"{name} is {text!r}, but it must be a port, 1 to 65535.")
     return int(text)
+
+
+def _listen(name: str, text: str) -> tuple[str, int]:
+    try:
+        return listen_address.parse(text)
+    except ValueError:
+        raise ValueError(
+            f"{name} is {text!r}, but it must be an IP address and a port, such as 0.0.0.0:9464, [::1]:9464, or :9464 "
+            "for every address."
+        ) from None
 
 
 def _choice(name: str, text: str, words: list[str]) -> str:
@@ -145,6 +156,7 @@ _PARSERS: dict[str, Callable[[str, str], object]] = {
     "flag": _flag,
     "key": _key,
     "licence": _licence,
+    "listen": _listen,
     "options": _read_by(command_overrides.options),
     "path": _path,
     "port": _port,

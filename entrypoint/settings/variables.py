@@ -132,6 +132,12 @@ VARIABLES = (
         "Folder of the state files; /tmp/octo-node-UID where others can write to it, or we can't.",
         "/run/octo-node",
     ),
+    V(
+        "OCTO_NODE_HTTP",
+        "listen",
+        "Address and port, such as `0.0.0.0:9464`, `[::]:9464` or `:9464` for every address, on which octo-node offers "
+        "`/metrics`, `/livez`, `/readyz`, `/startupz` and a page; nothing is offered if it isn't set.",
+    ),
     V("OCTO_NODE_LOG_FORMAT", "console|json", "Format of the log lines.", "console"),
     V(
         "OCTO_NODE_WRAP_SERVER_LOG",

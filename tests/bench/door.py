@@ -6,12 +6,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from . import boot, deaf, guard, idle, machine, orphans, probe, sql, term, undrain
+from . import boot, deaf, guard, httpget, idle, machine, orphans, probe, sql, term, undrain
 from .figures import Effort, Row, table
 
 
 SECTIONS: dict[str, Callable[[Effort], list[Row]]] = {
     "probe": probe.rows,
+    "httpget": httpget.rows,
     "idle": idle.rows,
     "sql": sql.rows,
     "undrain": undrain.rows,

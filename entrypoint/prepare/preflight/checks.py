@@ -8,13 +8,16 @@ from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import commandline
 from entrypoint.settings import origins
 from entrypoint.settings.base_settings import BaseSettings
-from entrypoint.settings.configuration import Configuration
+from entrypoint.settings.configuration import Configuration, Settings
 from entrypoint.settings.paths import Paths
 from entrypoint.settings.problems import ProblemsError
 from entrypoint.sqlserver import trust
 from entrypoint.structured_log import Logger
 
 from . import docker_in_docker, writable_folders
+
+
+GRPC_PORT = 8443  # the server's own default
 
 
 def preflight(configuration: Configuration, log: Logger) -> None:
@@ -78,7 +81,24 @@ def settings_problems(configuration: Configuration) -> list[tuple[ExitCode, str]
     if clashes:
         sentence = f"OCTO_NODE_EXTRA_OPTIONS gives {', '.join(clashes)}, which octo-node sets itself: leave it out."
         return [(ExitCode.SETTINGS, sentence)]
-    return []
+    return [(ExitCode.SETTINGS, sentence) for sentence in _port_clashes(options)]
+
+
+def _port_clashes(options: Settings) -> list[str]:
+    """Return a sentence for each port of Octopus.Server that OCTO_NODE_HTTP gives to octo-node."""
+    if options.octo_node_http is None:
+        return []
+    taken = {
+        "octo_node_web_port": options.octo_node_web_port,
+        "https_port": options.https_port if options.ssl_certificate_file else None,
+        "octopus_grpc_services_port": options.octopus_grpc_services_port or GRPC_PORT,
+    }
+    port = options.octo_node_http[1]
+    return [
+        f"OCTO_NODE_HTTP is on port {port}, which is Octopus.Server's ({name.upper()}): choose another, such as 9464."
+        for name, number in taken.items()
+        if number == port
+    ]
 
 
 def file_problems(base: BaseSettings) -> list[tuple[ExitCode, str]]:

@@ -119,6 +119,7 @@ OCTO_NODE_SQL_WAIT: octopus.sqlWait
 OCTO_NODE_UPGRADE_WAIT: octopus.upgradeWait
 OCTO_NODE_STOP_TIMEOUT: octopus.stopTimeout
 OCTO_NODE_DRAIN_ON_STOP: octopus.drain.wait
+OCTO_NODE_HTTP: metrics.port
 HTTP_PROXY: octopus.proxy.http
 HTTPS_PROXY: octopus.proxy.https
 ALL_PROXY: octopus.proxy.all

@@ -38,6 +38,9 @@
   value: {{ $octopus.upgradeWait | quote }}
 - name: OCTO_NODE_STOP_TIMEOUT
   value: {{ $octopus.stopTimeout | quote }}
+{{- if .root.Values.metrics.enabled }}
+{{ include "octopus.metricsVariable" .root }}
+{{- end }}
 {{- with include "octopus.certificates" .root }}
 # OpenSSL's own name for it, which .NET and Python know too
 - name: SSL_CERT_FILE

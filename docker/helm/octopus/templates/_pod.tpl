@@ -80,6 +80,9 @@ ports:
   - {name: web, containerPort: 8080}
   - {name: tentacle, containerPort: 10943}
   - {name: grpcs, containerPort: {{ $octopus.grpcPort }}}
+  {{- if .root.Values.metrics.enabled }}
+  - {name: metrics, containerPort: {{ .root.Values.metrics.port }}}
+  {{- end }}
 env:
   {{- include "octopus.environment" . | nindent 2 }}
 {{- with $octopus.extraEnvFrom }}

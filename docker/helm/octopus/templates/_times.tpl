@@ -16,8 +16,7 @@
 {{- /* A probe of this `kind`. */ -}}
 {{- define "octopus.probe" -}}
 {{- $probe := index .root.Values.octopus.probes .kind -}}
-exec:
-  command: [{{ include "octopus.program" . }}, probe, {{ .kind }}, --timeout, {{ sub $probe.timeoutSeconds 1 | quote }}]
+{{ include "octopus.probeQuestion" (dict "root" .root "kind" .kind "timeoutSeconds" $probe.timeoutSeconds) }}
 periodSeconds: {{ $probe.periodSeconds }}
 timeoutSeconds: {{ $probe.timeoutSeconds }}
 failureThreshold: {{ .threshold }}

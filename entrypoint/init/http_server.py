@@ -1,0 +1,52 @@
+"""The process that offers metrics, probes and the page: started beside the node, and again alone; never waited for."""
+
+from entrypoint.base.exitcodes import ExitCode
+
+from .children import helper, start_or_retry
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .children import ChildEnvironments, Children, Timers
+    from .report import Report
+
+ROLE = "serve-http"
+LONGEST_PAUSE = 10.0  # seconds before it is started again: a liveness probe may ask it, and fails only after longer
+
+
+class HttpServer:
+    """The process in its role among the `children` of process 1, if it `is_wanted`."""
+
+    def __init__(
+        self,
+        environments: "ChildEnvironments",
+        children: "Children",
+        timers: "Timers",
+        report: "Report",
+        *,
+        is_wanted: bool,
+    ) -> None:
+        self._environments = environments
+        self._children = children
+        self._timers = timers
+        self._report = report
+        self._is_wanted = is_wanted
+
+    def start(self) -> None:
+        """Start it, if it is wanted."""
+        if not self._is_wanted:
+            return
+        program = helper(self._environments, ROLE)
+        try:
+            start_or_retry(ROLE, program, self._children, self._timers, self._report)
+        except OSError as error:
+            self._report.say("warning", f"{ROLE} can't be started, and the node runs without: {error.strerror}.")
+
+    def retry(self) -> None:
+        """Have it started again after a while, unless it said that it can't ever run."""
+        code = self._children.codes.get(ROLE)
+        if code == ExitCode.SETTINGS:
+            return
+        seconds = self._timers.set_again(ROLE, self._children.lived(ROLE), LONGEST_PAUSE)
+        sentence = f"{ROLE} ended and is started again in {seconds:g} s; the node isn't concerned."
+        self._report.say("warning", sentence, code=code)
