@@ -5,6 +5,8 @@ import select
 import signal
 import time
 
+from . import procfs
+
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,22 +17,29 @@ _CHUNK = 1 << 16
 _MAX = 1 << 22  # bytes of an answer
 _MOST_FILES = 1 << 20  # descriptors that a child closes
 _KILLED_SECONDS = 0.1  # for the end of a child that was killed
+_STARVED = 12  # times as long for a child that gets no CPU: a busy machine isn't a hung file server
+_LOOK_SECONDS = 0.25  # between two looks at such a child
 
 
 def run(work: "Callable[[str], bytes]", subjects: "Iterable[str]", seconds: float) -> "dict[str, bytes | None]":
     """Do `work` for each of `subjects`, all at once; return what it gave for each, None if nothing within `seconds`.
 
+    A child that waits for a CPU when they are over, not for a file, gets up to _STARVED times as long.
     `work` should turn its errors into bytes as well: one that it raises counts as no answer. Raise OSError if a process
     can't be started.
     """
-    found = Collector().collect(lambda subject: [work(subject)], subjects, seconds)
+    found = Collector(seconds * (_STARVED - 1)).collect(lambda subject: [work(subject)], subjects, seconds)
     return {subject: answer if is_whole else None for subject, (answer, is_whole) in found.items()}
 
 
 class Collector:
-    """Does work again and again; whoever still hangs in the kernel, killed though it was, isn't asked once more."""
+    """Does work again and again; whoever still hangs in the kernel, killed though it was, isn't asked once more.
 
-    def __init__(self) -> None:
+    A child that only waits for a CPU when its time is over gets up to `extra` seconds more.
+    """
+
+    def __init__(self, extra: float = 0.0) -> None:
+        self._extra = extra
         self._hanging: dict[str, int] = {}
 
     def collect(
@@ -50,8 +59,8 @@ class Collector:
                     answers[subject] = b"", False
                 else:
                     asked[subject] = _start(work, subject)
-            for subject, (_, descriptor) in asked.items():
-                answers[subject] = _receive(descriptor, deadline)
+            for subject, (pid, descriptor) in asked.items():
+                answers[subject] = _receive(pid, descriptor, deadline, deadline + self._extra)
         finally:
             for pid, descriptor in asked.values():
                 os.close(descriptor)
@@ -99,14 +108,19 @@ def _write(descriptor: int, piece: bytes) -> None:
         piece = piece[os.write(descriptor, piece) :]
 
 
-def _receive(descriptor: int, deadline: float) -> tuple[bytes, bool]:
-    """Return what comes until `deadline`, and whether it is whole."""
+def _receive(pid: int, descriptor: int, deadline: float, last: float) -> tuple[bytes, bool]:
+    """Return what comes until `deadline`, until `last` while child `pid` waits for a CPU, and whether it is whole."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     received = b""
-    while len(received) <= _MAX and poll.poll(max(deadline - time.monotonic(), 0) * 1000):
-        chunk = os.read(descriptor, _CHUNK)
-        if not chunk:
-            return received.removesuffix(_END), received.endswith(_END)
-        received += chunk
+    while len(received) <= _MAX:
+        if poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+            chunk = os.read(descriptor, _CHUNK)
+            if not chunk:
+                return received.removesuffix(_END), received.endswith(_END)
+            received += chunk
+        elif time.monotonic() < last and (procfs.stat_fields(pid) or "?")[0] == "R":
+            deadline = min(time.monotonic() + _LOOK_SECONDS, last)
+        else:
+            break
     return received, False
