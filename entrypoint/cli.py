@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set
 
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
-INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "serve-http", "observe")
+INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "wrap-log", "serve-http", "observe")
 VERBS = (
     "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "diagnose",
     "explain", "completion", "install", "help", "version",
@@ -192,11 +192,18 @@ def _serve_http(_rest: "Sequence[str]") -> int:
     return serve.serve(base, tuple(number for number in descriptors if number is not None))
 
 
+def _wrap_log(_rest: "Sequence[str]") -> int:
+    from entrypoint.base import wrap_lines  # noqa: PLC0415 - imported only for its verb
+
+    return wrap_lines.run("server")
+
+
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
     """Return the function of `verb`, importing its module and no other."""
     light = {"version": _version, "--version": _version, "help": _help, "--help": _help, "-h": _help, "probe": _probe}
     light |= {"explain": _explain, "completion": _completion, "install": _install}
-    light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd, "serve-http": _serve_http}
+    light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd, "wrap-log": _wrap_log}
+    light |= {"serve-http": _serve_http}
     if verb not in (*VERBS, *INTERNAL) or verb in light:
         return light.get(verb, _usage)
     from . import verbs  # noqa: PLC0415 - only for the verbs that need libraries

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pairwise
+import status_schema
 import values
 from standin.octopus import about, switches
 
@@ -201,6 +202,8 @@ def documents() -> dict[str, str]:
         "commands.md": _commands(),
         "values.md": _values(),
         "switches.md": _switches(),
+        "status.md": status_schema.page(MADE),
+        "status.schema.json": status_schema.text(),
         "../docker/helm/octopus/README.md": _chart(),
         "../docker/helm/octopus/defaults.yaml": iter(((values.CHART / "values.yaml").read_text(),)),
     }

@@ -16,6 +16,7 @@ from processes import (
     BELOW_A_SHELL,
     NAMESPACE,
     OCTO_NODE,
+    PATIENCE,
     ROOT,
     children,
     descendants,
@@ -135,7 +136,7 @@ class Node:
         """Send it a signal, once it can take one."""
         os.kill(self.wait_listening(), number)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = PATIENCE) -> int:
         """Return its exit code."""
         assert self.process is not None, "not started"
         try:
@@ -143,7 +144,7 @@ class Node:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {seconds} s:\n{self.log}") from None
 
-    def terminate(self, number: int = signal.SIGTERM, seconds: float = 60) -> int:
+    def terminate(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
         """Send it a signal and return its exit code."""
         self.send(number)
         return self.wait(seconds)
@@ -162,7 +163,7 @@ class Node:
         """End what was started."""
         self.close()
 
-    def verb(self, *words: str, seconds: float = 60, **environ: str) -> subprocess.CompletedProcess[str]:
+    def verb(self, *words: str, seconds: float = PATIENCE, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a verb beside it, in its namespace, as kubelet does; return what came of it."""
         return subprocess.run(
             [*enter(self.pid), *OCTO_NODE, *words],
@@ -188,7 +189,7 @@ class Node:
         """The phase that its state file tells; empty if there is none."""
         return str(self.state().get("phase", ""))
 
-    def wait_phase(self, *phases: str, seconds: float = 60) -> str:
+    def wait_phase(self, *phases: str, seconds: float = PATIENCE) -> str:
         """Return its phase once it is one of `phases`. Raise AssertionError if it ends before."""
 
         def there() -> bool:
@@ -203,7 +204,7 @@ class Node:
             raise AssertionError(f"{error}; the phase is {self.phase!r}:\n{self.log}") from None
         return self.phase
 
-    def wait_log(self, text: str, seconds: float = 60) -> str:
+    def wait_log(self, text: str, seconds: float = PATIENCE) -> str:
         """Return the log once it has `text` in it."""
         try:
             wait_until(lambda: text in self.log, seconds)

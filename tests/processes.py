@@ -20,6 +20,7 @@ OCTO_NODE = (sys.executable, "-m", "entrypoint")
 # in a mask of /proc/PID/status; not TERM, which `unshare` blocks as well before it executes octo-node
 _BLOCKED = 1 << (signal.SIGUSR1 - 1)
 T = TypeVar("T")
+PATIENCE = 180.0  # seconds for what takes one or two: others may be at work on the machine
 _START_SECONDS = 0.1  # for an interpreter's start, which takes 10 to 20 ms: a busy machine isn't a slow one
 _SLOWEST = 20.0
 CLAIMS = 200
@@ -47,7 +48,7 @@ def slowness() -> float:
     return min(max(min(times) / _START_SECONDS, 1.0), _SLOWEST)
 
 
-def wait_until(condition: Callable[[], T | None], seconds: float = 60, what: str = "") -> T:
+def wait_until(condition: Callable[[], T | None], seconds: float = PATIENCE, what: str = "") -> T:
     """Return the first true value of `condition`. Raise AssertionError if there is none within `seconds`.
 
     On a slow machine that is as much longer as it is slow.

@@ -1,12 +1,40 @@
 """The JSON Schema of `octo-node status --json`, made from the types in `entrypoint/node/facts/schema.py`."""
 
+import json
 import types
+from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from entrypoint.node.facts import schema
 
 
 JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+
+
+PAGE = """\
+# `octo-node status --json`
+{made}
+
+A JSON object on stdout; its form is that of [status.schema.json](status.schema.json) (JSON Schema 2020-12), and
+`schema` names its version. Within a version fields are added, never changed or taken away. All of it is told whatever
+hangs, within 2 seconds: what can't be told is `null`, and `unknown` says why. Times are UTC, in ISO 8601; secrets are
+masked in every text. `octo-node nodes --json` has objects of the same form as `nodes` has here.
+
+| field | type | |
+|---|---|---|
+"""
+
+
+def page(made: str) -> Iterator[str]:
+    """Yield docs/status.md; `made` says what it is made by."""
+    yield PAGE.format(made=made)
+    for path, kind, said in rows():
+        yield f"| `{path}` | {kind} | {said} |\n"
+
+
+def text() -> Iterator[str]:
+    """Yield docs/status.schema.json."""
+    yield json.dumps(document(), indent=2) + "\n"
 
 
 def document() -> dict[str, Any]:

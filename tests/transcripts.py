@@ -34,8 +34,9 @@ _DURATION = re.compile(r"\d+(\.\d+)? (d|h|min|s|ms|bytes|[KMG]iB)\b( \d+ (h|min|
 class Recorder:
     """Records what commands say."""
 
-    def __init__(self) -> None:
+    def __init__(self, *replaced: tuple[str, str]) -> None:
         self.found: dict[str, str] = {}
+        self._replaced = replaced
 
     def screen(self, name: str, node: Node, *words: str, until: str = "", seconds: float = 60.0) -> str:
         """Record the screen of `octo-node WORDS`, when it has ended or when it shows `until`.
@@ -69,9 +70,9 @@ class Recorder:
         return self._keep(name, words, "".join(lines).rstrip("\n"))
 
     def _keep(self, name: str, words: tuple[str, ...], text: str) -> str:
-        # the image's own paths, where a node of the tests has folders of its own
-        shown = re.sub(r"/\S*?/octo-node-transcripts-\w+/(one|two)(/root)?(?=/)", "", text)
-        self.found[name] = f"$ octo-node {shlex.join(words)}\n{shown}\n"
+        for here, anywhere in self._replaced:
+            text = text.replace(here, anywhere)
+        self.found[name] = f"$ octo-node {shlex.join(words)}\n{text}\n"
         return text
 
 
@@ -86,8 +87,13 @@ def _environ(node: Node) -> dict[str, str]:
 
 def record(folder: Path) -> dict[str, str]:
     """Return the transcripts of a node's life, by name; it takes place in `folder`."""
-    recorder = Recorder()
     with _cluster(folder) as (sql, node, other):
+        recorder = Recorder(
+            (f"127.0.0.1,{sql.port}", "db,1433"),
+            (f"localhost:{node.port}", "localhost:8080"),
+            (f"{node.folder}/Octopus/", "/Octopus/"),
+            (str(node.root), ""),
+        )
         _explain(recorder, node)
         _check(recorder, node)
         _boot(recorder, sql, node, other)
@@ -154,7 +160,7 @@ def _trouble(recorder: Recorder, sql: SqlServer, node: Node) -> None:
         recorder.screen("trouble", node, "status", seconds=HANGING_SECONDS)
     finally:
         os.kill(sql.process.pid, signal.SIGCONT)
-    recorder.screen("server", node, "server", "list-instances")
+    recorder.pipe("server", node, "server", "list-instances")
 
 
 def _ends(recorder: Recorder, node: Node) -> None:

@@ -8,7 +8,7 @@ from entrypoint.base.exitcodes import ExitCode
 from entrypoint.base.phases import Wanted
 from entrypoint.settings.paths import INSTANCE
 
-from . import http_server, processes, stop_drain
+from . import http_server, processes, server_log, stop_drain
 from .children import Children, Timers, helper, start_or_retry
 from .dockerd import PATIENCE, STOP_SECONDS, WAITER, Dockerd
 from .dockerd import ROLE as DOCKERD
@@ -16,6 +16,7 @@ from .hold import Hold
 from .http_server import HttpServer
 from .lifecycle import Action, Event, ended
 from .oom_watch import OomWatch
+from .server_log import ServerLog
 from .shutdown import Shutdown, Stage
 from .stop_drain import StopDrain
 
@@ -53,6 +54,9 @@ class NodeProcesses:
         self.http = HttpServer(environments, self.children, self.timers, report, is_wanted=bool(settings.http))
         self.drain = StopDrain(environments, self.children, self.timers, report, seconds=settings.drain_on_stop)
         self.hold = Hold(self.children, self.dockerd, report, is_wanted=settings.hold)
+        self.server_log = ServerLog(
+            environments, self.children, self.timers, report, is_wanted=settings.wraps_server_log
+        )
         self.oom_watch = OomWatch(settings.paths.cgroups, self.timers)
         self.shutdown = Shutdown(self._stages())
         self.wanted = Wanted.UP
@@ -78,6 +82,7 @@ class NodeProcesses:
             WAITER: self.dockerd.ask,
             http_server.ROLE: self.http.start,
             PATIENCE: self.dockerd.overdue,
+            server_log.ROLE: self.server_log.start,
         }
 
     def start_helper(self, verb: str) -> Event | None:
@@ -102,6 +107,7 @@ class NodeProcesses:
     def start_server(self) -> Event | None:
         """Start Octopus.Server, without secrets but those of OCTO_NODE_KEEP_ENV."""
         program = _server_program(self.settings, self.environments)
+        self.server_log.attach(program)
         try:
             if not start_or_retry(
                 "server", program, self.children, self.timers, self.report, patience=PATIENCE_SECONDS
@@ -112,6 +118,8 @@ class NodeProcesses:
             self.children.codes["server"] = ExitCode.NOT_FOUND if missing else ExitCode.NOT_EXECUTABLE
             self.report.fail(f"{error.strerror}.")
             return Event.SERVER_EXITED
+        finally:
+            self.server_log.detach(program)
         self.report.say("info", "Octopus.Server is started.", pid=self.children.pid("server"))
         return Event.SERVER_STARTED
 

@@ -24,10 +24,13 @@ class Program:
 
     `inherit` are descriptors it keeps besides 0, 1 and 2; `mask` what is blocked in it, `keep_ignored` whether
     it keeps ignoring what our caller ignored; `parent_death` the signal it gets if this process dies (None: none);
-    with `terminal` it becomes the foreground group of the terminal on its standard input, else that is /dev/null.
+    with `terminal` it becomes the foreground group of the terminal on its standard input, else that is the descriptor
+    `input`, or /dev/null; `output` is where it writes, our own streams by default.
     """
 
-    __slots__ = ("argv", "environ", "inherit", "keep_ignored", "mask", "parent_death", "terminal")
+    __slots__ = (
+        "argv", "environ", "inherit", "input", "keep_ignored", "mask", "output", "parent_death", "terminal",
+    )  # fmt: skip
 
     def __init__(self, argv: "Sequence[str]", environ: "Mapping[str, str]", *, terminal: bool = False) -> None:
         self.argv = argv
@@ -37,6 +40,8 @@ class Program:
         self.mask: Set[int] = frozenset()
         self.keep_ignored = False
         self.parent_death: int | None = None
+        self.input: int | None = None
+        self.output: int | None = None
 
 
 def start(program: Program) -> int:
@@ -79,8 +84,10 @@ def _become(program: Program, parent: int, report: int) -> None:
         if program.terminal:
             _take_terminal()
         else:
-            null = os.open(os.devnull, os.O_RDONLY)
-            os.dup2(null, 0)
+            os.dup2(os.open(os.devnull, os.O_RDONLY) if program.input is None else program.input, 0)
+        if program.output is not None:
+            os.dup2(program.output, 1)
+            os.dup2(program.output, 2)
         for descriptor in program.inherit:
             os.set_inheritable(descriptor, True)  # noqa: FBT003 - the signature is Python's
         if program.parent_death is not None:

@@ -15,7 +15,7 @@ from entrypoint.settings import variables
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.environment import Environment
 
-from . import oom_watch, reexec, signals, stop_drain
+from . import oom_watch, reexec, server_log, signals, stop_drain
 from .children import ChildEnvironments
 from .lifecycle import Event, step
 from .node_processes import HELPERS, NodeProcesses
@@ -117,6 +117,9 @@ class Supervisor:
             self.report.say("error", oom.sentence(self.node.oom_watch.news))
         for role, status in ends:
             code = self.node.children.codes[role]
+            if role == server_log.ROLE:
+                self.node.server_log.ended(code)
+                continue
             if role == "server":
                 self._tell_servers_end(code)
             elif status & 0x7F and self.phase in _BOOTING and role in HELPERS:

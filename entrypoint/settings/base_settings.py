@@ -19,7 +19,8 @@ class BaseSettings:
     """What an environment says about this process and its children; times are in seconds, 0 for none.
 
     Attributes: `paths`, where things are; `run_dir`, the folder that is wanted for state files; `termination_log`, the
-    file for the reason of a failed start; `log_format`, console or json; `drain_on_stop` and `stop_timeout`, times of
+    file for the reason of a failed start; `log_format`, console or json, and `wraps_server_log`, whether the server's
+    lines get that form, too; `drain_on_stop` and `stop_timeout`, times of
     a stop; `kept_secrets`, the names of those that Octopus.Server's environment keeps; `service_mode` of the server;
     `certificate_file` for https; `node_name`, the node's name in Octopus; `hold`, whether the server isn't to be
     started; `has_dockerd`, whether Docker-in-Docker is wanted; `dockerd_args` and `iptables_legacy`, as they were
@@ -45,6 +46,7 @@ class BaseSettings:
         "stop_timeout",
         "termination_log",
         "value_names",
+        "wraps_server_log",
     )
 
     def __init__(self, environment: "Environment") -> None:
@@ -55,6 +57,7 @@ class BaseSettings:
         self.run_dir = text("OCTO_NODE_RUN_DIR")
         self.termination_log = text("OCTO_NODE_TERMINATION_LOG")
         self.log_format = text("OCTO_NODE_LOG_FORMAT")
+        self.wraps_server_log = self.log_format == "json" and variables.is_yes(text("OCTO_NODE_WRAP_SERVER_LOG"))
         self.drain_on_stop = environment.seconds("OCTO_NODE_DRAIN_ON_STOP")
         self.stop_timeout = environment.seconds("OCTO_NODE_STOP_TIMEOUT")
         named = text("OCTO_NODE_KEEP_ENV").replace(",", " ").split()

@@ -140,6 +140,11 @@ VARIABLES = (
     ),
     V("OCTO_NODE_LOG_FORMAT", "console|json", "Format of the log lines.", "console"),
     V(
+        "OCTO_NODE_WRAP_SERVER_LOG",
+        "flag",
+        "With `OCTO_NODE_LOG_FORMAT=json`: `Y` wraps each line of Octopus.Server's in a JSON object of the same form.",
+    ),
+    V(
         "OCTO_NODE_DOCKERD_ARGS",
         "dockerd",
         "More arguments for dockerd, quoted as in a shell, such as `--mtu=1400`; a tcp host only with `--tlsverify`.",

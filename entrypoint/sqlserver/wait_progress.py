@@ -21,6 +21,9 @@ class Logger(Protocol):
         """Write a line of level warning."""
 
 
+_told_plain: set[str] = set()  # the servers of which it was said: once is enough, however often is waited
+
+
 class WaitProgress:
     """Tells the first failure, each change of reason, and a line each 15 s; `address` is SQL Server's."""
 
@@ -31,7 +34,6 @@ class WaitProgress:
         self._clock = clock
         self._started = self._told = clock()
         self.reason = ""
-        self._told_plain = False
 
     def failed(self, reason: str, text: str) -> None:
         """Take note of an attempt that failed for `reason`; `text` is what was said, without secrets."""
@@ -49,8 +51,8 @@ class WaitProgress:
 
     def plain(self) -> None:
         """Say that SQL Server does without encryption, and so do we."""
-        if not self._told_plain:
-            self._told_plain = True
+        if self._fields["server"] not in _told_plain:
+            _told_plain.add(self._fields["server"])
             self._log.warning(
                 "SQL Server doesn't encrypt, so this connection isn't encrypted, login included: turn TLS on there. "
                 "Versions of Octopus.Server whose default is `Encrypt=Mandatory` can't connect; the connection string "

@@ -14,7 +14,7 @@ import pytest
 import status_schema
 import transcripts
 from node import DATABASE, Node
-from processes import NAMESPACE, OCTO_NODE, ROOT, enter, wait_until
+from processes import NAMESPACE, OCTO_NODE, ROOT, arguments, children, enter, wait_until
 from standin.octopus.install import install
 from standin.sqlserver.testing import SqlServer
 from tasks import state, task
@@ -145,8 +145,7 @@ def test_watch_needs_a_terminal(node: Node) -> None:
     assert b"\x1b[1;32moctopus-0 is up" in terminal.raw, "in colour, on a terminal"
     node.verb("drain", "--wait=0")
     terminal.wait(lambda text: "octopus-0 is drained since" in text)
-    [watching] = [pid for pid in node.pids() if b"--watch" in Path(f"/proc/{pid}/cmdline").read_bytes()] or [0]
-    os.kill(watching or terminal.process.pid, signal.SIGINT)
+    os.kill(children(terminal.process.pid)[0], signal.SIGINT)
     assert "octopus-0 is drained since" in terminal.end()
     terminal.close()
     terminal = Terminal([*enter(node.pid), *OCTO_NODE, "status"], environ | {"NO_COLOR": "1"})
@@ -216,7 +215,7 @@ def test_a_node_that_is_held(node: Node) -> None:
     assert (shown.returncode, shown.stdout.strip()) == (0, "********")
     assert node.verb("server", "--unmasked", "show-master-key").stdout.strip() == KEY["MASTER_KEY"]
     again = node.verb("configure")
-    assert (again.returncode, "This node is configured as it was" in again.stderr) == (0, True)
+    assert (again.returncode, "The configuration is unchanged" in again.stderr) == (0, True)
     assert node.terminate() == 143
 
 
@@ -245,7 +244,7 @@ def test_configure_in_the_foreground(node: Node, sql: SqlServer) -> None:
     assert done.returncode == 11
     assert node.termination.startswith("TASK_CAP is 'many'")
     node.start().wait_phase("up")
-    assert "This node is configured as it was: no command is run." in node.log
+    assert "The configuration is unchanged: no command is run." in node.log
     refused = node.verb("configure")
     assert (refused.returncode, "A node runs here" in refused.stderr) == (2, True)
 
@@ -279,3 +278,32 @@ def test_a_drain_on_a_terminal(node: Node) -> None:
     assert "time left" not in shown
     assert " for 1 task." in shown.replace("\n", "")
     assert state(node, running) == "Success"
+
+
+def test_the_server_s_lines_as_json(node: Node) -> None:
+    """With OCTO_NODE_WRAP_SERVER_LOG every line of the container is a JSON object, those of the server's end too."""
+    node.environment |= {"OCTO_NODE_LOG_FORMAT": "json", "OCTO_NODE_WRAP_SERVER_LOG": "Y"}
+    node.start().wait_phase("up")
+    assert node.terminate() == 0, node.log
+    lines = [json.loads(line) for line in node.log.splitlines()]
+    assert {line.keys() >= {"time", "level", "process", "event"} for line in lines} == {True}
+    said = [line["event"] for line in lines if line["process"] == "server"]
+    assert len(said) > 1
+    node.environment["OCTO_NODE_WRAP_SERVER_LOG"] = ""
+    node.start().wait_phase("up")
+    assert node.terminate() == 0
+    assert set(said) & set(node.log.splitlines()), "what was wrapped is what it writes"
+
+
+def test_a_wrapper_that_is_killed(node: Node) -> None:
+    """The process that wraps the server's lines is replaced when it was killed, and no line is lost."""
+    node.environment |= {"OCTO_NODE_LOG_FORMAT": "json", "OCTO_NODE_WRAP_SERVER_LOG": "Y"}
+    node.start().wait_phase("up")
+    [wrapper] = [pid for pid in node.pids() if "wrap-log" in arguments(pid)]
+    os.kill(wrapper, signal.SIGKILL)
+    node.wait_log("is replaced")
+    assert node.terminate() == 0, node.log
+    lines = [json.loads(line) for line in node.log.splitlines()]
+    assert lines[-1]["event"] == "octo-node exits with code 0."
+    at = next(number for number, line in enumerate(lines) if "is replaced" in line["event"])
+    assert [line for line in lines[at:] if line["process"] == "server"], "what it says when it is stopped"

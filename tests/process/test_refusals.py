@@ -1,6 +1,5 @@
 """What bad input and bad luck get: a sentence, an exit code, and nothing left behind."""
 
-import itertools
 import os
 import signal
 import threading
@@ -13,8 +12,7 @@ from processes import children, wait_until
 from standin.sqlserver.testing import SqlServer
 
 
-STEP_SECONDS = float(os.environ.get("OCTO_TEST_STOP_STEP", "0.010"))  # scripts/soak makes it half as long
-BOOT_SECONDS = 1.2  # at least
+MOMENTS = int(os.environ.get("OCTO_TEST_STOP_MOMENTS", "120"))  # of a boot; scripts/soak takes twice as many
 
 
 def begun(node: Node) -> list[str]:
@@ -236,6 +234,21 @@ def test_killed_during_a_command(tmp_path: Path, sql: SqlServer, whom: str, verb
         wait_until(lambda: ended(node), what="nothing is left")
 
 
+def boot_seconds(folder: Path, sql: SqlServer) -> float:
+    """Configure a node in `folder`; return the seconds of an unchanged boot, until its server is started."""
+    seconds = 0.0
+    for _ in range(2):
+        with Node(folder, sql, MASTER_KEY="6EdU6IWsCtMEwk0kPKflQQ==") as node:
+            node.start()
+            node.wait_listening()
+            begun = time.monotonic()
+            node.wait_log("Octopus.Server is started")
+            seconds = time.monotonic() - begun
+            node.wait_phase("up")
+            node.terminate()
+    return seconds
+
+
 def stop_after(folder: Path, sql: SqlServer, seconds: float, results: list[tuple[float, int, bool, str]]) -> None:
     """Boot a configured node, send TERM so many seconds after it can hear it, and note what came of it."""
     with Node(folder, sql, OCTO_NODE_RUN_DIR=str(folder / f"run-{seconds:.3f}")) as node:
@@ -247,28 +260,23 @@ def stop_after(folder: Path, sql: SqlServer, seconds: float, results: list[tuple
         results.append((seconds, code, "Octopus.Server is started" in node.log, node.log))
 
 
-@pytest.mark.timeout(600)  # 120 boots and more
+@pytest.mark.timeout(900)  # many boots
 def test_stop_at_every_moment(tmp_path: Path, sql: SqlServer) -> None:
-    """TERM at each step of a boot, from when the signals are blocked: none is lost, none swallowed in between."""
-    key = "6EdU6IWsCtMEwk0kPKflQQ=="
+    """TERM at MOMENTS moments of a boot, from when the signals are blocked: none is lost, none swallowed in between."""
     folders = [tmp_path / name for name in ("a", "b", "c")]
-    for folder in folders:
-        with Node(folder, sql, MASTER_KEY=key) as node:
-            node.start().wait_phase("up")
-            node.terminate()
+    booted = max(boot_seconds(folder, sql) for folder in folders)
     results: list[tuple[float, int, bool, str]] = []
 
     def work(first: int) -> None:
-        for moment in itertools.count(first, len(folders)):
-            stop_after(folders[first], sql, moment * STEP_SECONDS, results)
-            if moment >= BOOT_SECONDS / STEP_SECONDS and results[-1][2]:
-                return  # the server was there: it is the whole boot
+        for moment in range(first, MOMENTS, len(folders)):
+            stop_after(folders[first], sql, moment * booted / MOMENTS, results)
 
     threads = [threading.Thread(target=work, args=(first,)) for first in range(len(folders))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(results) == MOMENTS
     for seconds, code, started, log in results:
         assert code == 143 or (started and code == 0), f"TERM after {seconds} s gave {code}:\n{log}"
         assert "Signal TERM" in log, f"TERM after {seconds} s was lost:\n{log}"

@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import json, sys
 import pyodbc
-from entrypoint.octopus import nodes, tables
-from entrypoint.prepare import guard
+from entrypoint.octopus import node_table, tables
+from entrypoint.prepare.schema import schema_lock
 from entrypoint.sqlserver.connect import connect
 from entrypoint.sqlserver.connection_string import parse
 
@@ -33,12 +33,12 @@ sys.stdin.readline()
 try:
     connection.execute(statement)
 except pyodbc.Error as error:
-    failed = guard.failed(error, "Passw0rd!")
+    failed = schema_lock.failed(error, "Passw0rd!")
     found["failed"] = [type(failed).__name__, int(failed.code), str(failed)]
 try:
     look = tables.look(connection)
     found |= {"has_schema": look.has_schema, "is_foreign": look.is_foreign, "newest": str(look.newest)}
-    found["others"] = [[row.name, row.age] for row in nodes.others(connection, "octopus-0")]
+    found["others"] = [[row.name, row.age] for row in node_table.others(connection, "octopus-0")]
 except pyodbc.Error as error:
     found["error"] = str(error)
 print(json.dumps(found))

@@ -304,6 +304,10 @@ def test_a_line_each_15_seconds() -> None:
         progress.failed("refused" if tenth < 200 else "starting up", "")
     assert told == [(0, "warning"), (15, "info"), (20, "warning"), (35, "info")]
     assert published == ["refused", "starting up"]
+    # SQL Server may be waited for again and again in one start: what is warned of once is known
+    for _ in range(3):
+        WaitProgress("db,1433", Log(), lambda *_: None, lambda: 99.0).plain()
+    assert told[4:] == [(now[0], "warning")]
 
 
 MICROSOFT = "[Microsoft][ODBC Driver 18 for SQL Server]"

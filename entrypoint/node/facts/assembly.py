@@ -135,5 +135,7 @@ def _unknown(told: Told, unknown: Mapping[str, str], problem: str) -> dict[str, 
     """Return why what can't be told can't be: one who tells the tasks is enough."""
     found = {name: reason for name, reason in unknown.items() if name not in _BY}
     if not any(name in told for name in _BY):
-        found["tasks"] = "; ".join(unknown[name] for name in _BY if name in unknown) or "nobody tells"
+        found["tasks"] = (
+            "; ".join(unknown[name] for name in _BY if name in unknown) or "neither the API nor the database answers"
+        )
     return found | ({"settings": problem} if problem else {})

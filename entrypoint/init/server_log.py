@@ -1,0 +1,86 @@
+"""What Octopus.Server writes, as JSON: its output goes through a process that wraps each line.
+
+That process reads until nobody has the other end any more, so it ends after the server and whatever that left. Process
+1 keeps the end that it reads from, so a wrapper that was killed is replaced, and no line is lost.
+"""
+
+import os
+
+from entrypoint.base import command_lines
+
+from . import processes, signals
+from .children import start_or_retry
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .children import ChildEnvironments, Children, Timers
+    from .report import Report
+
+ROLE = "wrap-log"
+_LIVED_SECONDS = 1.0  # one that lived so long is replaced at once: the server may wait for it
+
+
+class ServerLog:
+    """The process that wraps the server's lines, among the `children` of process 1, if it `is_wanted`."""
+
+    def __init__(
+        self,
+        environments: "ChildEnvironments",
+        children: "Children",
+        timers: "Timers",
+        report: "Report",
+        *,
+        is_wanted: bool,
+    ) -> None:
+        self._environ = environments.public
+        self._children = children
+        self._timers = timers
+        self._report = report
+        self._is_wanted = is_wanted
+        self._read: int | None = None
+
+    def attach(self, server: processes.Program) -> None:
+        """Start the wrapper, and have `server`, which is to be started next, write to it.
+
+        Where nothing is wrapped, the server writes where process 1 does.
+        """
+        if not self._is_wanted:
+            return
+        if self._read is not None:  # the server is started once more, because it couldn't be before
+            os.close(self._read)
+        try:
+            self._read, server.output = os.pipe2(os.O_CLOEXEC)
+        except OSError as error:
+            self._read = None
+            self._report.say("warning", f"Octopus.Server's lines aren't wrapped: {error.strerror}.")
+            return
+        self.start()
+
+    def start(self) -> None:
+        """Start the wrapper, or have that tried again."""
+        wrapper = processes.Program(command_lines.own(ROLE), self._environ)
+        wrapper.input = self._read
+        wrapper.mask = frozenset(signals.STOPS)  # the writers are ended first, and their last lines count
+        try:
+            start_or_retry(ROLE, wrapper, self._children, self._timers, self._report)
+        except OSError as error:
+            self._report.say("error", f"{ROLE} can't be started: {error.strerror}.")
+            self._timers.set_again(ROLE, 0.0)
+
+    def detach(self, server: processes.Program) -> None:
+        """Leave the other end to `server` alone, which was started, or couldn't be."""
+        if server.output is not None:
+            os.close(server.output)
+            server.output = None
+
+    def ended(self, code: int) -> None:
+        """Replace the wrapper, which ended with `code`, unless nobody writes any more."""
+        if not code:
+            return
+        lived = self._children.lived(ROLE)
+        self._report.say("warning", "The process that wraps Octopus.Server's lines ended, and is replaced.", code=code)
+        if lived >= _LIVED_SECONDS:
+            self.start()
+        else:
+            self._timers.set_again(ROLE, lived)
