@@ -182,7 +182,7 @@ def _serve_http(_rest: "Sequence[str]") -> int:
     from entrypoint.settings.base_settings import BaseSettings  # noqa: PLC0415 - as above
     from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
 
-    # what listens on a port has no secret: it only hands the descriptors on, and reads neither them nor files of secrets
+    # what listens on a port has no secret: it hands the descriptors on, and reads neither them nor files of secrets
     numbers = {secrets_memfd.DESCRIPTOR: "", secrets_memfd.LEARNT: ""} | dict(os.environ)
     descriptors = (
         secrets_memfd.descriptor(numbers.pop(secrets_memfd.DESCRIPTOR)),
