@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set
 
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
-INTERNAL = (
-    "preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "wrap-log", "serve-http", "observe",
-)  # fmt: skip
+INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "wrap-log", "serve-http", "observe")
 VERBS = (
     "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "diagnose",
     "explain", "completion", "install", "help", "version",
@@ -186,17 +184,18 @@ def _wrap_log(_rest: "Sequence[str]") -> int:
 
 def _serve_http(_rest: "Sequence[str]") -> int:
     from entrypoint.monitoring import serve  # noqa: PLC0415 - imported only for its verb
-    from entrypoint.settings import secrets_memfd  # noqa: PLC0415 - as above
+    from entrypoint.settings import secrets_memfd, variables  # noqa: PLC0415 - as above
     from entrypoint.settings.base_settings import BaseSettings  # noqa: PLC0415 - as above
     from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
 
-    # what listens on a port has no secret: it only hands the descriptors on, and doesn't read them
+    # what listens on a port has no secret: it hands the descriptors on, and reads neither them nor files of secrets
     numbers = {secrets_memfd.DESCRIPTOR: "", secrets_memfd.LEARNT: ""} | dict(os.environ)
     descriptors = (
         secrets_memfd.descriptor(numbers.pop(secrets_memfd.DESCRIPTOR)),
         secrets_memfd.learnt_descriptor(numbers.pop(secrets_memfd.LEARNT)),
     )
-    base = BaseSettings(Environment(numbers))
+    files = {f"{name}_FILE" for name in variables.SECRETS}
+    base = BaseSettings(Environment({name: value for name, value in numbers.items() if name not in files}))
     return serve.serve(base, tuple(number for number in descriptors if number is not None))
 
 

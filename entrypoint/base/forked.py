@@ -17,7 +17,7 @@ _CHUNK = 1 << 16
 _MAX = 1 << 22  # bytes of an answer
 _MOST_FILES = 1 << 20  # descriptors that a child closes
 _KILLED_SECONDS = 0.1  # for the end of a child that was killed
-_STARVED = 12  # times as long for a child that gets no CPU: a busy machine isn't a hung file server
+_STARVED = 60  # times as long for a child that gets no CPU: a busy machine isn't a hung file server
 _LOOK_SECONDS = 0.25  # between two looks at such a child
 
 

@@ -138,10 +138,12 @@ def _container(runc: str, folder: Path) -> Iterator[str]:
     subprocess.run([runc, "spec"], cwd=bundle, check=True)
     file = bundle / "config.json"
     spec = json.loads(file.read_text())
-    spec["root"] = {"path": "/", "readonly": True}
+    spec["root"] = {"path": "rootfs", "readonly": False}
     spec["process"] |= {"terminal": False, "args": ["sleep", "1000"]}
     spec["linux"]["namespaces"] = [one for one in spec["linux"]["namespaces"] if one["type"] != "network"]
-    spec["mounts"] = [one for one in spec["mounts"] if one["type"] not in {"sysfs", "cgroup"}]
+    spec["mounts"] = [one for one in spec["mounts"] if one["type"] not in {"sysfs", "cgroup"}] + _binds(
+        bundle / "rootfs"
+    )
     file.write_text(json.dumps(spec))
     subprocess.run(
         [runc, "run", "--detach", "--bundle", str(bundle), name],
@@ -154,3 +156,16 @@ def _container(runc: str, folder: Path) -> Iterator[str]:
         yield name
     finally:
         subprocess.run([runc, "delete", "--force", name], check=False)
+
+
+def _binds(root: Path) -> list[dict[str, object]]:
+    """Return the mounts that show this machine's folders in the container's `root`; links are made there."""
+    root.mkdir()
+    found: list[dict[str, object]] = []
+    for path in Path("/").iterdir():
+        if path.is_symlink():
+            (root / path.name).symlink_to(path.readlink())
+        elif path.is_dir() and path.name not in {"dev", "proc", "sys", "lost+found"}:
+            options = ["rbind", "ro"]
+            found.append({"destination": str(path), "type": "bind", "source": str(path), "options": options})
+    return found

@@ -71,11 +71,19 @@ def wait_for(port: int, path: str, text: str, code: int = 200) -> str:
 
 
 def assert_no_secret(pid: int | None) -> None:
-    """The process has no secret in its environment, and no driver of SQL Server in its memory."""
+    """The process has no secret in its environment nor in its memory, and no driver of SQL Server."""
     environ = Path(f"/proc/{pid}/environ").read_text(errors="replace")
     assert "OCTO_NODE_HTTP" in environ
     assert not [secret for secret in SECRETS if secret in environ]
-    assert "pyodbc" not in Path(f"/proc/{pid}/maps").read_text()
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    assert "pyodbc" not in maps
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in maps.splitlines():
+            if " rw" in line:
+                begin, _, end = line.split()[0].partition("-")
+                memory.seek(int(begin, 16))
+                found = memory.read(int(end, 16) - int(begin, 16))
+                assert not [secret for secret in SECRETS if secret.encode() in found]
 
 
 def test_a_life_as_http_tells_it(node: Node, port: int) -> None:
@@ -100,8 +108,11 @@ def test_a_life_as_http_tells_it(node: Node, port: int) -> None:
     assert node.terminate() == 0
 
 
-def test_its_death_is_nobody_elses(node: Node, port: int) -> None:
+def test_its_death_is_nobody_elses(node: Node, port: int, tmp_path: Path) -> None:
     """The process that listens has no secret; it and the one that looks are started again alone, and nobody else."""
+    password = tmp_path / "password"
+    password.write_text(node.environment.pop("ADMIN_PASSWORD"))
+    node.environment["ADMIN_PASSWORD_FILE"] = str(password)
     node.start().wait_phase("up")
     wait_for(port, "/metrics", "octo_node_sql_up 1.0")
     assert_no_secret(process_of(node, "octo-node-http"))

@@ -7,8 +7,8 @@ from pathlib import Path
 from entrypoint.base import forked
 
 
-SECONDS = 0.2
-WORKED = 4 * SECONDS  # of CPU: the deadline passes meanwhile, however fast the machine is
+SECONDS = 0.1
+WORKED = 2 * SECONDS  # of CPU: the deadline passes meanwhile, however fast the machine is
 
 
 def test_a_child_that_computes_is_waited_for(tmp_path: Path) -> None:
