@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from container.engine import ask, docker
-from processes import slowness, wait_until
+from processes import PATIENCE, slowness, wait_until
 
 
 PASSWORD = "Passw0rd!"
@@ -118,7 +118,7 @@ class Node:
         docker("run", "--detach", *self.options, *_variables(self.environ), self.image, *command)
         return self
 
-    def run(self, *command: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         return docker(
             "run", *self.options, *_variables(self.environ), self.image, *command, check=False, seconds=seconds
@@ -149,7 +149,7 @@ class Node:
         """Run any command in it and return its output."""
         return docker("exec", self.name, *command).stdout
 
-    def wait_up(self, seconds: float = 60) -> Self:
+    def wait_up(self, seconds: float = PATIENCE) -> Self:
         """Wait until it says that it is up. Raise AssertionError if it ends before."""
 
         def is_up() -> bool:

@@ -206,7 +206,7 @@ def test_up(project: Project) -> None:
     """`docker compose up` brings a node of the makers' image up: healthy, reachable; its stop waits for the drain."""
     node = project.up()
     health = "{{.State.Health.Status}}"
-    wait_until(lambda: docker("inspect", "-f", health, node).stdout.strip() == "healthy", 60, "healthy")
+    wait_until(lambda: docker("inspect", "-f", health, node).stdout.strip() == "healthy", what="healthy")
     found = inspect(node)
     with_dockerd = project.settings["DISABLE_DIND"] == "N"
     assert found["Config"]["StopTimeout"] == 720

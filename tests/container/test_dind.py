@@ -43,11 +43,11 @@ def dockerd(node: Node) -> dict[str, object]:
     return found
 
 
-def wait_ready(node: Node, seconds: float, restarts: int = 0) -> None:
+def wait_ready(node: Node, restarts: int = 0) -> None:
     """Wait until dockerd answers, after so many restarts."""
     there = {"state": "ready", "restarts": restarts}
     try:
-        wait_until(lambda: there.items() <= dockerd(node).items(), seconds)
+        wait_until(lambda: there.items() <= dockerd(node).items())
     except AssertionError as error:
         raise AssertionError(f"{error}: {dockerd(node)}\n{node.log}") from None
 
@@ -59,7 +59,7 @@ def test_execution_containers(node: Node) -> None:
     node.task("Success", Command=["sh", "-c", STEP])
     assert node.execute("cat", "/artifacts/run").split("\n") == ["said by the script", "0", "made", ""]
     assert node.execute("cat", "/artifacts/exec") == "inside\n"
-    wait_until(lambda: node.inspect("{{.State.Health.Status}}") == "healthy", 60, "healthy")
+    wait_until(lambda: node.inspect("{{.State.Health.Status}}") == "healthy", what="healthy")
     last = json.loads(node.inspect("{{json .State.Health}}"))["Log"][-1]
     assert (last["ExitCode"], last["Output"]) == (0, "liveness: yes (200)\n")
     assert re.search(
@@ -87,7 +87,7 @@ def test_dockerd_is_killed(node: Node) -> None:
     node.start().wait_up()
     state = json.loads(node.verb("status", "--json").stdout)
     node.execute("kill", "-KILL", str(state["dockerd"]["pid"]))
-    wait_ready(node, 15, restarts=1)
+    wait_ready(node, restarts=1)
     assert "dockerd exited unexpectedly and will be restarted in 1 s. code=137" in node.log
     assert dockerd(node)["pid"] != state["dockerd"]["pid"]
     assert json.loads(node.verb("status", "--json").stdout)["server"]["pid"] == state["server"]["pid"]
@@ -145,11 +145,11 @@ def test_restart(node: Node) -> None:
     node.execute("docker", "run", "--detach", "--restart=no", "box", "/bin/busybox", "sleep", "1000")
     docker("restart", "--time=60", node.name)
     assert node.wait_up().commands() == begun
-    wait_ready(node, 30)
+    wait_ready(node)
     docker("kill", "--signal=KILL", node.name)
     docker("wait", node.name)
     docker("start", node.name)
     assert node.wait_up().commands() == begun
-    wait_ready(node, 30)
+    wait_ready(node)
     assert node.execute("docker", "run", "--rm", "box", "/bin/busybox", "echo", "kept") == "kept\n"
     assert node.stop() == 0

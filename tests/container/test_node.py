@@ -52,7 +52,7 @@ def test_without_eula(image: str, network: str, tmp_path: Path) -> None:
 def test_health(node: Node) -> None:
     """Health turns healthy, and its log has a line that can be read."""
     node.start().wait_up()
-    wait_until(lambda: node.inspect("{{.State.Health.Status}}") == "healthy", 60, "healthy")
+    wait_until(lambda: node.inspect("{{.State.Health.Status}}") == "healthy", what="healthy")
     last = json.loads(node.inspect("{{json .State.Health}}"))["Log"][-1]
     assert (last["ExitCode"], last["Output"]) == (0, "liveness: yes (200)\n")
 
