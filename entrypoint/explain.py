@@ -31,6 +31,7 @@ KINDS = {
     "count": "a whole number, 0 or more",
     "dockerd": "arguments, quoted as in a shell",
     "flag": "yes or no (Y, true, 1, on; N, false, 0, off)",
+    "listen": "an address and a port, such as 0.0.0.0:9404",
     "key": "base64 of 16 or 32 bytes",
     "licence": "base64 of XML",
     "options": "`command --option=value; command ...`",

@@ -214,7 +214,7 @@ def test_another_user_reads_and_kills_nothing(node: Scripted) -> None:
     assert done.stdout == ""
     assert done.stderr.count("denied") + done.stderr.count("not permitted") >= 9
     assert node.state()["phase"] == "up"
-    assert os.listdir(node.run_dir) == ["node.json"]
+    assert sorted(os.listdir(node.run_dir)) == ["log", "node.json"]
     wait_until(lambda: node.verb("status").stdout.partition("\n")[0].count(" is up since "))
 
 
