@@ -419,7 +419,7 @@ def test_the_state_file(node: Scripted, mode: str) -> None:
     stat = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
     assert state["server"]["start"] == int(stat[19])
     assert state["dockerd"] is None
-    assert sorted(os.listdir(node.run_dir)) == ["node.json"]
+    assert sorted(os.listdir(node.run_dir)) == ["log", "node.json"]
     assert node.terminate() == 143
     state = node.state()
     assert (state["phase"], state["wanted"], state["code"], state["server"]) == ("stopped", "down", 143, None)
