@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .report import Report
 
 ROLE = "wrap-log"
-_LIVED_SECONDS = 1.0  # one that lived so long is replaced at once: the server may wait for it
+_LIVED_SECONDS = 0.2  # one that lived so long is replaced at once: the server may wait for it
 
 
 class ServerLog:

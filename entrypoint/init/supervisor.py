@@ -165,7 +165,7 @@ class Supervisor:
             elif name == oom_watch.ROLE:
                 self.node.oom_watch.listen()
                 self._reap()
-            elif self.phase in _GOING_UP:
+            elif self.phase in _GOING_UP or name == server_log.ROLE:
                 self._happen(self.node.due[name]())
                 self._publish()
 

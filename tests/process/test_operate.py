@@ -306,4 +306,4 @@ def test_a_wrapper_that_is_killed(node: Node) -> None:
     lines = [json.loads(line) for line in node.log.splitlines()]
     assert lines[-1]["event"] == "octo-node exits with code 0."
     at = next(number for number, line in enumerate(lines) if "is replaced" in line["event"])
-    assert [line for line in lines[at:] if line["process"] == "server"], "what it says when it is stopped"
+    assert [line for line in lines[at:] if line["process"] == "server"], node.log
