@@ -57,13 +57,14 @@ def of_error(topic: str, error: NodeError) -> list[Finding]:
 
 
 # what ends a start before SQL Server is asked
-_PREFLIGHT = {ExitCode.EULA, ExitCode.SETTINGS, ExitCode.DOCKER_IN_DOCKER, ExitCode.NOT_WRITABLE}
+_PREFLIGHT = {"agreement", "settings", "files", "docker", "volumes"}
 
 
 def worst(found: Iterable[Finding]) -> ExitCode:
     """Return the code that a start would end with: the lowest of those that come first; DONE if nothing failed."""
-    codes = {finding.code for finding in found if finding.result is Result.FAILED}
-    return min(codes & _PREFLIGHT or codes, default=ExitCode.DONE)
+    problems = [finding for finding in found if finding.result is Result.FAILED]
+    first = [finding for finding in problems if finding.topic in _PREFLIGHT]
+    return min((finding.code for finding in first or problems), default=ExitCode.DONE)
 
 
 def closing(found: list[Finding]) -> str:

@@ -37,7 +37,8 @@ def look(paths: Paths) -> tuple[list[Finding], dict[str, Volume]]:
     except OSError as error:
         return [*found, unknown("volumes", f"The folders can't be looked at: {resource_limits.reason(error)}.")], {}
     volumes = {path: _read(answer) for path, answer in answers.items() if answer}
-    found += _findings(volumes)
+    full = {path for path in volumes if any(finding.sentence.startswith(f"{path} ") for finding in found)}
+    found += _findings({path: volume for path, volume in volumes.items() if path not in full})
     if not problems:
         least = min((v.room for v in volumes.values() if v.room is not None), default=None)
         room = "" if least is None else f"; the least room is {least / GIBIBYTE:.1f} GiB"

@@ -122,9 +122,10 @@ def test_the_closing_line() -> None:
     """What ends a start first counts: preflight's codes come before SQL Server's."""
     found = [
         findings.failed("login", ExitCode.SQL_NOT_READY, "down"),
+        findings.failed("database", ExitCode.SETTINGS, "lost"),
         findings.failed("volumes", ExitCode.NOT_WRITABLE, "full"),
         findings.warned("memory", "little"),
     ]
     assert findings.worst(found) == ExitCode.NOT_WRITABLE
-    assert findings.closing(found).startswith("2 problems, 1 warning: this node wouldn't start (exit code 18)")
+    assert findings.closing(found).startswith("3 problems, 1 warning: this node wouldn't start (exit code 18)")
     assert findings.closing([]) == "no problems, no warnings: this node would start."
