@@ -120,7 +120,7 @@ def test_no_place_for_secrets(tmp_path: Path, sql: SqlServer) -> None:
 )
 def test_a_full_disk(tmp_path: Path, sql: SqlServer, verb: str, said: str) -> None:
     """A folder on a disk without room is named (18), although an empty file still fits."""
-    with Node(tmp_path, sql, OCTO_NODE_NEW_DATABASE="Y") as node:
+    with Node(tmp_path, sql) as node:
         folder = node.root / "artifacts"
         folder.mkdir()
         fill = f"mount -t tmpfs -o size=64k,nr_inodes=100 full {folder} && head -c 64k /dev/zero >{folder}/old"
