@@ -45,7 +45,7 @@ class Demo:
 
     def check(self) -> None:
         """Show what a start would run, and that SQL Server isn't there yet (12)."""
-        text = self.show("check", "--commands", code=12, has="problem: SQL Server at .* isn't ready")
+        text = self.show("check", "--commands", code=12, has=r"failed +login: SQL Server at .* isn't ready")
         verbs = [line.split()[1] for line in text.splitlines() if line.startswith(str(self.programs.folder))]
         if verbs != CONFIGURE:
             raise StepError(f"the commands are {verbs}, not {CONFIGURE}")
