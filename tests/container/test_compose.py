@@ -234,6 +234,10 @@ def test_upgrade(project: Project) -> None:
     assert first != second
     log = docker("logs", second).stdout
     assert images.VERSIONS[1] in log
-    status = json.loads(docker("exec", second, PROGRAM, "status", "--json").stdout)
-    assert status["node"]["phase"] == "up"
+
+    def is_up() -> bool:  # a healthy one is alive, and may still be starting
+        status = json.loads(docker("exec", second, PROGRAM, "status", "--json").stdout)
+        return bool(status["node"]["phase"] == "up")
+
+    wait_until(is_up, what="it is up")
     assert "octo-node" in docker("exec", second, PROGRAM, "version").stdout
