@@ -1,5 +1,6 @@
-# octo-node as the ENTRYPOINT of Octopus Server's image: docs/image.md.
-# Plain syntax, for engines without buildx. A hardened Octopus image has no shell: the last stage only copies.
+# octo-node for Octopus Server's image: docs/image.md. Two targets: `octo-node` is an image with nothing but octo-node,
+# for volumes; the last one is Octopus's image with octo-node built in.
+# Plain syntax, for engines without buildx. A hardened Octopus image has no shell: these stages only copy.
 ARG OCTOPUS_IMAGE=octopusdeploy/octopusdeploy:2026.2
 ARG BUILD_IMAGE=debian:bookworm-slim
 
@@ -13,6 +14,21 @@ RUN python3 -m pip --version && dpkg -s libodbc2 tdsodbc patchelf >/dev/null \
          libodbc2 tdsodbc patchelf; }
 COPY . /source
 RUN python3 /source/docker/assemble.py --driver "${ODBC_DRIVER}" /opt/octo-node
+# An image volume has the root of its image, and is mounted at /opt/octo-node.
+RUN mkdir /links && for each in $(ls /opt/octo-node); do ln -s "opt/octo-node/$each" "/links/$each"; done
+
+FROM scratch AS octo-node
+ARG VERSION
+LABEL org.opencontainers.image.title="octo-node" \
+      org.opencontainers.image.description="octo-node for Octopus Server's own image: copies itself into a volume" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      io.octo-node.version="${VERSION}"
+COPY --from=build /opt/octo-node /opt/octo-node
+COPY --from=build /links /
+USER 1001:0
+ENTRYPOINT ["/opt/octo-node/bin/octo-node"]
+CMD ["--help"]
 
 FROM ${OCTOPUS_IMAGE}
 ARG OCTOPUS_IMAGE

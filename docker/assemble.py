@@ -2,11 +2,13 @@
 """Makes /opt/octo-node in the build stage: interpreter, libraries, ODBC driver and octo-node, for any base image.
 
 All that is taken along finds its shared libraries by a path of its own, relative to itself: no variable tells it,
-and nothing else in the container is told. Only the C library is the base image's.
+and nothing else in the container is told. The C library comes along too: it is no matter whether the image below has
+one, which one, and how old it is.
 """
 
 import argparse
 import compileall
+import hashlib
 import os
 import py_compile
 import re
@@ -29,10 +31,13 @@ LEFT_OUT = (
     *("_test*.so", "_xxtestfuzz*.so", "xx*.so", "_ctypes_test*.so", "_tkinter*.so", "_curses*.so", "readline*.so"),
     *("_sqlite3*.so", "_dbm*.so", "_gdbm*.so", "nis*.so", "ossaudiodev*.so"),
 )
-# the C library's own: these belong to the base image, as its loader does
+# the C library's own, which find each other: only the loader's path is told to the interpreter
 GLIBC = re.compile(
     r"(ld-linux.*|linux-vdso|lib(c|m|dl|rt|util|pthread|resolv|anl|nsl|mvec|thread_db|BrokenLocale|nss_\w+))\.so\.\d+"
 )
+# what the C library loads when it needs it: the end of a thread, names of hosts and users
+LOADED_LATER = ("libgcc_s.so.1", "libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2")
+MANIFEST = "manifest"
 ELF = b"\x7fELF"
 MICROSOFT = "ODBC Driver 18 for SQL Server"
 
@@ -52,7 +57,9 @@ def main() -> None:
     install(given.home / "packages", needed)
     (copy_freetds if given.driver == "freetds" else move_microsoft)(given.home)
     copy_libraries(given.home)
+    copy_c_library(given.home)
     compile_all(given.home)
+    write_manifest(given.home)
     report(given.home)
 
 
@@ -103,8 +110,8 @@ def move_microsoft(home: Path) -> None:
 
 def register(home: Path, name: str, library: Path) -> None:
     """Write the file in which unixODBC looks drivers up."""
-    (home / "etc").mkdir()
-    (home / "etc" / "odbcinst.ini").write_text(f"[{name}]\nDriver={library}\n")
+    (home / "odbc").mkdir()
+    (home / "odbc" / "odbcinst.ini").write_text(f"[{name}]\nDriver={library}\n")
 
 
 def copy_libraries(home: Path) -> None:
@@ -114,11 +121,40 @@ def copy_libraries(home: Path) -> None:
         if not path.startswith(f"{home}/"):  # a wheel's own library stays where it is
             shutil.copy(path, own / name)
     for binary in binaries(home):
+        if GLIBC.fullmatch(binary.name):
+            continue
         relative = os.path.relpath(own, binary.parent)
         kept = [each for each in run("patchelf", "--print-rpath", str(binary)).strip().split(":") if "$ORIGIN" in each]
         path = ":".join(dict.fromkeys([*kept, f"$ORIGIN/{relative}" if relative != "." else "$ORIGIN"]))
         # RPATH: LD_LIBRARY_PATH comes before a RUNPATH
         run("patchelf", "--force-rpath", "--set-rpath", path, str(binary))
+
+
+def copy_c_library(home: Path) -> None:
+    """Copy the rest of the C library: its loader, what it loads itself, its character sets (FreeTDS needs them)."""
+    own, python = home / "lib", home / "bin" / "python3"
+    folder = Path(linked([Path(sys.executable).resolve()])["libc.so.6"]).resolve().parent
+    for name in LOADED_LATER:
+        if (folder / name).exists():
+            shutil.copy(folder / name, own)
+    loader = Path(run("patchelf", "--print-interpreter", str(python)).strip())
+    shutil.copy(loader, own / loader.name)
+    run("patchelf", "--set-interpreter", str(own / loader.name), str(python))
+    # without its cache, which has no place for another folder
+    shutil.copytree(folder / "gconv", own / "gconv", ignore=shutil.ignore_patterns("gconv-modules.cache"))
+    redirect(own / "libc.so.6", str(folder / "gconv"), own / "gconv")
+
+
+def redirect(library: Path, old: str, new: Path) -> None:
+    """Put the path `new` in the place of `old` within a library; more slashes make it as long as that was.
+
+    GCONV_PATH would be too late: the interpreter's start is the first to look, before a line of ours is run.
+    """
+    content = library.read_bytes()
+    slashes = "/" * (len(old) - len(str(new)) + 1)
+    if old.encode() not in content or not slashes:
+        sys.exit(f"assemble: {library} doesn't look for its character sets in {old}, or {new} is longer")
+    library.write_bytes(content.replace(old.encode(), f"{new.parent}{slashes}{new.name}".encode()))
 
 
 def binaries(home: Path) -> Iterator[Path]:
@@ -131,12 +167,12 @@ def binaries(home: Path) -> Iterator[Path]:
 
 
 def linked(found: Iterable[Path]) -> dict[str, str]:
-    """Return names and paths of the libraries that binaries need; the C library's aren't among them."""
+    """Return names and paths of the libraries that binaries need."""
     needed: dict[str, str] = {}
     for binary in found:
         for line in run("ldd", str(binary)).splitlines():
             name, arrow, target = line.strip().partition(" => ")
-            if not arrow or GLIBC.fullmatch(name) or os.sep in name:
+            if not arrow or os.sep in name:
                 continue
             path = target.rpartition(" (")[0]
             if not path:
@@ -154,18 +190,26 @@ def compile_all(home: Path) -> None:
         sys.exit("assemble: a module couldn't be compiled")
 
 
+def write_manifest(home: Path) -> None:
+    """List all files, each with its checksum and mode: `octo-node install` copies and verifies by that."""
+    files = [path for path in sorted(home.rglob("*")) if not path.is_dir()]
+    (home / MANIFEST).write_text("".join(entry(path, home) for path in files))
+    for path in [home, *home.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
+def entry(path: Path, home: Path) -> str:
+    """Return a file's line: checksum, mode, path."""
+    if path.is_symlink():
+        sys.exit(f"assemble: {path} is a link, and links aren't copied")
+    mode = "755" if path.stat().st_mode & 0o100 else "644"
+    return f"{hashlib.sha256(path.read_bytes()).hexdigest()} {mode} {path.relative_to(home)}\n"
+
+
 def report(home: Path) -> None:
-    """Say how large it is and which C library it needs, and keep the latter for those who ask."""
-    size = sum(path.lstat().st_size for path in home.rglob("*"))
-    versions = {tuple(map(int, each)) for binary in binaries(home) for each in glibc_versions(binary)}
-    oldest = ".".join(map(str, max(versions)))
-    (home / "glibc").write_text(f"{oldest}\n")
-    print(f"octo-node: {size / 1e6:.1f} MB, for images with glibc {oldest} or later")  # noqa: T201 - the build's log
-
-
-def glibc_versions(binary: Path) -> list[tuple[bytes, bytes]]:
-    """Return the versions of the C library that a binary asks for, as (major, minor)."""
-    return re.findall(rb"\0GLIBC_(\d+)\.(\d+)", binary.read_bytes())
+    """Say how large it is."""
+    sizes = [path.lstat().st_size for path in home.rglob("*") if path.is_file()]
+    print(f"octo-node: {len(sizes)} files, {sum(sizes) / 1e6:.1f} MB")  # noqa: T201 - the build's log
 
 
 def run(*command: str) -> str:

@@ -13,7 +13,7 @@ HOME = "/opt/octo-node"
 verb = sys.argv[1] if len(sys.argv) > 1 else ""
 if verb == "probe":
     sys.path.insert(0, f"{HOME}/packages/entrypoint")
-    from question import run  # type: ignore[import-not-found]  # past the package, as probe.py does it
+    from http_probe import run  # type: ignore[import-not-found]  # past the package, as probe.py does it
 
     run(sys.argv[2:])
 
@@ -23,7 +23,7 @@ if verb != "run":
     from posix import putenv, unsetenv
 
     # where unixODBC finds our driver. `os.environ` doesn't get to know: it is what is handed on
-    putenv(b"ODBCSYSINI", f"{HOME}/etc".encode())
+    putenv(b"ODBCSYSINI", f"{HOME}/odbc".encode())
     unsetenv(b"ODBCINSTINI")
 
 from entrypoint.__main__ import main  # noqa: E402 - not for a probe

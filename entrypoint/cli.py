@@ -1,11 +1,13 @@
-"""The door: from a verb to its module, and from an error to its text and exit code."""
+"""The command line: maps a verb to its module, and an error to its text and exit code."""
 
 import os
 import sys
 
-from . import __version__, limits, streams, termination
-from .errors import NodeError
-from .exitcodes import ExitCode
+from entrypoint.base import resource_limits, stdio, termination_message
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
+
+from . import __version__
 
 
 TYPE_CHECKING = False
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
 INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd")
-VERBS = ("run", "init", "probe", "drain", "undrain", "status", "check", "version")
+VERBS = ("run", "init", "probe", "drain", "undrain", "status", "check", "install", "version")
 
 HELP = """\
 octo-node: ENTRYPOINT and node supervisor of Octopus Server's Linux container
@@ -29,6 +31,7 @@ octo-node: ENTRYPOINT and node supervisor of Octopus Server's Linux container
   octo-node status [--json]        what this node is doing
   octo-node check [--json] [--commands]
                                    what preflight says of the environment; --commands: what prepare would run
+  octo-node install DIR            copy this image's /opt/octo-node into a volume, for Octopus's own image
   octo-node version
 
 Settings are environment variables: docs/environment.md. Exit codes: docs/troubleshooting.md.
@@ -54,18 +57,21 @@ def main(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     except Exception as error:  # noqa: BLE001 - the door: a fault of our own has a code of its own
         return _fault(verb, error)
     finally:
-        streams.flush()
+        stdio.flush()
 
 
 def _fault(verb: str, error: Exception) -> int:
     """Tell of a fault of our own, or that a limit of the container is reached; return the exit code."""
-    if not isinstance(error, OSError) or not limits.of(error):
+    if not isinstance(error, OSError) or not resource_limits.reached(error):
         sys.excepthook(type(error), error, error.__traceback__)
         return ExitCode.FAULT
-    sentence = f"{verb} can't go on: {limits.reason(error)}."
+    sentence = f"{verb} can't go on: {resource_limits.reason(error)}."
     print(f"octo-node: {sentence}", file=sys.stderr)
     if verb in INTERNAL:
-        termination.write(os.environ, sentence)
+        from entrypoint.settings.base_settings import BaseSettings  # noqa: PLC0415 - only a fault needs it
+        from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
+
+        termination_message.write(BaseSettings(Environment(os.environ)).termination_log, sentence)
     return ExitCode.SETTINGS
 
 
@@ -78,13 +84,13 @@ def _unblock(mask: "Set[int]") -> None:
 def _run(rest: "Sequence[str]") -> int:
     if rest:
         raise NodeError(ExitCode.USAGE, "`run` takes no arguments: its settings are environment variables.")
-    from .init import supervisor  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.init import supervisor  # noqa: PLC0415 - imported only for its verb
 
     return supervisor.run(os.environ)
 
 
 def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
-    from .init import command  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.init import any_command  # noqa: PLC0415 - imported only for its verb
 
     explicit = arguments[0] == "init"
     argv = list(arguments[1:] if explicit else arguments)
@@ -93,9 +99,9 @@ def _init(arguments: "Sequence[str]", mask: "Set[int]") -> int:
     elif argv and argv[0].startswith("-"):
         raise NodeError(ExitCode.USAGE, f"`init` has no option {argv[0]}. Usage: octo-node init -- CMD [ARG...]")
     if not argv:
-        raise NodeError(ExitCode.USAGE, "Which command? Usage: octo-node init -- CMD [ARG...]")
+        raise NodeError(ExitCode.USAGE, "No command was given. Usage: octo-node init -- CMD [ARG...]")
     try:
-        return command.run(argv, os.environ, mask)
+        return any_command.run(argv, os.environ, mask)
     except NodeError as error:
         if explicit or error.code != ExitCode.NOT_FOUND:
             raise
@@ -125,29 +131,37 @@ def _usage(_rest: "Sequence[str]") -> int:
 
 
 def _probe(rest: "Sequence[str]") -> int:
-    from . import question  # noqa: PLC0415 - imported only for its verb
+    from . import http_probe  # noqa: PLC0415 - imported only for its verb
 
-    return question.main(list(rest))
+    return http_probe.main(list(rest))
+
+
+def _install(rest: "Sequence[str]") -> int:
+    from . import install  # noqa: PLC0415 - imported only for its verb
+
+    return install.main(rest)
 
 
 def _start_dockerd(_rest: "Sequence[str]") -> int:
-    from .dockerd import launcher  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.dockerd import launcher  # noqa: PLC0415 - imported only for its verb
 
     return launcher.launch(os.environ)
 
 
 def _await_dockerd(_rest: "Sequence[str]") -> int:
-    from .dockerd import launcher  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.dockerd import launcher  # noqa: PLC0415 - as above
+    from entrypoint.settings.base_settings import BaseSettings  # noqa: PLC0415 - imported only for its verb
+    from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
 
-    return launcher.wait(os.environ)
+    return launcher.wait(BaseSettings(Environment(os.environ)))
 
 
 def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
     """Return the function of `verb`, importing its module and no other."""
     light = {"version": _version, "--version": _version, "help": _help, "--help": _help, "-h": _help, "probe": _probe}
-    light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd}
+    light |= {"install": _install, "start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd}
     if verb not in (*VERBS, *INTERNAL) or verb in light:
         return light.get(verb, _usage)
-    from . import heavy  # noqa: PLC0415 - only for the verbs that need libraries
+    from . import verbs  # noqa: PLC0415 - only for the verbs that need libraries
 
-    return heavy.VERBS[verb]
+    return verbs.VERBS[verb]

@@ -9,6 +9,6 @@ if __name__ == "__main__":
 
     sys.path.insert(0, __file__.rpartition("/")[0])
 
-    from question import run  # type: ignore[import-not-found]  # as a module of its own it isn't known to mypy
+    from http_probe import run  # type: ignore[import-not-found]  # as a module of its own it isn't known to mypy
 
     run(sys.argv[1:])

@@ -12,9 +12,9 @@ import pairwise
 import values
 from standin.octopus import about, switches
 
-from entrypoint import overrides, variables
 from entrypoint.octopus import commandline
-from entrypoint.variables import VARIABLES, Variable
+from entrypoint.settings import command_overrides, variables
+from entrypoint.settings.variables import VARIABLES, Variable
 
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -24,31 +24,34 @@ ENVIRONMENT = f"""\
 # Environment variables
 {MADE}
 
-All settings of octo-node are environment variables. They are read once, at the start, and everything that is wrong with
-them is reported at once (exit code 11). `octo-node check` tells the same without starting anything.
+All settings of octo-node are environment variables. They are read once, at the start, and all problems with them are
+reported at once (exit code 11). `octo-node check` reports the same without starting anything.
 
 - An **empty value** means not set.
-- **From a file.** `NAME_FILE=/path` gives the value of any variable below from a file, as for the database images on
+- **From a file.** `NAME_FILE=/path` reads the value of any variable below from a file, as with the database images on
   Docker Hub; one newline at its end is dropped. `NAME` and `NAME_FILE` together are refused, and so is a file that is
   empty, isn't a regular one, or gives no answer within 5 seconds. Each process of octo-node reads it once.
   (`SSL_CERTIFICATE_FILE` is a variable of its own.)
-- **White space** inside a licence or a master key is ignored, because `base64` breaks lines. Other values may not have
-  control characters in them, nor begin or end with a character that nobody sees: a byte order mark, a zero-width or a
+- **White space** inside a licence or a master key is ignored, because `base64` breaks lines. Other values must not
+  contain control characters, nor begin or end with an invisible character: a byte order mark, a zero-width or a
   no-break space, the carriage return of a Windows line ending.
 - **Quotes** around a value are refused, because Compose lists (`- NAME="value"`) and `--env-file` keep them as a part
-  of it. A password may have them; then there is a warning. `OCTO_NODE_DOCKERD_ARGS` is quoted as in a shell.
+  of it. A password may have them, with a warning. `OCTO_NODE_DOCKERD_ARGS` is quoted as in a shell.
 - **Yes and no**: `Y`, `yes`, `true`, `1`, `on` and `N`, `no`, `false`, `0`, `off`, in any case.
-- **Secrets** are masked wherever octo-node prints something, and no process that it leaves running has them in its
+- **Secrets** are masked in everything that octo-node prints, and no process that it leaves running has them in its
   environment, unless `OCTO_NODE_KEEP_ENV` names them.
-- **Names that aren't read.** A variable that is one letter off one of these, that starts with `OCTO_NODE_` and isn't
+- **Unknown names.** A variable that is one letter off one of these, that starts with `OCTO_NODE_` and isn't
   one of them, or that the Windows image or `octopusdeploy/linuxoctopus` had (`sqlDbConnectionString`, `CONNSTRING`),
   gets a warning that names the right one.
+- `SSL_CERT_FILE` and `SSL_CERT_DIR`, of OpenSSL and .NET, name the issuers of certificates that Octopus.Server and
+  octo-node trust: [image.md](image.md#certificates).
 - Everything else, proxies and `OCTOPUS__*` included, is passed on untouched.
 """
 OFFICIAL = """
 ## Of the official image
 
-Names and meaning are the official image's. Which command of Octopus.Server gets which: [commands.md](commands.md).
+Names and meanings are the official image's. [commands.md](commands.md) shows which command of Octopus.Server gets
+which.
 
 """
 OURS = """
@@ -59,12 +62,12 @@ COMMANDS = f"""\
 # The commands of Octopus.Server that a start runs
 {MADE}
 
-A command gets all its options in one call; one without any isn't run. `octo-node check --commands` prints what a start
-would run now, without secrets.
+A command gets all its options in one call; a command without options isn't run. `octo-node check --commands`
+prints what a start would run now, without secrets.
 
 The oldest supported version of Octopus.Server is **{commandline.OLDEST}**. An option that the server is too old for, or
-that it has no longer, is left out. One that it nevertheless calls unrecognized is left out once, with a warning, and
-remembered for this version, unless the node *needs* it.
+that it no longer has, is left out. One that it nevertheless calls unrecognized is left out, with a warning, and
+recorded for this version, unless the node *needs* it.
 
 | command | seconds it may take | option | value from | known to | |
 |---|---|---|---|---|---|
@@ -79,30 +82,30 @@ WHEN = """
 string, master key or the server's version changed |
 | `configure` | yes; `--usernamePasswordIsEnabled` only here | yes | if its options changed |
 | `path` | yes | yes: the cache's folder is the node's own setting | if its options changed |
-| `admin` | if there is an administrator to make | if the database has no such user | if its options changed |
+| `admin` | if an administrator is to be created | if the database has no such user | if its options changed |
 | `license` | if it is given | if it is given; before an `--upgrade` | if it changed |
 | `node` | if `TASK_CAP` is given | if `TASK_CAP` is given | if it changed |
 
-They are run in this order, on a database that is configured with `admin` last. The schema is made or upgraded, and
-`admin` is run, by one node at a time, which holds a lock in the database; `configure`, `path`, `license` and `node` may
-be run by many nodes at once, but not beside those: they hold the same lock in shared mode. A schema that is older than
+They run in this order; on a database that is configured already, `admin` comes last. The schema is created or upgraded,
+and `admin` is run, by one node at a time, which holds a lock in the database. Many nodes may run `configure`, `path`,
+`license` and `node` at once, but not meanwhile: these hold the same lock in shared mode. A schema that is older than
 the server is only upgraded once no other node runs on it. `OCTO_NODE_APPLY=all` runs all of them at every start. What
-was run is remembered beside the instance's configuration, as a digest, and believed only for the very database it was
-run on.
+has been applied is recorded beside the instance's configuration, as a digest, and is valid only for the database that
+it was applied to.
 
 A new database is one without a schema, or whose schema has no users yet.
 
-There is an administrator to make if `ADMIN_PASSWORD` or `ADMIN_API_KEY` is set. If neither is, and no
+An administrator is created if `ADMIN_PASSWORD` or `ADMIN_API_KEY` is set. If neither is, and no
 `ADMIN_EXTERNAL_ID` or `ADMIN_OIDCIDENTITY_*` either, a new database gets the official image's well-known default
 administrator, with a warning.
 
 Then `Octopus.Server run --instance=OctopusServer --noninteractive` is started, with `--service-mode` if `SERVICE_MODE`
 is set. `drain` and `undrain` run `node --instance=OctopusServer --drain=true` and `--drain=false`.
 
-## Where this table is wrong for your server
+## If this table doesn't fit your server
 
 `OCTO_NODE_SKIP_COMMANDS=license,path` leaves commands out, with a warning at each start. `database` can't be left out
-while the schema has to be made or upgraded.
+while the schema has to be created or upgraded.
 
 `OCTO_NODE_EXTRA_OPTIONS=configure --hstsEnabled=True; path --imports=/imports` adds options to commands, and makes
 `admin`, `license` and `node` run that had none. Parts are separated by semicolons, options by blanks, each of the form
@@ -111,13 +114,35 @@ itself and those that take a secret are refused (11); one that the server doesn'
 
 ## Variables without an option
 
-No option of Octopus.Server is known for these, and none is invented: they stay in the environment of its commands and
-of the server, which may read them there.
+No option of Octopus.Server is known for these: they stay in the environment of its commands and of the server, which
+may read them there.
 
 """
 KEPT_BACK = """
-Those marked *secret* are taken out of that environment, as all secrets are: if your server reads one there, name it in
+Those marked *secret* are removed from that environment, like all secrets: if your server reads one there, name it in
 `OCTO_NODE_KEEP_ENV`.
+"""
+CHART = f"""\
+# octopus: a chart for Octopus Server
+{MADE}
+
+Octopus Server on Kubernetes, with [octo-node](../../../README.md) as process 1 of its nodes: upgraded in place, drained
+before they are stopped, one node or many. Helm 3.10 or later, Kubernetes 1.20 or later. The makers' own image is used
+as it is.
+
+```
+helm install octopus docker/helm/octopus --set octopus.acceptEula=Y \\
+  --set octoNode.image.repository=REGISTRY/octo-node --set octopus.databaseConnectionString='Server=...'
+```
+
+How it is installed, upgraded, and moved to from the official chart, is told in
+[docs/kubernetes.md](../../../docs/kubernetes.md); `examples` has sets of values. `helm test octopus` asks a release
+whether it is well.
+
+## Values
+
+| value | default | |
+|---|---|---|
 """
 VALUES = f"""\
 # The chart's values
@@ -176,6 +201,8 @@ def documents() -> dict[str, str]:
         "commands.md": _commands(),
         "values.md": _values(),
         "switches.md": _switches(),
+        "../docker/helm/octopus/README.md": _chart(),
+        "../docker/helm/octopus/defaults.yaml": iter(((values.CHART / "values.yaml").read_text(),)),
     }
     return {name: "".join(text) for name, text in made.items()}
 
@@ -195,7 +222,7 @@ def _row(variable: Variable) -> str:
 
 def _commands() -> Iterator[str]:
     yield COMMANDS
-    for verb in overrides.VERBS:
+    for verb in command_overrides.VERBS:
         options = [option for option in commandline.OPTIONS if option.verb == verb]
         for number, option in enumerate(options):
             start = f"`{verb}` | {commandline.SECONDS[verb]:g}" if number == 0 else " | "
@@ -214,6 +241,11 @@ def _ages(option: commandline.Option) -> str:
 
 def _values() -> Iterator[str]:
     yield VALUES
+    yield from (value.row for value in values.values())
+
+
+def _chart() -> Iterator[str]:
+    yield CHART
     yield from (value.row for value in values.values())
 
 

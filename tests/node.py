@@ -246,3 +246,18 @@ class Node:
         found = [pid for pid in children(self.pid) if status(pid).get("NSpid", "").split()[-1:] == [inside]]
         assert found, f"no server runs:\n{self.log}"
         return found[0]
+
+
+def commands(node: Node) -> list[str]:
+    """Return the configure commands that were begun, in order."""
+    begun = [line["verb"] for line in node.journal() if line.get("event") == "start"]
+    return [verb for verb in begun if verb not in {"version", "run"}]
+
+
+def boot(node: Node) -> list[str]:
+    """Start the node, wait until it is up, stop it; return the configure commands that it took."""
+    node.forget_journal()
+    node.start().wait_phase("up")
+    found = commands(node)
+    assert node.terminate() == 0, node.log
+    return found

@@ -59,6 +59,11 @@ class Life:
         """End what was started."""
         self._stack.close()
 
+    def live(self) -> None:
+        """Go through all of it, from the first boot to an upgrade."""
+        for step in (self.boot, self.restart, self.new_pod, self.drain, self.stop, self.upgrade):
+            step()
+
     def _pod(self, version: str, name: str = "octopus-0") -> Node:
         """Return a new container of a node, not yet started."""
         self._made += 1

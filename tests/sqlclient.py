@@ -13,7 +13,7 @@ import odbcini
 ROOT = Path(__file__).resolve().parents[1]
 CLIENT = """
 import json, sys, time
-from entrypoint.errors import NodeError
+from entrypoint.base.errors import NodeError
 from entrypoint.sqlserver import connection_string, wait
 
 def say(**told):

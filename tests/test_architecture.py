@@ -12,38 +12,75 @@ from pathlib import Path
 import pytest
 from processes import ROOT
 
+from entrypoint.settings import variables
+
 
 PACKAGE = ROOT / "entrypoint"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-WORDS = {
-    "", "apart", "errors", "exitcodes", "files", "handover", "jsontext", "limits", "log", "mask", "oom", "paths",
-    "phases", "plainfile", "prctl", "relay", "sqlping", "statefile", "streams", "termination", "variables",
-    "whereabouts",
-}  # fmt: skip
-SETTINGS = {"kinds", "names", "oddities", "overrides", "settings", "structured"}
-# a folder, or a group of files, and the floors below it; what isn't named here it doesn't know
+# a floor is a folder, a part of one, or a group of files, by what its modules' names begin with, the longest first
+GROUPS = {
+    "settings.variables": "environment",
+    "settings.environment": "environment",
+    "settings.base_settings": "environment",
+    "settings.paths": "environment",
+    "settings.secrets_memfd": "environment",
+    "prepare.context": "prepare.shared",
+    "prepare.progress": "prepare.shared",
+    "prepare.situation": "prepare.shared",
+    "prepare.preflight": "prepare.preflight",
+    "prepare.schema": "prepare.schema",
+    "prepare.configure": "prepare.configure",
+}
+BELOW = {"base", "environment"}
+HEAVY = {*BELOW, "sqlserver", "settings", "structured_log", "octopus"}
+# the floors below each; what isn't named here it doesn't know
 FLOORS = {
-    "words": set(),
-    "sqlserver": {"words"},
-    "dockerd": {"words"},
-    "settings": {"words", "sqlserver", "dockerd"},
-    "octopus": {"words", "sqlserver", "settings", "question"},
-    "prepare": {"words", "sqlserver", "dockerd", "settings", "octopus"},
-    "node": {"words", "sqlserver", "settings", "octopus"},
-    "heavy": {"words", "sqlserver", "settings", "octopus", "prepare", "node"},
-    "init": {"words"},
-    "question": {"words"},
-    "probe": {"question"},
-    "cli": {"words", "init", "question", "dockerd", "heavy"},
+    "": set(),
+    "base": {""},
+    "environment": {"base"},
+    "sqlserver": {"base"},
+    "dockerd": BELOW,
+    "structured_log": {"base"},
+    "settings": {*BELOW, "sqlserver", "dockerd"},
+    "octopus": {*BELOW, "sqlserver", "settings", "structured_log", "http_probe"},
+    "prepare.shared": HEAVY,
+    "prepare.preflight": {*HEAVY, "dockerd"},
+    "prepare.schema": {*HEAVY, "prepare.shared"},
+    "prepare.configure": {*HEAVY, "prepare.shared", "prepare.schema"},
+    "prepare": {*HEAVY, "prepare.shared", "prepare.preflight", "prepare.schema", "prepare.configure"},
+    "node": HEAVY,
+    "verbs": {*HEAVY, "prepare", "prepare.preflight", "node"},
+    "init": {*BELOW, ""},
+    "http_probe": BELOW,
+    "probe": {"http_probe"},
+    "install": {"", "base"},
+    "cli": {*BELOW, "", "init", "http_probe", "dockerd", "install", "verbs"},
     "__main__": {"cli"},
 }
-LIGHT = {"words", "init", "question", "probe", "cli", "__main__"}
+LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "__main__"}
 # needs no library either, but is soon gone: no part of the standard one is too dear for it
-BRIEF = {"dockerd"}
+BRIEF = {"dockerd", "install"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs
-# nothing; only readers of state files need json; only TDS 8 needs TLS from the first byte
-LAZY = {"__main__", "cli", "heavy", "question", "sqlping", "statefile"}
+# nothing; process 1 reads files only where some are named; only readers of state files need json; only TDS 8 needs TLS
+# from the first byte
+LAZY = {
+    "__main__", "base.sql_ping", "base.state_reader", "cli", "http_probe", "settings.environment", "verbs",
+}  # fmt: skip
+
+# who may use a variable's name as a key: the declarations, their readers, what is said of wrong names, and the probe,
+# which reads its port itself, because a yes must load nothing else
+READERS = {
+    "http_probe", "settings.base_settings", "settings.configuration", "settings.parsers",
+    "settings.unknown_variables", "settings.variables",
+}  # fmt: skip
+# who is given an environment: the doors, what reads and splits it, and what starts a child with it
+WITH_ENVIRONMENT = {
+    "dockerd.iptables.__init__", "dockerd.launcher.launch", "init.children.__init__", "init.any_command.run",
+    "init.processes.__init__", "init.reexec.execute_without", "init.supervisor.run",
+    "octopus.command_runner.__init__", "settings.base_settings.__init__", "settings.configuration.__init__",
+    "settings.environment.__init__", "settings.secrets_memfd.split",
+}  # fmt: skip
 
 DEAR = {
     "argparse", "ast", "asyncio", "configparser", "contextlib", "ctypes.util", "dataclasses", "datetime", "decimal",
@@ -66,8 +103,11 @@ MODULES = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path i
 
 def floor_of(module: str) -> str:
     """Return the floor a module is on."""
-    first = module.partition(".")[0]
-    return "words" if first in WORDS else "settings" if first in SETTINGS else first
+    parts = module.split(".")
+    if (PACKAGE / module.replace(".", "/")).is_dir():
+        return ""  # a package itself has nothing in it
+    names = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+    return next((GROUPS[name] for name in names if name in GROUPS), parts[0])
 
 
 def imports(module: str, tree: ast.AST) -> Iterator[str]:
@@ -114,7 +154,7 @@ def test_imports_have_no_cycles() -> None:
 def test_light_code_needs_the_standard_library_only(module: str) -> None:
     """Light modules import no library, and no dear part of the standard one unless inside a function."""
     tree = MODULES[module]
-    ours_too = {"entrypoint", "question"}  # the latter past the package, in probe.py
+    ours_too = {"entrypoint", "http_probe"}  # the latter past the package, in probe.py
     assert {name.partition(".")[0] for name in imports(module, tree)} <= sys.stdlib_module_names | ours_too
     lazily = {name for function in functions(tree) for name in imports(module, function)}
     assert floor_of(module) in BRIEF or not (set(imports(module, tree)) - lazily) & DEAR
@@ -125,6 +165,27 @@ def test_imports_stand_at_the_top(module: str) -> None:
     """A function imports nothing, but for the few files where that saves every other caller the cost."""
     lazily = {name for function in functions(MODULES[module]) for name in imports(module, function)}
     assert module in LAZY or not lazily
+
+
+def test_only_the_readers_name_a_variable() -> None:
+    """A variable's name is a key in the declarations and their readers only: below them settings are attributes."""
+    names = variables.BY_NAME.keys() | {f"{name}_FILE" for name in variables.BY_NAME}
+    for module, tree in MODULES.items():
+        constants = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        texts = {value.decode() if isinstance(value, bytes) else value for value in constants}
+        assert module in READERS or not texts & names, module
+
+
+def test_few_take_an_environment() -> None:
+    """Only the doors, what splits an environment, and what starts a child with it are given one."""
+    found = set()
+    for module, tree in MODULES.items():
+        for function in functions(tree):
+            arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+            if any(argument.arg in {"environ", "environment"} for argument in arguments):
+                found.add(f"{module}.{function.name}")
+    assert found == WITH_ENVIRONMENT
+    assert len(found) <= 12
 
 
 def test_there_is_one_waiter() -> None:
@@ -147,7 +208,7 @@ def loaded(*words: str) -> set[str]:
 def test_process_1_loads_little() -> None:
     """What process 1 keeps in memory for life is small: no dear module, and not many cheap ones."""
     program = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
-    doors = "entrypoint.__main__, entrypoint.cli, entrypoint.init.supervisor, entrypoint.init.command"
+    doors = "entrypoint.__main__, entrypoint.cli, entrypoint.init.supervisor, entrypoint.init.any_command"
     found = loaded("-c", f"{program}; import {doors}") - loaded("-c", program)
     assert not {name for name in found if name in DEAR or name.partition(".")[0] in DEAR}
     library = {name for name in found if not name.startswith("entrypoint")}
@@ -170,7 +231,7 @@ def test_a_yes_of_the_probe_loads_nothing() -> None:
         port = server.getsockname()[1]
         found = loaded(str(PACKAGE / "probe.py"), "startup", f"--url=http://localhost:{port}") - loaded("-c", "pass")
         thread.join()
-    library = found - {"question"}
+    library = found - {"http_probe"}
     assert not {name for name in library if name.startswith("entrypoint")}
     assert len(library) <= PROBE_MODULES, sorted(library)
 

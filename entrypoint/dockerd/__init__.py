@@ -1,1 +1,1 @@
-"""Docker-in-Docker: what has to be put in order before dockerd runs in a container, and whether it answers."""
+"""Docker-in-Docker: prepares a container for dockerd, and finds out whether it works."""

@@ -1,4 +1,4 @@
-"""OCTO_NODE_DOCKERD_ARGS: how it is read, and what octo-node itself has to know of it."""
+"""Parses OCTO_NODE_DOCKERD_ARGS, and finds the options in it that octo-node depends on."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""Cgroup v2: a group with processes of its own can't hand controllers down, so the container's is emptied first."""
+"""Cgroup v2: a group that has processes can't delegate controllers, so the container's own group is emptied first."""
 
 import os
 import time

@@ -11,7 +11,7 @@ _MNT_DETACH = 2
 
 
 def mount_securityfs(folder: str) -> None:
-    """Mount what tells dockerd of AppArmor, where the kernel has it and nobody did. Raise OSError if it can't be."""
+    """Mount securityfs, which shows AppArmor to dockerd, unless it is mounted or missing. Raise OSError."""
     if os.path.isdir(folder) and not os.path.ismount(folder):
         _mount("securityfs", folder, 0)
 

@@ -1,11 +1,12 @@
-"""The children of process 1 by their role, what became of them, and when something is due."""
+"""The children of process 1 by role: their environments, exit codes and timers."""
 
 import signal
 import sys
 import time
 
-from entrypoint import handover, statefile
-from entrypoint.exitcodes import of_status
+from entrypoint.base import procfs
+from entrypoint.base.exitcodes import of_status
+from entrypoint.settings import secrets_memfd
 
 from . import processes, signals
 
@@ -14,10 +15,33 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from entrypoint.settings.base_settings import BaseSettings
+    from entrypoint.settings.environment import Environment
+
     from .report import Report
 
 RETRY_SECONDS = (1.0, 60.0)  # before something is started again: the first time, and at most
 STARVED_SECONDS = 10.0  # at most, before something is started for which no process could be had
+
+
+class ChildEnvironments:
+    """The environment of each kind of child, made once.
+
+    Attributes: `public`, without any secret: dockerd's; `server`, with those secrets besides that it keeps; `helpers`,
+    that of octo-node's own processes, which inherit the secrets by `descriptors`; `learnt`, the descriptor by which
+    they tell what they learn.
+    """
+
+    __slots__ = ("descriptors", "helpers", "learnt", "public", "server")
+
+    def __init__(self, environment: "Environment", settings: "BaseSettings") -> None:
+        self.learnt = secrets_memfd.make_learnt()
+        numbers = {secrets_memfd.DESCRIPTOR: environment.descriptor, secrets_memfd.LEARNT: self.learnt}
+        inherited = {name: number for name, number in numbers.items() if number is not None}
+        self.descriptors: Sequence[int] = tuple(inherited.values())
+        self.public: Mapping[str, str] = environment.public
+        self.helpers = environment.public | {name: str(number) for name, number in inherited.items()}
+        self.server = environment.public | {name: environment.text(name) for name in settings.kept_secrets}
 
 
 def own_command(verb: str, *arguments: str) -> list[str]:
@@ -26,16 +50,16 @@ def own_command(verb: str, *arguments: str) -> list[str]:
     return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - given], verb, *arguments]
 
 
-def helper(environ: "Mapping[str, str]", verb: str, *arguments: str) -> processes.Program:
+def helper(environments: "ChildEnvironments", verb: str, *arguments: str) -> processes.Program:
     """Return what starts octo-node once more, as `verb`, with the secrets, to end when process 1 does."""
-    program = processes.Program(own_command(verb, *arguments), environ)
-    program.inherit = handover.descriptors(environ)
+    program = processes.Program(own_command(verb, *arguments), environments.helpers)
+    program.inherit = environments.descriptors
     program.parent_death = signal.SIGKILL
     return program
 
 
 class Children:
-    """Who runs in which role.
+    """The running children by role.
 
     Attributes: `codes`, the exit code of each role's last end; `groups`, the process group each role had last.
     """
@@ -65,21 +89,21 @@ class Children:
         return time.monotonic() - self._starved.get(role, time.monotonic())
 
     def pid(self, role: str) -> int | None:
-        """Return the pid of who runs in `role`, or None."""
+        """Return the pid of the process in `role`, or None."""
         return next((pid for pid, name in self._roles.items() if name == role), None)
 
     def any_alive(self, roles: "Sequence[str]") -> bool:
-        """Return whether somebody runs in one of `roles`."""
+        """Return whether a process runs in one of `roles`."""
         return any(name in roles for name in self._roles.values())
 
     def send(self, roles: "Sequence[str]", number: int, *, group: bool = False) -> None:
-        """Send signal `number` to who runs in one of `roles`; with `group` to their process groups."""
+        """Send signal `number` to the processes in `roles`; with `group` to their process groups."""
         for pid, name in self._roles.items():
             if name in roles:
                 processes.send(-pid if group else pid, number)
 
     def hand_on(self, role: str, number: int) -> str | None:
-        """Send signal `number` to who runs in `role`, unless it would only end it; return what speaks against it."""
+        """Forward signal `number` to the process in `role`, unless it would only end it; return why it isn't sent."""
         pid = self.pid(role)
         if pid is None:
             return f"there is no {role}"
@@ -97,9 +121,9 @@ class Children:
                 yield role, status
 
     def published(self, role: str) -> "Mapping[str, object] | None":
-        """Return pid and start time of who runs in `role`, for the state file."""
+        """Return pid and start time of the process in `role`, for the state file."""
         pid = self.pid(role)
-        return None if pid is None else {"pid": pid, "start": statefile.start_time(pid)}
+        return None if pid is None else {"pid": pid, "start": procfs.start_time(pid)}
 
 
 class Timers:

@@ -1,9 +1,8 @@
-"""dockerd as process 1 sees it: started, waited for by another process, and started again alone."""
+"""Supervision of dockerd in process 1: started, waited for by another process, and restarted on its own."""
 
 import signal
 
-from entrypoint import handover, variables
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
 
 from . import processes
 from .children import own_command, start_or_retry
@@ -14,28 +13,37 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .children import Children, Timers
+    from .children import ChildEnvironments, Children, Timers
     from .report import Report
 
 ROLE = "dockerd"
 WAITER = "await-dockerd"  # ends when dockerd answers: process 1 has no sockets
 # what it ends with then, and what that means: dockerd starts containers, or answers and starts none
 _ANSWERS: "Mapping[int | None, str]" = {ExitCode.DONE: "ready", ExitCode.DOCKER_IN_DOCKER: "failing"}
+STOP_SECONDS = 20.0  # between TERM and KILL; dockerd itself gives its containers 15
 PATIENCE = "dockerd's patience"
 PATIENCE_SECONDS = 30.0  # the start of the server is held up no longer
 
 
 class Dockerd:
-    """dockerd and who waits for its answer, among the `children` of process 1; `environ` has no secrets."""
+    """dockerd and the process that waits for its answer, among the `children` of process 1, if it `is_wanted`."""
 
-    def __init__(self, environ: "Mapping[str, str]", children: "Children", timers: "Timers", report: "Report") -> None:
-        self._environ, _ = handover.split(handover.whole(environ))
+    def __init__(
+        self,
+        environments: "ChildEnvironments",
+        children: "Children",
+        timers: "Timers",
+        report: "Report",
+        *,
+        is_wanted: bool,
+    ) -> None:
+        self._environ = environments.public
         self._children = children
         self._timers = timers
         self._report = report
         self._restarts = -1
         self._is_overdue = False
-        self._is_wanted = not variables.is_yes(variables.value_or_default("DISABLE_DIND", environ))
+        self._is_wanted = is_wanted
 
     def begin(self) -> None:
         """Start it for the first time, if it is wanted."""
@@ -43,7 +51,7 @@ class Dockerd:
             self.start()
 
     def start(self) -> None:
-        """Start it, and who waits for its answer."""
+        """Start it, and the process that waits for its answer."""
         is_held_up = not self._is_overdue and "server" not in self._children.groups
         if is_held_up and not self._timers.is_set(PATIENCE):
             self._timers.set(PATIENCE, PATIENCE_SECONDS)
@@ -55,7 +63,7 @@ class Dockerd:
         self.ask()
 
     def ask(self) -> None:
-        """Start who waits for its answer, if nobody does."""
+        """Start the process that waits for its answer, unless it runs."""
         if self._children.pid(WAITER) is None:
             self._start(WAITER, WAITER, signal.SIGKILL)
 
@@ -85,8 +93,8 @@ class Dockerd:
         self._is_overdue = True
         self._report.say(
             "warning",
-            f"dockerd isn't ready after {PATIENCE_SECONDS:g} s, and Octopus.Server waits for it no longer: "
-            "steps in execution containers fail until it does. Its own lines, above, say why.",
+            f"dockerd isn't ready after {PATIENCE_SECONDS:g} s, and Octopus.Server no longer waits for it: "
+            "steps in execution containers fail until it does. Its own log lines, above, say why.",
         )
         return Event.DOCKERD_OVERDUE
 

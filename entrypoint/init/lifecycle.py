@@ -1,12 +1,12 @@
 """The lifecycle of a node as one table of phase x event: pure, and total.
 
-A stop goes down a ladder (`ladder.py`): each rung is something that has to end before the next one is asked to.
+A stop goes through stages (`shutdown.py`): each is something that has to end before the next is asked to.
 """
 
 from enum import Enum, auto
 
-from entrypoint.exitcodes import ExitCode
-from entrypoint.phases import Phase
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.base.phases import Phase
 
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ class Event(Enum):
     STOP_INSISTED = auto()  # the third time
     DEADLINE_PASSED = auto()
     KILL_FAILED = auto()  # a process in uninterruptible sleep: only the container's end will end it
-    RUNG_CLEARED = auto()
+    STAGE_CLEARED = auto()
     NOBODY_LEFT = auto()
 
 
@@ -50,9 +50,9 @@ class Action(Enum):
     START_SETTLE = auto()
     RETRY_SETTLE = auto()
     RETRY_DOCKERD = auto()
-    NEXT_RUNG = auto()
+    NEXT_STAGE = auto()
     SKIP_DRAIN = auto()
-    KILL_RUNG = auto()
+    KILL_STAGE = auto()
     KILL_ALL = auto()
 
 
@@ -70,12 +70,12 @@ _PREPARE_ENDS = {_E.PREPARED, _E.PREPARE_FAILED, _E.READY_TO_START}
 _SETTLE_ENDS = {_E.SETTLED, _E.SETTLE_REFUSED, _E.SETTLE_FAILED}
 _SERVER = {_E.SERVER_STARTED, _E.SERVER_EXITED}
 _DOCKERD = {_E.DOCKERD_ANSWERED, _E.DOCKERD_OVERDUE}  # only the start of the server waits for it
-_LADDER = {_E.DRAIN_ENDED, _E.DEADLINE_PASSED, _E.KILL_FAILED, _E.RUNG_CLEARED, _E.NOBODY_LEFT}
-# whoever ends on the way down clears its rung, and that is the event that counts
+_SHUTDOWN = {_E.DRAIN_ENDED, _E.DEADLINE_PASSED, _E.KILL_FAILED, _E.STAGE_CLEARED, _E.NOBODY_LEFT}
+# whoever ends during a stop clears its stage, and that is the event that counts
 _ENDS = _PREFLIGHT_ENDS | _PREPARE_ENDS | _SETTLE_ENDS | _SERVER | _DOCKERD | {_E.DOCKERD_EXITED, _E.DRAIN_ENDED}
 
-_DOWN = (Phase.STOPPING, _A.NEXT_RUNG)
-_FAIL = (Phase.FAILED, _A.NEXT_RUNG)
+_DOWN = (Phase.STOPPING, _A.NEXT_STAGE)
+_FAIL = (Phase.FAILED, _A.NEXT_STAGE)
 _KILL_ALL = (Phase.KILLING, _A.KILL_ALL)
 _STOPS = {_E.STOP_ASKED: _DOWN, _E.STOP_ASKED_AGAIN: _DOWN, _E.STOP_INSISTED: _KILL_ALL}
 
@@ -83,7 +83,7 @@ TABLE = {
     **_row(
         Phase.PREFLIGHT,
         {_E.PREFLIGHT_PASSED: (Phase.PREPARING, _A.BEGIN), _E.PREFLIGHT_FAILED: _FAIL} | _STOPS,
-        ignored=_PREPARE_ENDS | _SERVER | _SETTLE_ENDS | _LADDER | _DOCKERD | {_E.DOCKERD_EXITED},
+        ignored=_PREPARE_ENDS | _SERVER | _SETTLE_ENDS | _SHUTDOWN | _DOCKERD | {_E.DOCKERD_EXITED},
     ),
     **_row(
         Phase.PREPARING,
@@ -96,7 +96,7 @@ TABLE = {
             _E.DOCKERD_EXITED: (Phase.PREPARING, _A.RETRY_DOCKERD),
         }
         | _STOPS,
-        ignored=_PREFLIGHT_ENDS | _SERVER | _SETTLE_ENDS | _LADDER,
+        ignored=_PREFLIGHT_ENDS | _SERVER | _SETTLE_ENDS | _SHUTDOWN,
     ),
     **_row(
         Phase.STARTING,
@@ -109,19 +109,19 @@ TABLE = {
             _E.DOCKERD_EXITED: (Phase.STARTING, _A.RETRY_DOCKERD),
         }
         | _STOPS,
-        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | _LADDER | _DOCKERD,
+        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | _SHUTDOWN | _DOCKERD,
     ),
     **_row(
         Phase.UP,
         {_E.SERVER_EXITED: _DOWN, _E.DOCKERD_EXITED: (Phase.UP, _A.RETRY_DOCKERD)} | _STOPS,
-        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | {_E.SERVER_STARTED} | _SETTLE_ENDS | _LADDER | _DOCKERD,
+        ignored=_PREFLIGHT_ENDS | _PREPARE_ENDS | {_E.SERVER_STARTED} | _SETTLE_ENDS | _SHUTDOWN | _DOCKERD,
     ),
     **_row(
         Phase.STOPPING,
         {
-            _E.RUNG_CLEARED: _DOWN,
+            _E.STAGE_CLEARED: _DOWN,
             _E.NOBODY_LEFT: (Phase.STOPPED, _A.NOTHING),
-            _E.DEADLINE_PASSED: (Phase.KILLING, _A.KILL_RUNG),
+            _E.DEADLINE_PASSED: (Phase.KILLING, _A.KILL_STAGE),
             _E.STOP_ASKED_AGAIN: (Phase.STOPPING, _A.SKIP_DRAIN),
             _E.STOP_INSISTED: _KILL_ALL,
         },
@@ -130,7 +130,7 @@ TABLE = {
     **_row(
         Phase.KILLING,
         {
-            _E.RUNG_CLEARED: _DOWN,
+            _E.STAGE_CLEARED: _DOWN,
             _E.KILL_FAILED: _DOWN,
             _E.NOBODY_LEFT: (Phase.STOPPED, _A.NOTHING),
             _E.STOP_INSISTED: _KILL_ALL,
@@ -140,8 +140,8 @@ TABLE = {
     **_row(
         Phase.FAILED,
         {
-            _E.RUNG_CLEARED: _FAIL,
-            _E.DEADLINE_PASSED: (Phase.FAILED, _A.KILL_RUNG),
+            _E.STAGE_CLEARED: _FAIL,
+            _E.DEADLINE_PASSED: (Phase.FAILED, _A.KILL_STAGE),
             _E.KILL_FAILED: _FAIL,
             _E.STOP_INSISTED: (Phase.FAILED, _A.KILL_ALL),
         },

@@ -4,8 +4,8 @@ import errno
 import os
 import signal
 
-from entrypoint import limits, prctl, statefile
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base import prctl, procfs, resource_limits
+from entrypoint.base.exitcodes import ExitCode
 
 from . import signals
 
@@ -56,7 +56,7 @@ def start(program: Program) -> int:
     if number:
         os.waitpid(pid, 0)
         error = OSError(int(number), os.strerror(int(number)))
-        raise OSError(error.errno, f"{program.argv[0]} can't be executed: {limits.reason(error)}")
+        raise OSError(error.errno, f"{program.argv[0]} can't be executed: {resource_limits.reason(error)}")
     return pid
 
 
@@ -69,7 +69,7 @@ def _fork(program: Program) -> tuple[int, int, int]:
     except OSError as error:
         for end in ends:
             os.close(end)
-        raise OSError(error.errno, f"{program.argv[0]} can't be started: {limits.reason(error)}") from error
+        raise OSError(error.errno, f"{program.argv[0]} can't be started: {resource_limits.reason(error)}") from error
 
 
 def _become(program: Program, parent: int, report: int) -> None:
@@ -124,7 +124,7 @@ def have_children() -> bool:
 
 
 def send(pid: int, number: int) -> bool:
-    """Send signal `number` to child `pid`, or to group -`pid`; return whether anybody was there to get it."""
+    """Send signal `number` to child `pid`, or to group -`pid`; return whether there was a process to receive it."""
     try:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -143,7 +143,7 @@ def send_everybody(number: int) -> None:
         except OSError:
             continue
         # the descriptor holds on to one process: if that is the one we saw, its pid can't become another's any more
-        if statefile.start_time(pid) == started:
+        if procfs.start_time(pid) == started:
             try:
                 signal.pidfd_send_signal(descriptor, number)
             except OSError:
@@ -153,7 +153,7 @@ def send_everybody(number: int) -> None:
 
 def below(pid: int) -> list[str]:
     """Return the names of what runs below process `pid`, each with its pid; those that are too many are counted."""
-    names = [f"{statefile.name_of(child)} ({child})" for child, _ in _descendants(pid)]
+    names = [f"{procfs.name_of(child)} ({child})" for child, _ in _descendants(pid)]
     return names if len(names) <= _NAMED else [*names[:_NAMED], f"and {len(names) - _NAMED} more"]
 
 
@@ -162,7 +162,7 @@ def _descendants(top: int) -> "Iterator[tuple[int, int]]":
     parents = {}
     for entry in os.listdir("/proc"):
         if entry.isdecimal():
-            fields = statefile.stat_fields(int(entry))
+            fields = procfs.stat_fields(int(entry))
             if fields is not None:
                 parents[int(entry)] = (int(fields[1]), int(fields[19]))
     for pid, (parent, started) in parents.items():

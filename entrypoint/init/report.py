@@ -1,22 +1,25 @@
-"""What process 1 tells: log lines, its state file, and the reason of an end that nobody else can tell."""
+"""What process 1 reports: log lines, its state file, and the termination message where nobody else can write it."""
 
 import os
 import select
 import time
 
-from entrypoint import handover, log, mask, plainfile, relay, statefile, termination, variables
-from entrypoint.phases import Phase, Wanted
+from entrypoint.base import log_line, log_relay, redact, statefile, termination_message, trusted_file
+from entrypoint.base.phases import Phase, Wanted
+from entrypoint.settings import secrets_memfd
 
 from . import signals
 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
+
+    from entrypoint.settings.base_settings import BaseSettings
 
 _TAIL = 2048  # bytes of the server's log that go into the termination message
 _LOOK = 16384  # bytes of it that are searched: a .NET stack is longer than what is told
-# OctopusDeploy issue 7790; `octopus/refused.py` says the same of a command
+# OctopusDeploy issue 7790; `octopus/server_refusals.py` says the same of a command
 _OTHER_SCHEMA = b"nexpected upgrade history"
 _HINT = (
     " It refuses the database, because a version that this one doesn't follow has changed its schema: start that "
@@ -47,33 +50,35 @@ class _Stderr:
 class Report:
     """The voice of process 1. It never blocks, and what can't be said is counted.
 
-    `environ` is the public environment, `secrets` are the values to mask besides those that prepare has learnt.
+    `secrets` are the values to mask, besides those that prepare learns and tells by the descriptor `learnt`.
     """
 
-    def __init__(self, environ: "Mapping[str, str]", secrets: "Collection[str]") -> None:
-        self._environ = environ
+    def __init__(self, settings: "BaseSettings", secrets: "Collection[str]", learnt: int | None) -> None:
+        self._settings = settings
         self._secrets = secrets
-        self._style = variables.value_or_default("OCTO_NODE_LOG_FORMAT", environ)
-        self._folder = statefile.make_folder(environ)
-        self._inbox = relay.Inbox(self._folder)
+        self._learnt = learnt
+        self._folder = statefile.make_folder(settings.run_dir)
+        self._inbox = log_relay.Inbox(self._folder)
         self._stderr = _Stderr()
         self._state: dict[str, object] = {"booted": time.monotonic(), "phases": {}}
-        termination.write(environ, "")
+        termination_message.write(settings.termination_log, "")
 
     def say(self, level: str, event: str, **fields: object) -> None:
         """Write one log line, or count it as dropped if stderr is full."""
         if self._stderr.dropped:
             fields = fields | {"dropped": self._stderr.dropped}
-        self._stderr.write(log.line(self._style, "run", level, self._masked(event), fields))
+        self._stderr.write(log_line.line(self._settings.log_format, "run", level, self._masked(event), fields))
 
     def relay(self) -> None:
         """Print the lines that other processes of octo-node left for the container's log."""
         for line in self._inbox.lines():
             text = self._masked(line.decode("utf-8", "replace"))
-            self._stderr.write(text.encode("utf-8", "backslashreplace")[: log.MAX_LINE - 1].removesuffix(b"\n") + b"\n")
+            self._stderr.write(
+                text.encode("utf-8", "backslashreplace")[: log_line.MAX_LINE - 1].removesuffix(b"\n") + b"\n"
+            )
 
     def _masked(self, text: str) -> str:
-        return mask.mask(text, [*self._secrets, *handover.learnt(self._environ)])
+        return redact.mask(text, [*self._secrets, *secrets_memfd.learnt_secrets(self._learnt)])
 
     def state(self, phase: Phase, wanted: Wanted, **fields: object) -> None:
         """Publish where the node is; `fields` stay until they are given anew."""
@@ -90,23 +95,24 @@ class Report:
 
     def folder_problem(self) -> str | None:
         """Return a sentence if there is no folder for the state files, or not the one that was asked for."""
-        wanted = variables.value_or_default("OCTO_NODE_RUN_DIR", self._environ)
+        wanted = self._settings.run_dir
         if self._folder is None:
             return (
-                f"Neither {wanted} nor a folder in /tmp can be made, written and kept from others, so probes, drain "
+                f"Neither {wanted} nor a folder in /tmp can be created, written and kept private, so probes, drain "
                 "and status can't tell where this node is: mount a tmpfs on /tmp, or set OCTO_NODE_RUN_DIR."
             )
-        if statefile.is_refused(self._environ):
+        if statefile.is_refused(wanted):
             return (
                 f"Other users could write to {wanted}, or own it, so the state files are in {self._folder}: set "
-                "OCTO_NODE_RUN_DIR to a folder below it, which octo-node makes for itself, or take their rights away."
+                "OCTO_NODE_RUN_DIR to a folder below it, which octo-node makes for itself, or take their write "
+                "permission away."
             )
         return None
 
     def fail(self, sentence: str) -> None:
         """Tell why the node can't go on, in the log and as the container's termination message."""
         self.say("error", sentence)
-        termination.write(self._environ, self._masked(sentence))
+        termination_message.write(self._settings.termination_log, self._masked(sentence))
 
     def cut_off(self, drained: int | None, why: str = "") -> None:
         """Tell which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any.
@@ -131,7 +137,7 @@ class Report:
         sentence = f"Octopus.Server ended by itself with exit code {code}; nobody asked it to.{hint}"
         self.say(level, sentence, log=log_file)
         said = self._masked(text)
-        termination.write(self._environ, f"{sentence}\n{said}" if said else sentence)
+        termination_message.write(self._settings.termination_log, f"{sentence}\n{said}" if said else sentence)
 
 
 def tail(path: str) -> "tuple[str, bool]":
@@ -140,7 +146,7 @@ def tail(path: str) -> "tuple[str, bool]":
     Nothing if it can't be read, or isn't the server's.
     """
     try:
-        with open(plainfile.open_plain(path), "rb") as file:
+        with open(trusted_file.open_plain(path), "rb") as file:
             begin = max(os.fstat(file.fileno()).st_size - _LOOK, 0)
             file.seek(begin)
             text = file.read(_LOOK)

@@ -1,9 +1,9 @@
-"""Signals are values: blocked before anything else happens, then taken one at a time."""
+"""Signals as values: blocked before anything else happens, then taken one at a time."""
 
 import os
 import signal
 
-from entrypoint import prctl
+from entrypoint.base import prctl
 
 
 TYPE_CHECKING = False
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 CHILD = signal.SIGCHLD
 KILL = signal.SIGKILL
-MEMORY = 0  # no signal: what `wait` returns for the IO that the kernel sends of itself (victims.py)
+MEMORY = 0  # no signal: what `wait` returns for the IO that the kernel sends of itself (oom_watch.py)
 TERM = signal.SIGTERM
 SUSPENDS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _HARMLESS = {
@@ -30,7 +30,7 @@ WAITED = frozenset(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def take_over() -> None:
-    """Block every signal that will be waited for, and make sure that the end of a child is told."""
+    """Block every signal that will be waited for, and make sure that the kernel reports the end of a child."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WAITED)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited as ignored, the kernel would reap in our place
     prctl.name_process("octo-node")

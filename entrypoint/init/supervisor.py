@@ -5,13 +5,19 @@ The loop: wait for a signal or the nearest deadline; reap; let the lifecycle say
 
 import os
 
-from entrypoint import __version__, handover, mask, oom, paths, prctl, relay, streams, variables
-from entrypoint.exitcodes import ExitCode, of_signal
-from entrypoint.phases import Phase, Wanted
+from entrypoint import __version__
+from entrypoint.base import log_relay, oom, prctl, redact, stdio, termination_message
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode, of_signal
+from entrypoint.base.phases import Phase, Wanted
+from entrypoint.settings import variables
+from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.settings.environment import Environment
 
-from . import drain, secrets, signals, victims
+from . import oom_watch, reexec, signals, stop_drain
+from .children import ChildEnvironments
 from .lifecycle import Event, ended, step
-from .node import HELPERS, Node
+from .node_processes import HELPERS, NodeProcesses
 from .report import Report
 
 
@@ -25,24 +31,29 @@ _STOPS = (Event.STOP_ASKED, Event.STOP_ASKED_AGAIN, Event.STOP_INSISTED)
 
 
 def run(environ: "Mapping[str, str]") -> int:
-    """Be the supervisor of a node until nobody is left; return the container's exit code."""
-    streams.fill()
-    secrets.execute_without(environ)
+    """Supervise a node until no process is left; return the container's exit code."""
+    stdio.fill()
+    try:
+        reexec.execute_without(environ)
+    except NodeError as error:
+        termination_message.write(BaseSettings(Environment(environ)).termination_log, str(error))
+        raise
     prctl.hide_memory()
     signals.take_over()
     if os.getpid() != 1:
         prctl.become_subreaper()
-    variables.read_files(environ)  # now: a file server that hangs later must not hold up a stop
-    whole = handover.whole(environ)
-    environ = handover.with_learnt(environ)
-    report = Report(environ, mask.forms(variables.value_or_default(name, whole) for name in variables.SECRETS))
-    return Supervisor(Node(environ, report), report).run()
+    environment = Environment(environ)
+    environment.read_files()  # now: a file server that hangs later must not hold up a stop
+    settings = BaseSettings(environment)
+    environments = ChildEnvironments(environment, settings)
+    report = Report(settings, redact.forms(environment.text(name) for name in variables.SECRETS), environments.learnt)
+    return Supervisor(NodeProcesses(settings, environments, report), report).run()
 
 
 class Supervisor:
     """The loop of process 1 around `node`; what it does is said through `report`."""
 
-    def __init__(self, node: Node, report: Report) -> None:
+    def __init__(self, node: NodeProcesses, report: Report) -> None:
         self.node = node
         self.report = report
         self.phase = Phase.PREFLIGHT
@@ -50,7 +61,7 @@ class Supervisor:
         self.over = False
 
     def run(self) -> int:
-        """Live until nobody is left; return the exit code."""
+        """Run until no process is left; return the exit code."""
         self._greet()
         self._happen(self.node.start_helper("preflight"))
         self._publish()
@@ -60,11 +71,11 @@ class Supervisor:
             if number is not None:
                 self._take(number)
             self._pass_deadlines()
-            while self.node.ladder.is_clear():
-                self._happen(Event.RUNG_CLEARED)
+            while self.node.shutdown.is_clear():
+                self._happen(Event.STAGE_CLEARED)
         code = self._exit_code()
         self._publish(code=code)
-        self.report.say("info", f"octo-node ends with exit code {code}.")
+        self.report.say("info", f"octo-node exits with code {code}.")
         return code
 
     def _greet(self) -> None:
@@ -78,7 +89,7 @@ class Supervisor:
 
     def _publish(self, **fields: object) -> None:
         server, dockerd = self.node.children.published("server"), self.node.dockerd.published()
-        fields |= {"server": server, "dockerd": dockerd, "oom_kills_before": self.node.victims.before}
+        fields |= {"server": server, "dockerd": dockerd, "oom_kills_before": self.node.oom_watch.before}
         self.report.state(self.phase, self.node.wanted, **fields)
 
     def _happen(self, event: Event | None) -> None:
@@ -95,35 +106,35 @@ class Supervisor:
     def _reap(self) -> None:
         ends = list(self.node.children.reap())
         # after that: the kernel counts whom it kills before it does
-        if self.node.victims.look():
-            self.report.say("error", oom.sentence(self.node.victims.news))
+        if self.node.oom_watch.look():
+            self.report.say("error", oom.sentence(self.node.oom_watch.news))
         for role, status in ends:
             code = self.node.children.codes[role]
             if role == "server":
                 self._tell_servers_end(code)
             elif status & 0x7F and self.phase in _BOOTING and role in HELPERS:
-                self.report.end_of_helper(role, status & 0x7F, self.node.victims.explain(code))
+                self.report.end_of_helper(role, status & 0x7F, self.node.oom_watch.explain(code))
             self._happen(ended(role, code))
 
     def _tell_servers_end(self, code: int) -> None:
         if self.phase in {Phase.STARTING, Phase.UP}:
-            self.report.end_of_server(code, paths.log_file(self.node.environ), self.node.victims.explain(code))
+            self.report.end_of_server(code, self.node.settings.paths.log_file, self.node.oom_watch.explain(code))
         else:
             self.report.say("info", f"Octopus.Server ended with exit code {code}.")
 
     def _take(self, number: int) -> None:
         if number == signals.CHILD:
             return
-        if number == relay.SIGNAL:
+        if number == log_relay.SIGNAL:
             self.report.relay()
             return
         if number == signals.MEMORY:
-            self.node.victims.changed()
+            self.node.oom_watch.changed()
             return
         if number not in signals.STOPS:
             obstacle = self.node.children.hand_on("server", number)
             if obstacle:
-                left_out = f"Signal {signals.name(number)} isn't handed on: {obstacle}."
+                left_out = f"Signal {signals.name(number)} isn't forwarded: {obstacle}."
                 self.report.say("warning", f"{left_out} A stop is TERM, INT or QUIT.")
             return
         self.stops.append(number)
@@ -133,12 +144,12 @@ class Supervisor:
 
     def _pass_deadlines(self) -> None:
         for name in self.node.timers.take_due():
-            if name == "rung":
-                self._happen(Event.KILL_FAILED if self.node.ladder.killed else Event.DEADLINE_PASSED)
-            elif name == drain.ROLE:
+            if name == "stage":
+                self._happen(Event.KILL_FAILED if self.node.shutdown.killed else Event.DEADLINE_PASSED)
+            elif name == stop_drain.ROLE:
                 self.node.drain.start()
-            elif name == victims.ROLE:
-                self.node.victims.listen()
+            elif name == oom_watch.ROLE:
+                self.node.oom_watch.listen()
                 self._reap()
             elif self.phase in _GOING_UP:
                 self._happen(self.node.due[name]())

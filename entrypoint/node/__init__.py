@@ -1,1 +1,1 @@
-"""What is asked of a node that runs: settle, drain, undrain, status, check."""
+"""Commands on a running node: settle, drain, undrain, status."""

@@ -6,23 +6,22 @@ but a server that is dead; and nothing in it lasts longer than GRACE_SECONDS bey
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from entrypoint import settings
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus.runner import CommandError
-from entrypoint.octopus.tables import Task
-from entrypoint.settings import Settings
-from entrypoint.structured import Logger
+from entrypoint.base import state_reader
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.octopus.command_runner import CommandError, Runner
+from entrypoint.octopus.running_task import Task
+from entrypoint.settings.configuration import Configuration, Settings
+from entrypoint.structured_log import Logger
 
-from . import beside, drainage, intent, server
-from .containerlog import Note
-from .deadlines import Deadlines
-from .ownwait import UNDO, OwnWait
-from .running import Look, NeverError, UnknownError, Watch
-from .telling import Teller, count_down, duration, still_running
+from . import double_drain_warning, drain_flag, drain_lock, server_process
+from .container_log import CutOffNote
+from .drain_deadlines import Deadlines
+from .drain_messages import ThrottledLog, count_down, duration, still_running
+from .server_wait import UNDO, ServerWait
+from .task_counters import NeverError, NodeWatch, Observation, UnknownError
 
 
 COUNT_SECONDS = 1.0
@@ -40,19 +39,25 @@ class Options:
     cancel_wait: float
 
 
-def drain(environ: Mapping[str, str], log: Logger, options: Options) -> None:
-    """Drain this node. Raise NodeError: (20) tasks still run at the deadline, (21) the node can't be reached."""
-    found = server.find(environ)
+def drain(configuration: Configuration, runner: Runner, log: Logger, options: Options) -> None:
+    """Drain this node; `runner` runs the server's command.
+
+    Raise NodeError: (20) tasks still run at the deadline, (21) the node can't be reached.
+    """
+    base = configuration.base
+    folder = state_reader.find_folder(base.run_dir)
+    found = server_process.find(base.paths, folder)
     if found is None:
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
         return
-    beside.tell(environ, log)
+    double_drain_warning.warn(base, folder, log)
     deadlines = Deadlines(options.wait, options.cancel_wait if options.cancel_tasks else 0.0, GRACE_SECONDS)
-    config = settings.parse(environ)
-    with intent.draining(environ, options.wait, log):
-        intent.want_drained(environ, log)
+    settings = configuration.settings()
+    with drain_lock.draining(folder, options.wait, log):
+        drain_lock.want_drained(folder, log)
+        note = CutOffNote(folder)
         try:
-            _Drain(environ, config, log, deadlines, found).run(options)
+            _Drain(settings, runner, log, deadlines, found, note).run(options)
         except (KeyboardInterrupt, SystemExit):
             log.warning(f"Interrupted: the node is still draining. {UNDO}")
             raise
@@ -62,17 +67,23 @@ class _Drain:
     """The wait of a node that takes no new tasks."""
 
     def __init__(
-        self, environ: Mapping[str, str], config: Settings, log: Logger, deadlines: Deadlines, process: server.Process
+        self,
+        settings: Settings,
+        runner: Runner,
+        log: Logger,
+        deadlines: Deadlines,
+        process: server_process.Process,
+        note: CutOffNote,
     ) -> None:
-        self.environ = environ
         self.log = log
         self.deadlines = deadlines
         self.process = process
-        self.watch = Watch(config, log)
-        self.tasks, self.trouble = Teller(log), Teller(log)
-        self.note = Note(environ)
-        self.switch = drainage.Switch(environ, log, self._tick, on=True)
-        self.own = OwnWait(drainage.Command(environ, log, self._tick), log, deadlines, process)
+        self.watch = NodeWatch(settings, log)
+        self.tasks, self.trouble = ThrottledLog(log), ThrottledLog(log)
+        self.note = note
+        command = drain_flag.NodeCommand(settings.base.paths, runner, self._tick)
+        self.switch = drain_flag.DrainFlag(command, log, on=True)
+        self.own = ServerWait(command, log, deadlines, process)
         self.mute_since: float | None = None
 
     def run(self, options: Options) -> None:
@@ -89,11 +100,11 @@ class _Drain:
             self._conclude(look)
         self.note.remove()
 
-    def _until_done(self) -> Look | None:
+    def _until_done(self) -> Observation | None:
         """Return what was seen at the deadline; None as soon as no task runs and none can come."""
         while self.process.lives:
             # tried once in any case, and not begun again at the end: a command may last beyond the deadline, once
-            if self.switch.error is None or self.deadlines.left > drainage.LEAST_SECONDS:
+            if self.switch.error is None or self.deadlines.left > drain_flag.LEAST_SECONDS:
                 self.switch.try_again(self.deadlines.left)
             look = self.watch.look(self.deadlines.left)
             self.switch.seen(look.flagged)
@@ -107,10 +118,10 @@ class _Drain:
                 return look
             self._tell(look)
             time.sleep(min(COUNT_SECONDS, max(self.deadlines.left, 0)))
-        self.log.info("Octopus.Server has ended meanwhile.")
+        self.log.info("Octopus.Server has ended in the meantime.")
         return None
 
-    def _refuse_if_dead(self, look: Look) -> None:
+    def _refuse_if_dead(self, look: Observation) -> None:
         """Raise NodeError (21) for a server that has answered nothing for long, while SQL Server did."""
         if look.server_answers or not look.database_answers:
             self.mute_since = None
@@ -118,24 +129,24 @@ class _Drain:
         now = time.monotonic()
         self.mute_since = self.mute_since or now
         if now - self.mute_since >= SILENCE_SECONDS:
-            running = f"By the database, {still_running(look.tasks)}. " if look.tasks else ""
+            running = f"According to the database, {still_running(look.tasks)}. " if look.tasks else ""
             raise NodeError(
                 ExitCode.NODE_UNREACHABLE,
                 f"Octopus.Server runs, but has answered nothing for {now - self.mute_since:.0f} s, though SQL Server "
                 f"does: {look.trouble}. {running}{self._state()}",
             )
 
-    def _tell(self, look: Look) -> None:
+    def _tell(self, look: Observation) -> None:
         left = duration(self.deadlines.left)
         if look.tasks:
             self.tasks.tell(look.tasks, count_down(look.tasks, self.deadlines.left))
         elif look.tasks is not None:
             self.tasks.tell("none", f"No task runs, but the node may still take new ones, {left} left.")
         if look.tasks is None:
-            said = f"The running tasks can't be counted, which is tried again, {left} left: {look.trouble}."
+            said = f"The running tasks can't be counted and will be retried, {left} left: {look.trouble}."
             self.trouble.tell(look.trouble, said, is_trouble=True)
         elif look.trouble:
-            self.trouble.tell(look.trouble, f"Octopus.Server isn't well: {look.trouble}.", is_trouble=True)
+            self.trouble.tell(look.trouble, f"Octopus.Server isn't healthy: {look.trouble}.", is_trouble=True)
         else:
             self.trouble.rest()
 
@@ -143,7 +154,7 @@ class _Drain:
         left = duration(self.deadlines.left)
         self.trouble.tell("command", f"The server's `node` command hasn't ended yet, {left} left.")
 
-    def _conclude(self, look: Look | None) -> None:
+    def _conclude(self, look: Observation | None) -> None:
         """Tell what came of it. Raise NodeError unless no task runs."""
         if look is None:
             return
@@ -156,7 +167,7 @@ class _Drain:
             raise NodeError(ExitCode.TASKS_RUNNING, f"At the deadline {still_running(look.tasks)}. {self._state()}")
         if not self.switch.is_set:
             raise self.switch.failure()
-        self.log.info("No task runs on the node; that it takes no new ones it hasn't shown within the time.")
+        self.log.info("No task runs on the node, but it hasn't confirmed in time that it takes no new ones.")
 
     def _state(self) -> str:
         """Return in words whether the node is left draining."""

@@ -1,4 +1,4 @@
-"""The ping address of the node's own server, asked no more often than it wants to be."""
+"""The ping endpoint of the node's own server, with its rate limit respected."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from entrypoint.octopus.api import BUSY, DRAINING, Api, ApiError
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PingAnswer:
     """What the ping address said: `status`, 0 if nothing answered, and `words` for people."""
 
     status: int
@@ -45,26 +45,26 @@ class Throttle:
 
 
 class Ping:
-    """Asks the ping address of `api`; while `throttle` is closed, what it said last stands."""
+    """Requests the ping address of `api`; while `throttle` is closed, the last answer is used."""
 
     def __init__(self, api: Api, throttle: Throttle) -> None:
         self._api = api
         self._throttle = throttle
-        self._said = Said(0, "not asked yet")
+        self._said = PingAnswer(0, "not asked yet")
 
-    def ask(self) -> Said:
+    def ask(self) -> PingAnswer:
         """Return what it says now, or said before it asked to be left alone."""
         if not self._throttle.is_closed:
             self._said = self._ask()
         return self._said
 
-    def _ask(self) -> Said:
+    def _ask(self) -> PingAnswer:
         try:
             answer = self._api.ping()
         except ApiError as error:
-            return Said(0, str(error))
+            return PingAnswer(0, str(error))
         if answer.status == BUSY:
             self._throttle.close(answer.pause)
         else:
             self._throttle.open()
-        return Said(answer.status, f"the ping address answered {answer.status} {answer.reason}"[:200])
+        return PingAnswer(answer.status, f"the ping address answered {answer.status} {answer.reason}"[:200])

@@ -1,23 +1,22 @@
-"""Settle: from a started server to a node that takes tasks."""
+"""Settle: waits until the started server answers and takes tasks, and undrains it if necessary."""
 
 import time
-from collections.abc import Mapping
-from typing import cast
 
 import pyodbc
 
-from entrypoint import paths, settings, statefile, termination
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base import state_reader
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus import tables, version
-from entrypoint.octopus.memory import Memory
-from entrypoint.settings import Settings
+from entrypoint.octopus.applied_state import AppliedState
+from entrypoint.octopus.command_runner import Runner
+from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
-from entrypoint.structured import Logger
+from entrypoint.structured_log import Logger
 
-from . import drainage, intent
-from .running import Watch
-from .telling import Teller
+from . import boot_summary, drain_flag, drain_lock
+from .drain_messages import ThrottledLog
+from .task_counters import NodeWatch
 
 
 ASK_SECONDS = 0.25
@@ -26,91 +25,67 @@ LOGIN_SECONDS = 20  # at most: nothing is said meanwhile, and the server just ha
 UNDRAIN_PAUSE = (1.0, 30.0)  # seconds before undrain is tried again: the first time, and at most
 
 
-def settle(environ: Mapping[str, str], log: Logger) -> None:
+def settle(settings: Settings, runner: Runner, log: Logger) -> None:
     """Return when the node answers and isn't drained; undrain it if it is, unless that was asked for.
 
-    Raise NodeError (14) if another node migrated the database since this one looked.
+    The server's command for that is run by `runner`. Raise NodeError (14) if another node migrated the database since
+    this one looked.
     """
-    options = settings.parse(environ)
-    _check_version(environ, options, log)
-    watch, teller = Watch(options, log), Teller(log)
+    folder = state_reader.find_folder(settings.base.run_dir)
+    _check_version(settings, log)
+    watch, teller = NodeWatch(settings, log), ThrottledLog(log)
     pause, next_try = UNDRAIN_PAUSE[0], 0.0
     while not (flag := watch.flag()).takes_tasks:
         if flag.draining:
-            if not _is_ours_to_undrain(environ, options):
-                log.info("The node answers, and stays drained.")
+            if not _is_ours_to_undrain(settings, folder):
+                log.info("The node answers and stays drained.")
                 break
             if time.monotonic() >= next_try:
-                _undrain(environ, log)
+                _undrain(settings, runner, folder, log)
                 next_try = time.monotonic() + pause
                 pause = min(pause * 2, UNDRAIN_PAUSE[1])
         else:
-            teller.tell(flag.status, f"The node doesn't answer as it should yet: {flag.words}.")
+            teller.tell(flag.status, f"The node doesn't answer normally yet: {flag.words}.")
         time.sleep(ASK_SECONDS)
-    _check_version(environ, options, log)  # Octopus notes its version when its server runs: maybe only now
-    _finish(environ, options, log)
+    _check_version(settings, log)  # Octopus notes its version when its server runs: maybe only now
+    boot_summary.tell(settings, folder, log)
 
 
-def _check_version(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
-    executable = (paths.server_command(environ) or [""])[-1]
-    own = version.known(Memory(environ), executable)
+def _check_version(settings: Settings, log: Logger) -> None:
+    paths = settings.base.paths
+    executable = (paths.server_command() or [""])[-1]
+    own = version.known(AppliedState(paths), executable)
     try:
-        string = options.db_connection_string
+        string = settings.db_connection_string
         login = min(string.connect_timeout or LOGIN_SECONDS, LOGIN_SECONDS)
         with connect(string, login_timeout=login, query_timeout=ANSWER_SECONDS) as connection:
             newest = tables.newest_version(connection)
     except (ConnectError, pyodbc.Error) as error:
         log.warning(
-            "SQL Server can't be asked which version was installed last.",
-            reason=describe(error, options.db_connection_string.password),
+            "SQL Server can't be queried for the version that was installed last.",
+            reason=describe(error, settings.db_connection_string.password),
         )
         return
     if own is not None and version.is_too_new(newest, own):
         raise NodeError(
             ExitCode.NEWER_DATABASE,
-            f"Another node brought the database to version {newest} while this one, {own}, was starting: "
+            f"Another node upgraded the database to version {newest} while this one, {own}, was starting: "
             f"start version {newest} or later.",
         )
 
 
-def _is_ours_to_undrain(environ: Mapping[str, str], options: Settings) -> bool:
-    return options.octo_node_undrain == "always" and not intent.is_drained_on_purpose(environ)
+def _is_ours_to_undrain(settings: Settings, folder: str | None) -> bool:
+    return settings.octo_node_undrain == "always" and not drain_lock.is_drained_on_purpose(folder)
 
 
-def _undrain(environ: Mapping[str, str], log: Logger) -> None:
-    log.info("The node is drained: it is undrained.")
-    teller = Teller(log)
+def _undrain(settings: Settings, runner: Runner, folder: str | None, log: Logger) -> None:
+    log.info("The node is drained: undraining it.")
+    teller = ThrottledLog(log)
     try:
-        with intent.undraining(environ, 0.0, log):
-            command = drainage.Command(environ, log, lambda: teller.tell("", "The command hasn't ended yet."))
+        with drain_lock.undraining(folder, 0.0, log):
+            command = drain_flag.NodeCommand(
+                settings.base.paths, runner, lambda: teller.tell("", "The command hasn't ended yet.")
+            )
             command.run("--drain=false")
     except NodeError as error:
         log.warning(str(error))
-
-
-def _finish(environ: Mapping[str, str], options: Settings, log: Logger) -> None:
-    """Log how long the boot took, and keep what others want to know: none of that is worth another settle."""
-    termination.write(environ, "")  # what a settle before us may have left there
-    folder = statefile.find_folder(environ)
-    node, prepare = (statefile.read(folder, name) or {} for name in (statefile.NODE, statefile.PREPARE))
-    seconds = timeline(node, prepare)
-    whole = time.monotonic() - cast("float", node.get("booted", time.monotonic()))
-    parts = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-    text = f"node {options.octopus_server_node_name} is up after {whole:.1f} s: {parts}"
-    log.info(text)
-    try:
-        Memory(environ).note_files()
-        if folder is not None:
-            statefile.write(folder, statefile.SETTLE, {"timeline": text, "seconds": seconds})
-    except (OSError, NodeError) as error:
-        log.warning("What is kept of this start can't be written.", reason=str(error))
-
-
-def timeline(node: Mapping[str, object], prepare: Mapping[str, object]) -> dict[str, float]:
-    """Return the seconds of each part of the boot, from the state of process 1 and of prepare."""
-    begun = cast("dict[str, float]", node.get("phases", {}))
-    steps = cast("dict[str, float]", prepare.get("steps", {}))
-    now = time.monotonic()
-    preparing, starting = begun.get("preparing", now), begun.get("starting", now)
-    always = {"preflight": preparing - begun.get("preflight", now), "sql": 0.0, "guard": 0.0, "commands": 0.0}
-    return {**always, **steps, "server": now - starting}

@@ -1,34 +1,43 @@
 """Undrain: take tasks again."""
 
 import time
-from collections.abc import Mapping
 
-from entrypoint import settings
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
-from entrypoint.structured import Logger
+from entrypoint.base import state_reader
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.octopus.command_runner import Runner
+from entrypoint.settings.configuration import Configuration
+from entrypoint.structured_log import Logger
 
-from . import drainage, intent, server
-from .containerlog import Note
-from .running import Watch
-from .telling import Teller
+from . import drain_flag, drain_lock, server_process
+from .container_log import CutOffNote
+from .drain_messages import ThrottledLog
+from .task_counters import NodeWatch
 
 
 ASK_SECONDS = 0.25
 
 
-def undrain(environ: Mapping[str, str], log: Logger, wait: float) -> None:
-    """Undrain this node within `wait` seconds. Raise NodeError (21) if it can't be reached."""
-    if server.find(environ) is None:
+def undrain(configuration: Configuration, runner: Runner, log: Logger, wait: float) -> None:
+    """Undrain this node within `wait` seconds; `runner` runs the server's command.
+
+    Raise NodeError (21) if it can't be reached.
+    """
+    base = configuration.base
+    folder = state_reader.find_folder(base.run_dir)
+    if server_process.find(base.paths, folder) is None:
         raise NodeError(
             ExitCode.NODE_UNREACHABLE,
             "Octopus.Server isn't running here, so it can't be undrained; a node that starts is undrained by itself.",
         )
     deadline = time.monotonic() + wait
-    watch = Watch(settings.parse(environ), log)
-    teller = Teller(log)
-    switch = drainage.Switch(environ, log, lambda: teller.tell("command", "The command hasn't ended yet."), on=False)
-    with intent.undraining(environ, wait, log):
+    watch = NodeWatch(configuration.settings(), log)
+    teller = ThrottledLog(log)
+    command = drain_flag.NodeCommand(
+        base.paths, runner, lambda: teller.tell("command", "The command hasn't ended yet.")
+    )
+    switch = drain_flag.DrainFlag(command, log, on=False)
+    with drain_lock.undraining(folder, wait, log):
         while not switch.is_set:
             switch.try_again(deadline - time.monotonic())
             switch.seen(watch.flag().draining)
@@ -37,8 +46,8 @@ def undrain(environ: Mapping[str, str], log: Logger, wait: float) -> None:
             time.sleep(ASK_SECONDS)
         if not switch.is_set:
             raise switch.failure()
-        intent.want_undrained(environ, log)
-        Note(environ).remove()
+        drain_lock.want_undrained(folder, log)
+        CutOffNote(folder).remove()
         while not (flag := watch.flag()).takes_tasks:
             if time.monotonic() >= deadline:
                 raise NodeError(

@@ -1,1 +1,1 @@
-"""What we know of Octopus.Server: its files, its command line, its HTTP API, its tables."""
+"""What is known about Octopus.Server: its files, command line, HTTP API and tables."""

@@ -1,4 +1,4 @@
-"""Octopus.Server's HTTP API, as far as a node asks its own server."""
+"""Octopus.Server's HTTP API, as far as a node calls its own server."""
 
 import json
 import time
@@ -6,11 +6,11 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import cast
 
-from entrypoint.settings import Settings
+from entrypoint.settings.configuration import Settings
 
 from . import http
 from .http import Answer, NoAnswerError
-from .tables import Task
+from .running_task import STATES, Task
 
 
 PING = "/api/octopusservernodes/ping"
@@ -63,14 +63,11 @@ class Api:
         return self._ask("GET", PING, self._seconds, with_body=False)
 
     def running_tasks(self, node: str) -> list[Task]:
-        """Return the tasks that the node named `node` works on. Raise ApiError.
-
-        HasPendingInterruptions doesn't matter: see `tables.running_tasks`.
-        """
+        """Return the tasks that the node named `node` works on. Raise ApiError."""
         deadline = time.monotonic() + self._seconds
         query = {
             "node": self._node_id(node, deadline),
-            "states": "Executing,Cancelling",
+            "states": ",".join(STATES),
             "spaces": "all",
             "includeSystem": "true",
         }

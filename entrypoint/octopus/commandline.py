@@ -5,11 +5,13 @@ reference of the Octopus.Server command line, whose history tells their ages. Th
 `--config`, which later versions take as well, isn't in the help that was generated before 2021.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from entrypoint import mask, overrides, paths
-from entrypoint.settings import Settings
+from entrypoint.base import redact
+from entrypoint.settings import command_overrides
+from entrypoint.settings.configuration import Settings
+from entrypoint.settings.paths import INSTANCE, Paths
 
 from .version import Version, parse
 
@@ -46,7 +48,6 @@ class Inputs:
     database was configured before; `left_out`, options (`verb --name`) that this server was found not to know.
     """
 
-    environ: Mapping[str, str]
     settings: Settings
     connection_string: str
     master_key: str | None
@@ -84,7 +85,7 @@ class Option:
 
 
 def _folder(path: str) -> Callable[[Inputs], str]:
-    return lambda i: paths.under_root(i.environ, path)
+    return lambda i: i.settings.base.paths.under_root(path)
 
 
 def _given(condition: object) -> str | None:
@@ -127,9 +128,9 @@ _CONFIGURATION = "`OCTOPUS_SERVER_CONFIGURATION_DIRECTORY`"
 # place of `--upgradeCheckWithStatistics`: 2022.1 (Issues #7167); `--grpcListenPort`: not in the help of 2023.1, and
 # needed since 2025.3 (docs #2755); `node`: 2018.6 (Issues #4588)
 OPTIONS = (
-    Option("create-instance", "--instance", paths.INSTANCE, lambda _: paths.INSTANCE, needed=True),
-    Option("create-instance", "--config", _CONFIGURATION, lambda i: paths.config_file(i.environ), needed=True),
-    Option("create-instance", "--home", _CONFIGURATION, lambda i: paths.home(i.environ), needed=True),
+    Option("create-instance", "--instance", INSTANCE, lambda _: INSTANCE, needed=True),
+    Option("create-instance", "--config", _CONFIGURATION, lambda i: i.settings.base.paths.config_file, needed=True),
+    Option("create-instance", "--home", _CONFIGURATION, lambda i: i.settings.base.paths.home, needed=True),
     Option(
         "create-instance",
         "--serverNodeName",
@@ -215,7 +216,7 @@ def named(verb: str, argument: str) -> Option | None:
     return _BY_NAME.get((verb, argument.partition("=")[0].lower()))
 
 
-def clashes(extra_options: overrides.Options) -> list[str]:
+def clashes(extra_options: command_overrides.Options) -> list[str]:
     """Return which of the operator's options octo-node sets itself, as `verb --name`."""
     given = [(verb, argument) for verb, arguments in extra_options.items() for argument in arguments]
     found = [named(verb, argument) for verb, argument in given]
@@ -235,20 +236,16 @@ def unrecognized(output: str, given: Sequence[str]) -> list[str]:
     return [argument for argument in given if argument.partition("=")[0].lower() in words]
 
 
-def server(environ: Mapping[str, str], verb: str, *options: str) -> list[str]:
+def server(paths: Paths, verb: str, *options: str) -> list[str]:
     """Return the command line for `verb`, with the instance named, as in every public manifest."""
-    selector = [] if verb in {"create-instance", "version"} else [f"--instance={paths.INSTANCE}"]
-    return [*_executable(environ), verb, *selector, *options]
-
-
-def _executable(environ: Mapping[str, str]) -> list[str]:
-    return paths.server_command(environ) or ["Octopus.Server"]
+    selector = [] if verb in {"create-instance", "version"} else [f"--instance={INSTANCE}"]
+    return [*(paths.server_command() or ["Octopus.Server"]), verb, *selector, *options]
 
 
 def masked(command: list[str]) -> list[str]:
     """Return a command line with the values of its secret options masked."""
     return [
-        f"{name}={mask.MASK}" if separator and name in SECRET_OPTIONS else word
+        f"{name}={redact.MASK}" if separator and name in SECRET_OPTIONS else word
         for word in command
         for name, separator, _ in [word.partition("=")]
     ]

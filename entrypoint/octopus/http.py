@@ -1,4 +1,4 @@
-"""One question to the node's own server by HTTP, with a limit of bytes and a limit of time for the whole answer.
+"""One HTTP request to the node's own server, with a limit of bytes and a time limit for the whole answer.
 
 A timeout of a socket is one of each read: an answer that trickles would never time out. Here every read has what is
 left until one deadline, the status line and the headers included.
@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from entrypoint import question
+from entrypoint import http_probe
 
 
 PLAIN, ENCRYPTED = "http", "https"
@@ -53,11 +53,11 @@ def ask(  # noqa: PLR0913 - what to ask whom, and for how long
     """
     deadline = time.monotonic() + seconds
     try:
-        connection = question.connect(HOST, port, deadline)
+        connection = http_probe.connect(HOST, port, deadline)
         try:
             if scheme == ENCRYPTED:
-                connection = question.encrypt(connection, HOST, deadline)
-            connection.settimeout(question.left(deadline))
+                connection = http_probe.encrypt(connection, HOST, deadline)
+            connection.settimeout(http_probe.left(deadline))
             connection.sendall(_request(method, target, {"Host": f"{HOST}:{port}", **headers}))
             return _answer(_Bounded(connection, deadline), method, with_body=with_body)
         finally:
@@ -99,7 +99,7 @@ class _Bounded(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any buffer, says the superclass
         """Receive some bytes. Raise TimeoutError at the deadline, ValueError if there are too many."""
-        self._connection.settimeout(question.left(self._deadline))
+        self._connection.settimeout(http_probe.left(self._deadline))
         count: int = self._connection.recv_into(buffer)
         self.bytes_left -= count
         if self.bytes_left < 0:

@@ -1,4 +1,4 @@
-"""What can be read from Octopus's tables, and never written.
+"""Reads Octopus's tables, which are never written.
 
 Their names and columns are those of public schema dumps, which later versions differ from: whatever isn't
 there means *unknown*, never an error.
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from entrypoint.sqlserver.connect import Connection
 
-from .reading import UnknownError, columns, rows
+from .queries import UnknownError, columns, rows
+from .running_task import STATES, Task
 from .version import Version, parse
 
 
@@ -35,15 +36,6 @@ class Installed:
 EMPTY = Installed(created=None, has_schema=False, is_foreign=False, newest=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A task that a node works on."""
-
-    id: str
-    description: str
-    state: str
-
-
 def look(connection: Connection) -> Installed:
     """Return what is in the database that `connection` is in. Raise pyodbc.Error if it can't be asked."""
     in_dbo = "CASE WHEN schema_id = SCHEMA_ID('dbo') THEN 1 ELSE 0 END"
@@ -60,13 +52,13 @@ def look(connection: Connection) -> Installed:
 
 
 def created(connection: Connection) -> datetime.datetime | None:
-    """Return when the database was made, by its own clock; None if that isn't told."""
+    """Return when the database was created, by its own clock; None if that is unknown."""
     found = rows(connection, "SELECT create_date FROM sys.databases WHERE name = DB_NAME()")
     return found[0][0] if found else None
 
 
 def newest_version(connection: Connection) -> Version | None:
-    """Return the highest version that is noted; None if that isn't told.
+    """Return the highest version on record; None if it is unknown.
 
     Not the one noted last: a restored row, or one without a version, mustn't hide what the schema was brought to.
     """
@@ -101,19 +93,15 @@ def _has(connection: Connection, statement: str, *parameters: str) -> bool | Non
 
 
 def running_tasks(connection: Connection, node: str) -> list[Task]:
-    """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell.
-
-    `HasPendingInterruptions` doesn't matter: a task that only waits for a person is `Queued`; one that executes while
-    an interruption is pending (guided failure, an intervention in a child step) works on, and keeps its slot
-    (OctopusDeploy issues 3893, 10041).
-    """
+    """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell."""
     description = "t.Description" if "description" in columns(connection, "ServerTask") else "t.Id"
     found = rows(
         connection,
         f"SELECT t.Id, {description}, t.State FROM dbo.ServerTask t "  # noqa: S608 - one of two literals
         "INNER JOIN dbo.OctopusServerNode n ON n.Id = t.ServerNodeId "
-        "WHERE n.Name = ? AND t.State IN ('Executing', 'Cancelling') ORDER BY t.Id",
+        f"WHERE n.Name = ? AND t.State IN ({', '.join('?' for _ in STATES)}) ORDER BY t.Id",
         node,
+        *STATES,
     )
     return [Task(id=id_, description=text or "", state=state) for id_, text, state in found]
 

@@ -4,7 +4,7 @@ import functools
 import os
 import re
 
-from .notes import Notes
+from .notes_file import NotesFile
 
 
 _FORM = re.compile(r"v?(\d+(?:\.\d+){1,3})(?:-([0-9A-Za-z.-]+))?(?:\+\S*)?")
@@ -68,14 +68,14 @@ def is_too_new(found: Version | None, own: Version) -> bool:
     return found is not None and found.release > own.release
 
 
-def known(notes: Notes, executable: str) -> Version | None:
+def known(notes: NotesFile, executable: str) -> Version | None:
     """Return the version that `executable` was found to be; None if it changed since, or was never asked."""
     note = notes.get("version")
     same = isinstance(note, dict) and note.get("file") == _identity(executable)
     return parse(str(note.get("text"))) if same and isinstance(note, dict) else None
 
 
-def remember(notes: Notes, executable: str, version: Version) -> None:
+def remember(notes: NotesFile, executable: str, version: Version) -> None:
     """Note the version of `executable`."""
     notes.put("version", {"file": _identity(executable), "text": version.text})
 
@@ -88,17 +88,17 @@ def _identity(path: str) -> list[int] | None:
     return [status.st_mtime_ns, status.st_size]
 
 
-def is_of_schema(notes: Notes, version: Version) -> bool:
+def is_of_schema(notes: NotesFile, version: Version) -> bool:
     """Return whether the schema was brought to `version` from this container."""
     return notes.get("schema") == version.text
 
 
-def remember_schema(notes: Notes, version: Version) -> None:
+def remember_schema(notes: NotesFile, version: Version) -> None:
     """Note that the schema was brought to `version`, which the database itself tells only once a server has run."""
     notes.put("schema", version.text)
 
 
-def left_out(notes: Notes, version: Version) -> frozenset[str]:
+def left_out(notes: NotesFile, version: Version) -> frozenset[str]:
     """Return the options, as `verb --name`, that a server of `version` was found not to know."""
     match notes.get("left_out"):
         case {"version": version.text, "options": list(options)}:
@@ -107,7 +107,7 @@ def left_out(notes: Notes, version: Version) -> frozenset[str]:
             return frozenset()
 
 
-def leave_out(notes: Notes, version: Version, options: frozenset[str]) -> None:
+def leave_out(notes: NotesFile, version: Version, options: frozenset[str]) -> None:
     """Note that a server of `version` doesn't know `options`; another version is given them again."""
     found = left_out(notes, version) | options
     notes.put("left_out", {"version": version.text, "options": sorted(found)})

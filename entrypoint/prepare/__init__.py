@@ -1,1 +1,1 @@
-"""What happens before Octopus.Server is started: preflight and prepare, one file a step."""
+"""What happens before Octopus.Server is started: preflight checks, the schema, the configure commands."""

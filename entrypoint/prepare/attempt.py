@@ -1,4 +1,4 @@
-"""From a SQL Server that takes logins to a configured node.
+"""One attempt to configure the node on a SQL Server that accepts logins.
 
 Decisions rest on the last look at the database; where something is written, that look is taken under the lock.
 """
@@ -10,17 +10,19 @@ from contextlib import contextmanager
 
 import pyodbc
 
-from entrypoint.octopus.runner import CommandError
+from entrypoint.octopus.command_runner import CommandError
+from entrypoint.prepare.configure import data_import, unapplied_settings
+from entrypoint.prepare.configure.execution import Execution
+from entrypoint.prepare.configure.plan import SETTINGS
+from entrypoint.prepare.schema import earlier_installation, live_nodes, refusals
+from entrypoint.prepare.schema.database_view import DatabaseView, is_locked
+from entrypoint.prepare.schema.schema_lock import EXCLUSIVE, SHARED, SchemaLock
+from entrypoint.prepare.schema.upgrade_notice import UpgradeNotice
 from entrypoint.sqlserver.connect import ConnectError
 from entrypoint.sqlserver.wait import Ready
 
-from . import earlier, importing, notices, others, refusals
 from .context import Context
-from .execution import Execution
-from .guard import EXCLUSIVE, SHARED, Guard
-from .plan import SETTINGS, Situation
-from .view import View, is_locked
-from .word import Word
+from .situation import Situation
 
 
 class Attempt:
@@ -28,9 +30,9 @@ class Attempt:
 
     def __init__(self, context: Context, ready: Ready) -> None:
         self.context = context
-        self.view = View(context, ready)
+        self.view = DatabaseView(context, ready)
         self.execution = Execution(context, self.view)
-        self.word = Word(ready, context.version.text)
+        self.notice = UpgradeNotice(ready, context.version.text)
 
     def run(self) -> None:
         """Configure the node. Raise LostError if SQL Server goes away, another NodeError if it can't be configured."""
@@ -40,23 +42,23 @@ class Attempt:
             if found.needs_schema:
                 found = self._agree_on_schema(found)
             self._configure(found)
-            earlier.end(self.context)
-            notices.say(self.context)
-            self.word.let_hear()
+            earlier_installation.end(self.context)
+            unapplied_settings.say(self.context)
+            self.notice.let_others_read()
         except (ConnectError, pyodbc.Error) as error:
             raise self.view.failed(error) from error
         finally:
-            self.word.close()
+            self.notice.close()
 
     def _look(self) -> Situation:
         """Return the situation as it is now. Raise NodeError (11, 14) if the database must not be touched."""
         try:
             installed = self.view.installed()
-            if self.execution.guard is not None or not installed.is_foreign:
+            if self.execution.lock is not None or not installed.is_foreign:
                 refusals.check(installed, self.context)
                 return self.view.situation(installed)
         except pyodbc.Error as error:
-            if self.execution.guard is not None or not is_locked(error):
+            if self.execution.lock is not None or not is_locked(error):
                 raise
         # another node is at it, or what looks foreign is ours, half made: under the lock it is known for sure
         with self._held(SHARED) as found:
@@ -66,33 +68,33 @@ class Attempt:
     def _held(self, mode: str) -> Iterator[Situation]:
         """Hold the lock, and give the situation as it is under it."""
         context, view = self.context, self.view
-        guard = Guard(view.ready.connection_string, context.log, mode)
+        lock = SchemaLock(view.ready.connection_string, context.log, mode)
         try:
             with context.progress.step("guard"):
                 if mode == EXCLUSIVE:
-                    self.word.listen()
+                    self.notice.connect_early()
                 if view.ready.master_ok:
-                    guard.acquire_master(context.deadline, context.progress.doing)
-                    self.word.ask()
+                    lock.acquire_master(context.deadline, context.progress.doing)
+                    self.notice.check_posted()
                     if view.ready.connection is None:
                         view.installed()  # somebody may have made the database meanwhile
                 if view.ready.connection is not None:
-                    guard.acquire(context.deadline, context.progress.doing)
-                    self.word.ask()
-                self.execution.guard = guard
+                    lock.acquire(context.deadline, context.progress.doing)
+                    self.notice.check_posted()
+                self.execution.lock = lock
                 found = self._look()
             yield found
         finally:
-            self.execution.guard = None
-            guard.release()
+            self.execution.lock = None
+            lock.release()
 
     def _agree_on_schema(self, found: Situation) -> Situation:
         """Make or upgrade the schema, unless another node was faster; return the situation after that."""
         refusals.check_skipped(self.context)
-        pauses = others.pauses()
+        pauses = live_nodes.pauses()
         while found.needs_schema:
             with self.context.progress.step("guard"):
-                found = others.wait(self.context, found, self._look, self.view.others_alive)
+                found = live_nodes.wait(self.context, found, self._look, self.view.others_alive)
             with self._held(EXCLUSIVE) as under_lock:
                 found = self._brought_up(under_lock)
             if found.needs_schema:
@@ -102,25 +104,25 @@ class Attempt:
     def _brought_up(self, found: Situation) -> Situation:
         """Return the situation, under the lock, after the schema was made or upgraded, unless it mustn't be now."""
         done = dataclasses.replace(found, is_new=False, is_older=False)
-        if found.is_older and self.word.given:
+        if found.is_older and self.notice.is_posted:
             self.view.note_history()
             return done
         if found.is_new or (found.is_older and self.view.others_alive() == ([], 0.0)):
             try:
                 self._make_schema(found)
             except CommandError as error:
-                others.check_refusal(error, self.context)
+                live_nodes.check_refusal(error, self.context)
             else:
-                self.word.give()
+                self.notice.post()
                 self.view.note_history()
                 return done
         return found
 
     def _make_schema(self, found: Situation) -> None:
         if found.is_new:
-            earlier.begin(self.context)
+            earlier_installation.begin(self.context)
         if not found.is_finished:
-            importing.expect(self.context)
+            data_import.expect(self.context)
         self.execution.run(command for command in self.execution.commands(found) if command.verb != "node")
         if found.is_new:
             self.execution.try_free_licence()
@@ -138,4 +140,4 @@ class Attempt:
         execution.run(execution.commands(found))
         execution.import_if_due()
         if not execution.done:
-            self.context.log.info("This node is configured as it was: no command is run.")
+            self.context.log.info("The configuration is unchanged: no command is run.")

@@ -1,15 +1,16 @@
 """What every step of prepare needs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.applied_state import AppliedState
+from entrypoint.octopus.instance import Instance
 from entrypoint.octopus.version import Version
-from entrypoint.settings import Settings
+from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver import wait
 from entrypoint.sqlserver.address import DEFAULT_PORT
 from entrypoint.sqlserver.wait import Ready
-from entrypoint.structured import Logger
+from entrypoint.structured_log import Logger
 
 from .progress import Progress
 
@@ -18,14 +19,14 @@ from .progress import Progress
 class Context:
     """The node that is being prepared.
 
-    Attributes: `environ`, the whole environment; `version`, this server's; `hide`, to be told secrets that aren't in
-    the environment; `deadline` (monotonic), for everything that other nodes make us wait for.
+    Attributes: `instance`, Octopus.Server in this container, and its `version`; `hide`, to be told secrets that
+    aren't in the environment; `deadline` (monotonic), for everything that other nodes make us wait for.
     """
 
-    environ: Mapping[str, str]
     settings: Settings
+    instance: Instance
     version: Version
-    memory: Memory
+    applied: AppliedState
     progress: Progress
     log: Logger
     hide: Callable[[str], None]

@@ -1,17 +1,17 @@
-"""What prepare is doing, for probes and `status`; and how long each step took, for the timeline."""
+"""The progress of prepare, for probes and `status`, and the duration of each step, for the timeline."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from entrypoint import statefile
+from entrypoint.base import statefile
 
 
 class Progress:
-    """The state file of prepare."""
+    """The state file of prepare in `folder`; None: there is none."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._folder = statefile.find_folder(environ) if environ else None
+    def __init__(self, folder: str | None) -> None:
+        self._folder = folder
         self._steps: dict[str, float] = {}
         self._place: dict[str, object] = {}
 

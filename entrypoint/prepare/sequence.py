@@ -1,38 +1,42 @@
-"""Prepare: wait for SQL Server, agree with the other nodes on the schema, run what is missing."""
+"""Prepare: wait for SQL Server, agree with the other nodes on the schema, run the commands that are missing."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from entrypoint import settings
-from entrypoint.octopus.memory import Memory
-from entrypoint.structured import Logger
+from entrypoint.base import state_reader
+from entrypoint.octopus.applied_state import AppliedState
+from entrypoint.octopus.command_runner import Runner
+from entrypoint.octopus.instance import Instance
+from entrypoint.prepare.schema.schema_lock import LostError
+from entrypoint.settings.configuration import Settings
+from entrypoint.structured_log import Logger
 
-from . import instance
 from .attempt import Attempt
 from .context import Context, wait_for_sql
-from .guard import LostError
 from .progress import Progress
 
 
 PAUSE_SECONDS = 1.0  # before what SQL Server wouldn't answer is asked again
 
 
-def prepare(environ: Mapping[str, str], log: Logger, hide: Callable[[str], None]) -> None:
-    """Configure the node from `environ` (the whole one). Raise the NodeError that says why it can't be.
+def prepare(settings: Settings, runner: Runner, log: Logger, hide: Callable[[str], None]) -> None:
+    """Configure the node by commands that `runner` runs. Raise the NodeError that says why it can't be.
 
     `hide` is told secrets that aren't in the environment, so that they are masked as well.
     """
-    options, progress, memory = settings.parse(environ), Progress(environ), Memory(environ)
-    ready = wait_for_sql(options, progress, log)
+    base = settings.base
+    progress, applied = Progress(state_reader.find_folder(base.run_dir)), AppliedState(base.paths)
+    instance = Instance(base.paths, runner)
+    ready = wait_for_sql(settings, progress, log)
     context = Context(
-        environ=environ,
-        settings=options,
-        version=instance.version_of_server(environ, memory, log),
-        memory=memory,
+        settings=settings,
+        instance=instance,
+        version=instance.version(applied),
+        applied=applied,
         progress=progress,
         log=log,
         hide=hide,
-        deadline=time.monotonic() + options.octo_node_upgrade_wait,
+        deadline=time.monotonic() + settings.octo_node_upgrade_wait,
     )
     while True:
         attempt = Attempt(context, ready)
@@ -41,6 +45,6 @@ def prepare(environ: Mapping[str, str], log: Logger, hide: Callable[[str], None]
         except LostError as error:
             if attempt.execution.done or time.monotonic() >= context.deadline:
                 raise
-            log.warning(f"{error} It is tried again: nothing was changed yet.")
+            log.warning(f"{error} Retrying: nothing was changed yet.")
             time.sleep(PAUSE_SECONDS)
-        ready = wait_for_sql(options, progress, log)
+        ready = wait_for_sql(settings, progress, log)

@@ -1,4 +1,4 @@
-"""One connection to SQL Server: whatever is asked of it ends in its time."""
+"""One connection to SQL Server, on which every call ends within its time limit."""
 
 import re
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from typing import Any, Self, TypeVar
 
 import pyodbc
 
-from . import bounded, network, odbc, prelogin
+from . import call_timeout, handshake, network, odbc, prelogin, trust
 from .address import DEFAULT_PORT
 from .connection_string import ConnectionString
-from .verdicts import FAILED, NO_ENCRYPTION, NO_STRICT, RESET, TIMED_OUT, Kind, Verdict, classify
+from .error_classes import FAILED, NO_ENCRYPTION, NO_STRICT, RESET, TIMED_OUT, Kind, Verdict, classify
 
 
 # Locks live as long as their session: a connection that a pool keeps open would keep them too.
@@ -76,7 +76,7 @@ class Connection:
         if raw is None:
             raise pyodbc.OperationalError("08003", "[08003] The connection is closed (0)")
         try:
-            return bounded.call(lambda: work(raw), seconds, lambda: self._sockets)
+            return call_timeout.call(lambda: work(raw), seconds, lambda: self._sockets)
         except OSError as error:
             # never touched again: the call may have been left behind with it, and ends it in its own time
             self._raw = None
@@ -129,8 +129,11 @@ def connect(
 
 
 def _connect(target: ConnectionString, database: str | None, seconds: int, query_timeout: int) -> Connection:
-    translation = odbc.translate(target, odbc.installed_driver(), database)
-    before = set(bounded.open_sockets())
+    driver = odbc.installed_driver()
+    translation = odbc.translate(target, driver, database)
+    if odbc.is_checked(target):
+        _tell_trusted(target, driver)
+    before = set(call_timeout.open_sockets())
 
     def log_in() -> pyodbc.Connection:
         raw = pyodbc.connect(translation.text, autocommit=True, timeout=seconds)
@@ -141,10 +144,10 @@ def _connect(target: ConnectionString, database: str | None, seconds: int, query
         return raw
 
     def made() -> set[int]:
-        return set(bounded.open_sockets()) - before
+        return set(call_timeout.open_sockets()) - before
 
     try:
-        raw = bounded.call(log_in, seconds + GRACE_SECONDS, made)
+        raw = call_timeout.call(log_in, seconds + GRACE_SECONDS, made)
     except OSError as error:
         raise ConnectError(TIMED_OUT, _why(error, seconds)) from None
     except pyodbc.Error as error:
@@ -154,15 +157,31 @@ def _connect(target: ConnectionString, database: str | None, seconds: int, query
     return Connection(raw, made(), query_timeout, is_plain=is_plain)
 
 
+def _tell_trusted(target: ConnectionString, driver: odbc.Driver) -> None:
+    """Have the driver know which certificates are trusted. Raise ConnectError if there is no place to put them."""
+    try:
+        trust.bundle()
+        if driver.is_freetds:
+            port = target.port or (None if target.instance else DEFAULT_PORT)
+            by_name = not odbc.has_other_name(target)
+            trust.configure_freetds(target.host, port, target.instance, by_name=by_name)
+    except OSError as error:
+        raise ConnectError(Verdict(Kind.NOT_YET, FAILED), f"no memory for certificates: {error.strerror}") from None
+
+
 def _understood(target: ConnectionString, error: ConnectError) -> Verdict:
     """Return what `error` means: a handshake that fails looks like a lost connection, so the server is asked itself."""
     if error.verdict.reason not in (RESET, FAILED) or target.encrypt == "optional":
         return error.verdict
-    offered = prelogin.encryption(target.host, target.port or DEFAULT_PORT)
+    port = target.port or DEFAULT_PORT
+    offered = prelogin.encryption(target.host, port)
     if target.encrypt == "strict" and offered is not None:
         return Verdict(Kind.NEVER, NO_STRICT)
     if target.encrypt == "mandatory" and offered == prelogin.NOT_SUPPORTED:
         return Verdict(Kind.NEVER, NO_ENCRYPTION)
+    if offered is not None and odbc.is_checked(target) and odbc.installed_driver().is_freetds:
+        why = handshake.refusal(target.host, port, trust.bundle()[1], by_name=not odbc.has_other_name(target))
+        return Verdict(Kind.NEVER, why) if why else error.verdict
     return error.verdict
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
-from . import address, keywords, pairs
+from . import address, connection_string_syntax, keywords
 from .address import Address, AddressError
-from .pairs import ConnectionStringError, Pair
+from .connection_string_syntax import ConnectionStringError, Pair
 
 
 __all__ = ["ConnectionString", "ConnectionStringError", "parse"]
@@ -97,7 +97,7 @@ def _values(text: str, problems: list[str]) -> dict[str, str]:
     meant: set[str] = set()
     may_be_password = False
     try:
-        for pair in pairs.split(text):
+        for pair in connection_string_syntax.split(text):
             keyword = keywords.BY_NAME.get(pair.keyword)
             if keyword is None:
                 near = keywords.nearest(pair.keyword)

@@ -1,9 +1,9 @@
-"""Which configuration unixODBC reads: it says whose code runs in a process that has all the secrets.
+"""The configuration that unixODBC reads: it decides whose code runs in a process that has all the secrets.
 
 The driver manager (`odbcinst/_SystemINI.c`, `SQLGetPrivateProfileString.c`) looks drivers up in `odbcinst.ini` in
 ODBCSYSINI, else in its own /etc, but before that in `.odbcinst.ini` in HOME, where whatever runs as the same user can
 register one: a deployment script, for example. So it gets a HOME that has no files, and one file, which nobody but
-root and this user may be able to change.
+root and this user may be able to change. What is mounted read-only, such as octo-node's own volume, nobody here can.
 """
 
 import ctypes
@@ -13,9 +13,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from entrypoint import plainfile
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base import trusted_file
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 
 
 NAME = "odbcinst.ini"
@@ -83,9 +83,11 @@ def _is_open(path: Path) -> bool:
     """Return whether somebody else could change `path`, or what is in it, or put another thing in its place."""
     try:
         status = path.lstat()
+        if os.statvfs(path.parent if path.is_symlink() else path).f_flag & os.ST_RDONLY:
+            return False  # whoever it belongs to, and whatever its mode: an emptyDir may be written by everybody
     except OSError:
         return False  # who is to make it needs the folder
-    if not (plainfile.is_trusted(status.st_uid) or _is_of_nobody_here(status.st_uid)):
+    if not (trusted_file.is_trusted(status.st_uid) or _is_of_nobody_here(status.st_uid)):
         return True
     others = stat.S_IWOTH if status.st_gid == status.st_uid != 0 else stat.S_IWGRP | stat.S_IWOTH  # a user's own group
     is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX  # there, each has his own files

@@ -1,4 +1,4 @@
-"""Whether anything listens where SQL Server should be: found out in a second, which no ODBC driver does."""
+"""Whether anything listens where SQL Server should be: known within a second, which no ODBC driver does."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ import selectors
 import socket
 import time
 
-from . import bounded
+from . import call_timeout
 
 
 BROWSER_PORT = 1434
@@ -80,7 +80,7 @@ def places(host: str, port: int, kind: socket.SocketKind) -> list[_Place]:
     """Return where `host` can be reached. Raise UnreachableError if the name service doesn't tell within its time."""
     try:
         # glibc asks each name server twice, for 5 s: many of them and many search domains make minutes of it
-        found = bounded.call(lambda: socket.getaddrinfo(host, port, type=kind), RESOLVE_SECONDS, set)
+        found = call_timeout.call(lambda: socket.getaddrinfo(host, port, type=kind), RESOLVE_SECONDS, set)
     except (socket.gaierror, UnicodeError) as error:
         raise UnreachableError("no such host") from error
     except OSError as error:

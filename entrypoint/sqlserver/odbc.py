@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pyodbc
 
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 
-from . import driver_manager
+from . import driver_manager, trust
 from .address import DEFAULT_PORT
 from .connection_string import ConnectionString
 
@@ -175,6 +175,18 @@ def _microsoft(connection_string: ConnectionString) -> dict[str, str]:
     }
 
 
+def is_checked(connection_string: ConnectionString) -> bool:
+    """Return whether the driver checks SQL Server's certificate."""
+    return connection_string.encrypt == "strict" or (
+        connection_string.encrypt == "mandatory" and not _trusts(connection_string)
+    )
+
+
+def has_other_name(connection_string: ConnectionString) -> bool:
+    """Return whether the certificate is for a name that is given beside the server's."""
+    return "Host Name In Certificate" in connection_string.options
+
+
 def _trusts(connection_string: ConnectionString) -> bool:
     """Return whether the certificate goes unchecked: as Octopus.Server has it, unless `False` is given.
 
@@ -194,6 +206,8 @@ def _freetds(connection_string: ConnectionString) -> dict[str, str]:
     place = {"Server": host, "Port": str(port or DEFAULT_PORT)}
     if port is None and instance is not None:
         place = {"Server": f"{host}\\{instance}"}
+    if is_checked(connection_string):
+        place = {"Servername": trust.SECTION}
     return place | {
         "TDS_Version": "7.4",
         "ClientCharset": "UTF-8",
@@ -219,18 +233,17 @@ def _warnings(connection_string: ConnectionString, driver: Driver) -> Iterator[s
             "Microsoft's ODBC driver doesn't know Active Directory Default: octo-node's own connections use the "
             "managed identity, the last that Octopus.Server tries; where there is none, name another method."
         )
-    if not driver.is_freetds and _is_pinned(connection_string):
+    if _is_pinned(connection_string):
+        only = "" if driver.is_freetds else " only under `Encrypt=Strict`"
         yield (
-            "The ODBC driver compares the server with `ServerCertificate` only under `Encrypt=Strict`, so "
+            f"The ODBC driver {'never ' if not only else ''}compares the server with `ServerCertificate`{only}, so "
             "octo-node's own connections don't check it; Octopus.Server does."
         )
-    if not driver.is_freetds or connection_string.encrypt != "mandatory":
-        return
-    if connection_string.trust_server_certificate is False:
+    elif driver.is_freetds and is_checked(connection_string) and has_other_name(connection_string):
         yield (
-            "FreeTDS can't check SQL Server's certificate, as `TrustServerCertificate=False` asks, so octo-node's own "
-            "connections are encrypted but could be read by a man in the middle; Octopus.Server does check it. To "
-            "check it here too, install `msodbcsql18`."
+            "FreeTDS doesn't know `HostNameInCertificate`: octo-node's own connections check who issued SQL Server's "
+            "certificate, but not for which host it is; Octopus.Server does. To check that here too, "
+            "install `msodbcsql18`."
         )
 
 

@@ -1,4 +1,4 @@
-"""What a SQL Server offers before a login, asked without a driver: theirs don't tell why a handshake failed.
+"""What a SQL Server offers before a login, asked without a driver: drivers don't say why a handshake failed.
 
 [MS-TDS] 2.2.6.5, https://learn.microsoft.com/openspecs/windows_protocols/ms-tds/60f56408-0188-4cd5-8b90-25c6f2423868
 """
@@ -6,7 +6,7 @@
 import socket
 import time
 
-from entrypoint import sqlping
+from entrypoint.base import sql_ping
 
 from . import network
 from .network import UnreachableError
@@ -43,7 +43,7 @@ def _ask(host: str, port: int, deadline: float) -> bytes:
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         sock.settimeout(max(deadline - time.monotonic(), 0.1))
         sock.connect(where)
-        sock.sendall(sqlping.PACKET)
+        sock.sendall(sql_ping.PACKET)
         while len(answer) < _HEADER or len(answer) < int.from_bytes(answer[2:4], "big") <= _LONGEST:
             sock.settimeout(max(deadline - time.monotonic(), 0.001))
             received = sock.recv(_LONGEST)

@@ -1,4 +1,4 @@
-"""Waiting until SQL Server takes logins and the Octopus database can be opened, or is known not to exist."""
+"""Waits until SQL Server accepts logins and the Octopus database can be opened, or is known not to exist."""
 
 import math
 import time
@@ -11,12 +11,12 @@ from . import network
 from .address import DEFAULT_PORT
 from .connect import LONGEST_LOGIN, ConnectError, Connection, connect
 from .connection_string import ConnectionString
-from .failures import failure
-from .master import ask_master, may_use_master
+from .error_classes import Kind, Verdict
+from .final_errors import failure
+from .login_timeouts import LoginTimeouts
+from .master_database import ask_master, may_use_master
 from .odbc import Translation, installed_driver, translate
-from .patience import Patience
-from .progress import Logger, Progress, Publish
-from .verdicts import Kind, Verdict
+from .wait_progress import Logger, Publish, WaitProgress
 
 
 REACH_SECONDS = 1.0  # for a TCP connection, and for the SQL Server Browser
@@ -61,8 +61,8 @@ def wait_until_ready(  # noqa: PLR0913 - three of them are the outside world, fo
     may cost up to a second more: ODBC counts in whole ones.
     """
     _announce(translate(connection_string, installed_driver()), log)
-    progress = Progress(connection_string.address, log, publish, clock)
-    return _Wait(connection_string, wait, progress, login_pause, clock, Patience(connection_string)).run(sleep)
+    progress = WaitProgress(connection_string.address, log, publish, clock)
+    return _Wait(connection_string, wait, progress, login_pause, clock, LoginTimeouts(connection_string)).run(sleep)
 
 
 def try_once(connection_string: ConnectionString, log: Logger) -> Ready:
@@ -71,8 +71,8 @@ def try_once(connection_string: ConnectionString, log: Logger) -> Ready:
     Raise NodeError as `wait_until_ready` does.
     """
     clock = time.monotonic
-    progress = Progress(connection_string.address, log, lambda _reason, _since: None, clock)
-    patience = Patience(connection_string, connection_string.connect_timeout or LONGEST_LOGIN)
+    progress = WaitProgress(connection_string.address, log, lambda _reason, _since: None, clock)
+    patience = LoginTimeouts(connection_string, connection_string.connect_timeout or LONGEST_LOGIN)
     try:
         return _Wait(connection_string, math.inf, progress, LOGIN_PAUSE, clock, patience).attempt()
     except ConnectError as error:
@@ -86,10 +86,10 @@ class _Wait:
         self,
         connection_string: ConnectionString,
         wait: float,
-        progress: Progress,
+        progress: WaitProgress,
         login_pause: float,
         clock: Callable[[], float],
-        patience: Patience,
+        patience: LoginTimeouts,
     ) -> None:
         self._target = connection_string
         self._wait = wait

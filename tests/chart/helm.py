@@ -1,6 +1,7 @@
 """Helm, as the tests ask it, and what it renders."""
 
 import functools
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,20 @@ from values import CHART
 HELM = Path(sys.executable).with_name("helm")
 EXAMPLES = sorted(path.stem for path in (CHART / "examples").glob("*.yaml"))
 CONNECTION = "Server=sql.example.org,1433;Database=OctopusDeploy;User Id=octopus;Password=S3cret"
+PROGRAM = "/opt/octo-node/bin/octo-node"
 KEY = "6EdU6IWsCtMEwk0kPKflQQ=="
+
+# what takes the place of values of other charts
+SUCCESSORS: dict[str, Any] = yaml.safe_load((CHART / "successors.yaml").read_text())
+# the names of Secrets, by variable
+SECRETS = {
+    "DB_CONNECTION_STRING": "connectionstring",
+    "MASTER_KEY": "masterkey",
+    "ADMIN_USERNAME": "adminusername",
+    "ADMIN_PASSWORD": "adminpassword",
+    "OCTOPUS_SERVER_BASE64_LICENSE": "licensekey",
+    "OCTO_NODE_API_KEY": "apikey",
+}
 
 Object = dict[str, Any]  # of Kubernetes
 
@@ -81,3 +95,8 @@ def refusal(**given: object) -> str:
 def environment(container: Object) -> dict[str, str | None]:
     """Return a container's environment; None for what Kubernetes itself puts there."""
     return {entry["name"]: entry.get("value") for entry in container["env"]}
+
+
+def copy(folder: Path) -> None:
+    """Copy the chart, as it is packaged, to a folder that isn't there yet."""
+    shutil.copytree(CHART, folder, ignore=shutil.ignore_patterns("examples"))

@@ -13,7 +13,8 @@ from processes import ROOT
 from values import CHART, values
 
 
-DOCUMENT = " ".join((ROOT / "docs" / "kubernetes.md").read_text().split())
+PAGES = [ROOT / "docs" / "kubernetes.md", *sorted((ROOT / "docs" / "kubernetes").glob("*.md"))]
+DOCUMENT = " ".join(" ".join(page.read_text() for page in PAGES).split())
 PLAIN = sorted(path.parent for path in (ROOT / "docker" / "kubernetes").glob("*/kustomization.yaml"))
 
 
@@ -71,7 +72,10 @@ def test_kustomize(folder: Path) -> None:
         kubernetes_validate.validate(one, kubernetes_validate.latest_version(), strict=True)
     plain = [one for one in yaml.safe_load_all((folder / "octopus.yaml").read_text()) if one]
     assert len(found.objects) == len(plain) + len(found.of("Secret"))
-    assert {container["image"] for container in found.containers} == {"registry.example.org/octo-node:2026.2"}
+    assert {container["image"] for container in found.containers} == {"octopusdeploy/octopusdeploy:2026.2"}
+    assert {one["image"] for pod in found.pods for one in pod["initContainers"]} == {
+        "registry.example.org/octo-node:0.1.0"
+    }
     mounted = {
         source["secret"]["name"]
         for pod in found.pods
@@ -89,11 +93,26 @@ def test_plain_manifests_accept_no_licence() -> None:
 
 
 def test_the_document_names_values_that_exist() -> None:
-    """docs/kubernetes.md names values as the chart does, but for those that it says aren't there."""
-    known = {value.name for value in values()}
-    known |= {name.rpartition(".")[0] for name in known}
-    named = re.findall(r"\b(?:octopus|mssql(?:-linux)?)\.(?!yaml|example\b)[A-Za-z]\w*(?:\.\w+)*", DOCUMENT)
-    assert set(named) - known == {"octopus.spec", "octopus.containers", "octopus.rbac"}
+    """docs/kubernetes.md and its pages name values as the chart does, or as another chart that is refused with them."""
+    known = {value.name for value in values()} | set(helm.SUCCESSORS)
+    known |= {name.rsplit(".", depth)[0] for name in known for depth in (1, 2, 3)} | {"mssql.storageClass"}
+    named = re.findall(
+        r"\b(?:octopus|octoNode|mssql(?:-linux)?)\.(?!yaml|example\b|com\b|metadata\b)[A-Za-z]\w*(?:\.\w+)*", DOCUMENT
+    )
+    assert set(named) - known == set()
+
+
+def test_the_document_has_each_official_value() -> None:
+    """docs/kubernetes/official-chart.md tells what each official value does here, and why if it differs."""
+    table = (ROOT / "docs" / "kubernetes" / "official-chart.md").read_text()
+    rows = [line.split("|")[1:4] for line in table.splitlines() if line.startswith("| `")]
+    assert {row[1].strip() for row in rows} == {"=", "≈", "P"}
+    assert [row[0] for row in rows if row[1].strip() != "=" and len(row[2].strip()) < 20] == []
+    official = yaml.safe_load((ROOT / "tests" / "chart" / "official-values.yaml").read_text())
+    for name in official["octopus"]:
+        assert f"`octopus.{name}" in table, name
+    for name in {*official, *official["mssql"]} - {"octopus"}:
+        assert name in table, name
 
 
 def test_the_document_tells_the_grace_period() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import kubernetes_validate
 import pytest
+import readings
 from chart import helm
 from chart.helm import Object, Rendered
 
-from entrypoint import paths, settings
 from entrypoint.octopus import commandline
+from entrypoint.settings.variables import BY_NAME, SECRETS
 from entrypoint.sqlserver import connection_string
-from entrypoint.variables import BY_NAME, SECRETS
 
 
 FOLDER = "/run/secrets/octopus"
@@ -22,7 +22,7 @@ OTHERS = sorted(path.stem for path in Path(__file__).parent.glob("*.yaml"))
 NOT_OURS = {
     *("USER", "HOME", "DOTNET_BUNDLE_EXTRACT_BASE_DIR", "OTEL_DOTNET_AUTO_LOG_DIRECTORY"),
     *("TMPDIR", "XDG_CACHE_HOME"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"),
 }
 
 
@@ -44,14 +44,28 @@ def secret_files(pod: Object) -> dict[str, str]:
     """Return the files of a pod's Secrets, each with the name of its Secret."""
     volume = next(volume for volume in pod["volumes"] if volume["name"] == "secrets")
     mounted = [source["secret"] for source in volume["projected"]["sources"]]
-    assert all(item["key"] == "secret" for secret in mounted for item in secret["items"])
     return {item["path"]: secret["name"] for secret in mounted for item in secret["items"]}
+
+
+def validate(one: Object, version: str) -> None:
+    """Raise ValidationError for an object that isn't one of this version of Kubernetes."""
+    if one["apiVersion"].startswith("gateway.networking.k8s.io/"):
+        return  # not Kubernetes' own
+    kubernetes_validate.validate(one, version, strict=True)
+
+
+@pytest.mark.parametrize("minor", range(25, 38))
+def test_versions_of_kubernetes(minor: int) -> None:
+    """What is rendered for a version of Kubernetes has no field that this version doesn't know."""
+    words = (f"--values={Path(__file__).with_name('all.yaml')}", f"--kube-version=1.{minor}.0")
+    for one in helm.render(*words).objects:
+        validate(one, f"1.{minor}.0")
 
 
 def test_objects_are_valid(found: Rendered) -> None:
     """Each object is one of current Kubernetes, without a field that it doesn't know, and has a name of its own."""
     for one in found.objects:
-        kubernetes_validate.validate(one, kubernetes_validate.latest_version(), strict=True)
+        validate(one, kubernetes_validate.latest_version())
     names = [(one["kind"], one["metadata"]["name"]) for one in found.objects]
     assert len(set(names)) == len(names)
 
@@ -62,7 +76,9 @@ def test_variables_exist(found: Rendered) -> None:
         assert len(helm.environment(container)) == len(container["env"])
         for name in helm.environment(container):
             assert name in NOT_OURS or name in BY_NAME or name.removesuffix("_FILE") in BY_NAME, name
-        assert not settings.warnings({name: value or "" for name, value in helm.environment(container).items()})
+        assert not readings.configuration(
+            {name: value or "" for name, value in helm.environment(container).items()}
+        ).warnings()
 
 
 def test_settings_are_accepted(found: Rendered, tmp_path: Path) -> None:
@@ -75,7 +91,7 @@ def test_settings_are_accepted(found: Rendered, tmp_path: Path) -> None:
             (tmp_path / file).write_text(content)
         environ = {name: value or "octopus-0" for name, value in helm.environment(container).items()}
         environ = {name: value.replace(FOLDER, str(tmp_path)) for name, value in environ.items()}
-        parsed = settings.parse(environ | {"ACCEPT_EULA": "Y"})
+        parsed = readings.settings(environ | {"ACCEPT_EULA": "Y"})
         assert parsed.octo_node_upgrade_wait == 1800
 
 
@@ -86,7 +102,7 @@ def test_secrets_are_files(found: Rendered) -> None:
     for pod, container in zip(found.pods, found.containers, strict=True):
         environment = helm.environment(container)
         assert not set(environment) & SECRETS
-        named = {value for name, value in environment.items() if name.endswith("_FILE")}
+        named = {value for name, value in environment.items() if name.endswith("_FILE") and name not in NOT_OURS}
         assert named == {f"{FOLDER}/{file}" for file in secret_files(pod)}
         assert "DB_CONNECTION_STRING_FILE" in environment
 
@@ -98,24 +114,33 @@ def test_any_password_of_sql_server() -> None:
     assert connection_string.parse(text).password == 'with;"quotes'
 
 
-def test_drawn_password_of_sql_server() -> None:
-    """Without one SQL Server's password is drawn, and the connection string has the same."""
-    on_command_line = {"octopus.databaseConnectionString": "", "mssql.enabled": "true", "mssql.ACCEPT_EULA": "Y"}
-    made = helm.render(**on_command_line).of("Secret")
-    text, drawn = (
-        base64.b64decode(made[f"octopus-{name}"]["data"]["secret"]).decode()
-        for name in ("connectionstring", "sapassword")
-    )
-    assert connection_string.parse(text).password == drawn
-    assert len(drawn) >= 20
-    assert made["octopus-sapassword"]["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+def test_nothing_is_drawn_without_a_cluster() -> None:
+    """Without a cluster to look up what there is, each rendering would draw another password: it is refused."""
+    without = {"octopus.databaseConnectionString": "", "mssql.enabled": "true", "mssql.ACCEPT_EULA": "Y"}
+    said = helm.refusal(**without)
+    assert "mssql.SA_PASSWORD is empty, and no cluster can be asked" in said
+    assert "mssql.existingSecret.name" in said
+    yours = {"mssql.existingSecret.name": "sql", "mssql.existingSecret.key": "sa", "octopus.createSecrets": "false"}
+    found = helm.render(**without | yours)
+    assert not found.of("Secret")
+    container = found.of("StatefulSet")["mssql"]["spec"]["template"]["spec"]["containers"][0]
+    assert {"name": "sql", "key": "sa"} in [
+        entry.get("valueFrom", {}).get("secretKeyRef") for entry in container["env"]
+    ]
+
+
+def test_no_secrets_are_made() -> None:
+    """With `createSecrets: false` no Secret is made, SQL Server's neither."""
+    given = {"octopus.createSecrets": "false", "mssql.enabled": "true", "mssql.ACCEPT_EULA": "Y"}
+    for text in (helm.CONNECTION, ""):
+        assert not helm.render(**given | {"octopus.databaseConnectionString": text}).of("Secret")
 
 
 def test_made_secrets_are_those_that_are_mounted(found: Rendered) -> None:
     """Each Secret of a node's is made, unless they are the user's."""
     made = {name for name in found.of("Secret") if name != "octopus-sapassword" and "-registry" not in name}
     for pod in found.pods:
-        assert set(secret_files(pod).values()) == made or not made
+        assert set(secret_files(pod).values()) >= made
 
 
 def test_volumes(found: Rendered) -> None:
@@ -124,6 +149,8 @@ def test_volumes(found: Rendered) -> None:
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
         templates = {claim["metadata"]["name"] for claim in nodes["spec"].get("volumeClaimTemplates", [])}
         mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        beside = [mount for one in pod.get("initContainers", []) for mount in one.get("volumeMounts", [])]
+        assert {mount["name"] for mount in beside} <= set(volumes)
         assert len(mounts) == len(container["volumeMounts"])
         assert len(volumes) == len(pod["volumes"])
         assert set(mounts.values()) == set(volumes) | templates
@@ -132,17 +159,19 @@ def test_volumes(found: Rendered) -> None:
             for volume in volumes.values()
             if "persistentVolumeClaim" in volume
         }
-        assert claims == set(found.of("PersistentVolumeClaim"))
+        assert claims >= set(found.of("PersistentVolumeClaim"))
+        assert claims - set(found.of("PersistentVolumeClaim")) <= {"octopus-storage-claim"}
         environ = {name: value or "" for name, value in helm.environment(container).items()}
-        written = [*commandline.FOLDERS.values(), paths.registry(environ), paths.home(environ), "/tmp", "/home/octopus"]
+        paths = readings.paths(**environ)
+        written = [*commandline.FOLDERS.values(), paths.registry, paths.home, "/tmp", "/home/octopus"]
         assert set(written) <= set(mounts)
-        assert mounts[str(Path(paths.log_file(environ)).parent)] == "server-log-volume"
+        assert mounts[str(Path(paths.log_file).parent)] == "server-log-volume"
 
 
 def test_services(found: Rendered) -> None:
     """Services select pods that there are, by ports they have; only a single node's answers before it is ready."""
     containers = list(found.containers)
-    ports = {port["name"] for port in containers[0]["ports"]} | {"sql"}
+    ports = {port["name"] for port in containers[0]["ports"]} | {"sql", 1433}
     single = {f"{nodes['metadata']['name']}-{n}" for nodes in found.nodes for n in range(nodes["spec"]["replicas"])}
     for service in found.of("Service").values():
         spec = service["spec"]
@@ -164,6 +193,7 @@ def test_each_node_has_its_service() -> None:
         spec = services[f"octopus-{n}"]["spec"]
         assert spec["selector"] == {"statefulset.kubernetes.io/pod-name": f"octopus-{n}"}
         assert [port["port"] for port in spec["ports"]] == [80, 8080, 10943, 8443]
+        assert spec["ports"][-1]["name"] == "grpcs"  # Istio looks into what is called grpc
     labels = [nodes["spec"]["template"]["metadata"]["labels"] for nodes in helm.example("ui-only").nodes]
     # a Tentacle that polls any node would poll one that has nothing for it
     assert [port["port"] for port in services["octopus"]["spec"]["ports"]] == [80, 8443]
@@ -194,7 +224,7 @@ def test_one_version_at_a_time(found: Rendered) -> None:
 
 def test_no_token(found: Rendered) -> None:
     """No pod has a token for the cluster."""
-    assert not [pod for pod in found.pods if pod["automountServiceAccountToken"]]
+    assert not [pod for pod in found.pods if pod.get("automountServiceAccountToken")]
     assert not [account for account in found.of("ServiceAccount").values() if account["automountServiceAccountToken"]]
 
 
@@ -204,7 +234,7 @@ def test_privileges(found: Rendered) -> None:
         context = container["securityContext"]
         if helm.environment(container).get("DISABLE_DIND") == "Y":
             assert context["runAsNonRoot"]
-            assert context["runAsUser"] in {1001, 999}  # the chart's, and one that was asked for
+            assert context.get("runAsUser") in {1001, 999, None}  # the chart's, one that was asked for, and OpenShift's
             assert context["readOnlyRootFilesystem"]
             assert context["capabilities"] == {"drop": ["ALL"]}
         else:

@@ -10,15 +10,20 @@ from chart import helm
 from chart.helm import Object
 from processes import NAMESPACE, OCTO_NODE
 
-from entrypoint import question
-from entrypoint.init import node
+from entrypoint import http_probe
+from entrypoint.init import dockerd, node_processes
 from entrypoint.node import drain
 from entrypoint.octopus import commandline
 
 
 SERVER_START = 300  # seconds that a start may take after everything else
 # between TERM and the end of the last process, if each has to be killed, besides the server's own time
-LADDER = node.GROUP_SECONDS + node.DOCKERD_SECONDS + node.REST_SECONDS + 4 * node.AFTER_KILL_SECONDS
+LADDER = (
+    node_processes.GROUP_SECONDS
+    + dockerd.STOP_SECONDS
+    + node_processes.REST_SECONDS
+    + 4 * node_processes.AFTER_KILL_SECONDS
+)
 
 
 def only(**given: object) -> tuple[Object, Object]:
@@ -75,8 +80,8 @@ def test_probes(kind: str) -> None:
     _, container = only(**{f"probes__{kind}__timeoutSeconds": 3})
     found = container[f"{kind}Probe"]
     program, verb, *arguments = found["exec"]["command"]
-    asked, timeout, url = question.parse(arguments)
-    assert (program, verb, asked, url) == ("octo-node", "probe", kind, None)
+    asked, timeout, url = http_probe.parse(arguments)
+    assert (program, verb, asked, url) == (helm.PROGRAM, "probe", kind, None)
     assert timeout < found["timeoutSeconds"] == 3
     assert found["periodSeconds"] <= (30 if kind == "liveness" else 10)
 
@@ -87,7 +92,7 @@ def test_verbs_and_options_exist(tmp_path: Path) -> None:
     run = {tuple(command) for container in containers for command in commands(container)}
     environ = os.environ | {"OCTO_NODE_RUN_DIR": str(tmp_path), "OCTO_NODE_WEB_PORT": "1"}
     for program, verb, *words in run:
-        assert program == "octo-node"
+        assert program == helm.PROGRAM
         # where no node of another test can be seen
         done = subprocess.run([*NAMESPACE, *OCTO_NODE, verb, *words], env=environ, timeout=60, check=False)
         assert done.returncode == {"probe": 1, "drain": 0}[verb], [verb, *words]
@@ -96,7 +101,7 @@ def test_verbs_and_options_exist(tmp_path: Path) -> None:
 def test_tasks_may_be_left_alone() -> None:
     """Without `cancelTasks` nothing is cancelled."""
     _, container = only(drain__cancelTasks="false")
-    assert list(commands(container))[-1] == ["octo-node", "drain", "--wait", "600"]
+    assert list(commands(container))[-1] == [helm.PROGRAM, "drain", "--wait", "600"]
     _, container = only()
-    cancelling = ["octo-node", "drain", "--wait", "600", "--cancel-tasks", "--cancel-wait", "60"]
+    cancelling = [helm.PROGRAM, "drain", "--wait", "600", "--cancel-tasks", "--cancel-wait", "60"]
     assert list(commands(container))[-1] == cancelling

@@ -48,9 +48,27 @@ def leaves(schema: dict[str, Any], definitions: dict[str, Any], above: str = "")
 
 
 def test_schema_knows_each_value() -> None:
-    """The schema has the values of values.yaml, no more and no fewer."""
+    """The schema has the values of values.yaml, and those of other charts that a template refuses."""
     schema = json.loads((values.CHART / "values.schema.json").read_text())
-    assert sorted(leaves(schema, schema["definitions"])) == sorted(value.name for value in values.values())
+    known = {value.name for value in values.values()} | {"mssql.storageClass"}
+    found = set(leaves(schema, schema["definitions"]))
+    refused = {name if name in found else name.rpartition(".")[0] for name in helm.SUCCESSORS}
+    assert found == known | refused
+
+
+def test_nothing_is_required() -> None:
+    """`--reuse-values` brings the values of an older chart, without those that are new."""
+    schema = json.loads((values.CHART / "values.schema.json").read_text())
+    assert not list(required(schema["properties"]))
+
+
+def required(part: object) -> Iterator[str]:
+    """Yield what a schema requires, but for entries of lists and free maps, and where it depends on another value."""
+    if isinstance(part, dict):
+        yield from part.get("required", [])
+        for name, below in part.items():
+            if name not in {"items", "additionalProperties"}:
+                yield from required(below)
 
 
 def test_values_have_the_official_charts_names() -> None:
@@ -74,6 +92,7 @@ def test_sentences(value: values.Value) -> None:
         ({"mssql.SA_PASWORD": "x"}, "SA_PASWORD"),
         ({"octopus.extraVolumes.tmp.mountpath": "/tmp"}, "mountpath"),
         ({"octopus.acceptEula": "yes"}, "octopus.acceptEula"),
+        ({"octopus.acceptEula": "y"}, "octopus.acceptEula"),
         ({"octopus.webPort": "http"}, "octopus.webPort"),
         ({"octopus.grpcPort": 70000}, "octopus.grpcPort"),
         ({"octopus.taskCap": "ten"}, "octopus.taskCap"),
@@ -84,14 +103,13 @@ def test_sentences(value: values.Value) -> None:
         ({"octopus.service.type": "Loadbalancer"}, "octopus.service.type"),
         ({"octopus.secretNames": "{masterkey}"}, "connectionstring"),
         ({"octopus.serverConfigurationDirectory": "home"}, "octopus.serverConfigurationDirectory"),
-        ({"octopus.drain.wait": "null"}, "wait"),
-        ({"octopus.replicaCount": "null"}, "replicaCount"),
-        ({"octopus.probes.liveness": "null"}, "liveness"),
         ({"octopus.extraEnv[0].nmae": "A"}, "nmae"),
-        ({"octopus.extraEnv[0].name": "A", "octopus.extraEnv[0].value": 1}, "extraEnv"),
         ({"octopus.extraVolumes.a.type": "persistentVolumeClaim", "octopus.extraVolumes.a.mountPath": "/a"}, "size"),
         ({"octopus.extraVolumes.A_b.type": "emptyDir", "octopus.extraVolumes.A_b.mountPath": "/a"}, "A_b"),
         ({"octopus.podDisruptionBudget.maxUnavailable": ""}, "maxUnavailable"),
+        ({"octopus.image.digest": "sha256:12"}, "digest"),
+        ({"octopus.extraVolumes.a.mountPath": "/a"}, "octopus.extraVolumes.a says only where it is mounted"),
+        ({"openshift": "yes"}, "openshift"),
     ],
     ids=str,
 )
@@ -109,14 +127,20 @@ def test_a_master_key_has_16_or_32_bytes(tmp_path: Path, key: str) -> None:
 
 @pytest.mark.parametrize("given", [{"octopus.replicaCount": 2}, {"octopus.uiOnly.replicaCount": 1}], ids=str)
 def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None:
-    """Nodes that would each draw a key of their own are refused, with what to do; with one they aren't."""
-    said = helm.refusal(**given)
-    assert "masterKey (more than one node needs the same one" in said
-    assert "openssl rand -base64 32" in said
+    """Nodes that would each draw a key of their own are refused, with the two ways out; with a key they aren't."""
+    own = {"octopus.createSecrets": "false", "octopus.secretNames": "{connectionstring}"}
+    for refused in (given, given | own):
+        said = helm.refusal(**refused)
+        assert "octopus.masterKey is empty, and more than one node needs the same master key" in said
+        assert "openssl rand -base64 32" in said
+        assert "octopus.existingSecrets.masterkey.name" in said
     assert helm.render(**given | {"octopus.masterKey": helm.KEY}).of("Secret")["octopus-masterkey"]
     assert not helm.render(**given | {"octopus.createSecrets": "false"}).of("Secret")
-    own = {"octopus.createSecrets": "false", "octopus.secretNames": "{connectionstring}"}
-    assert "masterKey (more than one node needs the same one" in helm.refusal(**given | own)
+    beside = {"octopus.extraEnv[0].name": "MASTER_KEY_FILE", "octopus.extraEnv[0].value": "/vault/key"}
+    for accepted in ({"octopus.existingSecrets.masterkey.name": "vault"}, beside):
+        found = helm.render(**given | accepted)
+        assert set(found.of("Secret")) == {"octopus-connectionstring"}
+        assert "master-key-claim" not in found.of("PersistentVolumeClaim")
 
 
 @pytest.mark.parametrize(
@@ -138,6 +162,24 @@ def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None
         ({"octopus.webPort": 8443}, "have to differ"),
         ({"octopus.tentaclePort": 8080}, "have to differ"),
         ({"octopus.grpcPort": 10943, "octopus.tentaclePort": 10944}, "have to differ"),
+        ({"fullnameOverride": "a" * 53}, "has 53 characters; 52 are possible"),
+        (
+            {"fullnameOverride": "a" * 50, "octopus.uiOnly.replicaCount": 1, "octopus.masterKey": helm.KEY},
+            "has 50 characters; 49 are possible",
+        ),
+        ({"octopus.httpRoute.enabled": "true"}, "octopus.httpRoute.parentRefs is empty: name"),
+        (
+            {"octopus.existingSecrets.connectionstring.name": "sql"},
+            "octopus.databaseConnectionString and octopus.existingSecrets.connectionstring.name are both set",
+        ),
+        (
+            {"octopus.spec.volumes[0].name": "a"},
+            "octopus.spec.volumes isn't taken, because the chart has it already: set octopus.extraVolumes instead.",
+        ),
+        (
+            {"octopus.containers.octopus.spec.env[0].name": "a"},
+            "octopus.containers.octopus.spec.env isn't taken, because the chart has it already: set octopus.extraEnv",
+        ),
         (
             {"octopus.extraVolumes.a.type": "emptyDir", "octopus.extraVolumes.a.mountPath": "/repository"},
             "octopus.extraVolumes.a is for /repository, where another volume is mounted",
@@ -171,13 +213,36 @@ def test_variables_that_values_are_for() -> None:
     """No variable that the chart makes of a value can be set beside it; those it only has a default for can."""
     defaults = {"USER", "HOME", "DOTNET_BUNDLE_EXTRACT_BASE_DIR", "OTEL_DOTNET_AUTO_LOG_DIRECTORY", "OCTO_NODE_RUN_DIR"}
     container = next(helm.render(f"--values={Path(__file__).with_name('all.yaml')}").containers)
-    made = {name for name in helm.environment(container) if not name.endswith("_FILE")}
+    made = {name for name in helm.environment(container) if not name.endswith("_FILE")} | {"OCTO_NODE_DRAIN_ON_STOP"}
     for name in made - defaults - {"OCTO_NODE_LOG_FORMAT"}:  # the last is in its extraEnv
         for variable in (name, f"{name}_FILE"):
             assert f"octopus.extraEnv sets {variable}, which " in helm.refusal(**{"octopus.extraEnv[0].name": variable})
     for name in defaults:
         given = {"octopus.extraEnv[0].name": name, "octopus.extraEnv[0].value": "/tmp"}
         assert helm.environment(next(helm.render(**given).containers))[name] == "/tmp"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "given"),
+    [
+        ("DB_CONNECTION_STRING", "databaseConnectionString", helm.CONNECTION),
+        ("MASTER_KEY", "masterKey", helm.KEY),
+        ("ADMIN_USERNAME", "username", "admin"),
+        ("ADMIN_PASSWORD", "password", "S3cret"),
+        ("OCTOPUS_SERVER_BASE64_LICENSE", "licenseKeyBase64", "PExpY2Vuc2UvPg=="),
+        ("OCTO_NODE_API_KEY", "apiKey", "API-1"),
+    ],
+)
+def test_a_secret_is_given_once(variable: str, value: str, given: str) -> None:
+    """A secret that the chart hands on can't be set in extraEnv too: the node would end with 11. Without it, it can."""
+    beside = {"octopus.extraEnv[0].name": variable, "octopus.extraEnv[0].value": "x"}
+    said = helm.refusal(**beside | {f"octopus.{value}": given})
+    assert f"octopus.extraEnv sets {variable}, which octopus.{value} is for: set that instead." in said
+    if value != "databaseConnectionString":
+        assert variable in helm.environment(next(helm.render(**beside).containers))
+    yours = {f"octopus.existingSecrets.{helm.SECRETS[variable]}.name": "vault", "octopus.databaseConnectionString": ""}
+    if variable == "DB_CONNECTION_STRING":
+        assert "which the Secret vault is for" in helm.refusal(**beside | yours)
 
 
 def test_the_first_charts_names() -> None:
@@ -200,6 +265,7 @@ def test_the_first_charts_names() -> None:
     }
     assert helm.render(**on_command_line).objects == found.objects
     del on_command_line["mssql-linux.sapassword"]
+    on_command_line["mssql.SA_PASSWORD"] = "N0tS3cr3t!"
     assert set(helm.render(**on_command_line).of("StatefulSet")) == {"octopus", "mssql"}
     assert "mssql" not in helm.render(**{"mssql-linux.acceptEula.value": "Y", "mssql-linux.enabled": "false"}).of(
         "StatefulSet"

@@ -39,6 +39,20 @@ def image(docker_engine: None) -> str:
 
 
 @pytest.fixture(scope="session")
+def own_image(docker_engine: None) -> str:
+    """Build the image that has octo-node and nothing else."""
+    return images.own()
+
+
+@pytest.fixture(scope="session")
+def makers_images(docker_engine: None) -> None:
+    """Build what stands for the makers' images: Octopus's, and two versions of the hardened one."""
+    images.octopus()
+    for version in images.VERSIONS:
+        images.hardened(version)
+
+
+@pytest.fixture(scope="session")
 def sql_image(docker_engine: None) -> str:
     """Build what stands for SQL Server's image."""
     return images.sqlserver()

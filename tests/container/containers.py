@@ -91,6 +91,8 @@ class Sql:
 class Node:
     """A container of `image` on `network`; `environ` is what is set besides the usual, an empty value takes it away."""
 
+    program = "octo-node"
+
     def __init__(self, image: str, network: str, options: Sequence[str] = (), **environ: str) -> None:
         self.image = image
         self.name = unique("node")
@@ -141,7 +143,7 @@ class Node:
 
     def verb(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a verb in it, as a person does."""
-        return docker("exec", self.name, "octo-node", *words, check=False)
+        return docker("exec", self.name, self.program, *words, check=False)
 
     def execute(self, *command: str) -> str:
         """Run any command in it and return its output."""
@@ -196,6 +198,20 @@ class Node:
         found = str(self.api("/api/tasks", body)["Id"])
         wait_until(lambda: self.api(f"/api/tasks/{found}")["State"] == state, what=f"the task is {state}")
         return found
+
+
+class VolumeNode(Node):
+    """A container of the makers' image as it is, with octo-node in `volume`."""
+
+    program = "/opt/octo-node/bin/octo-node"
+
+    def __init__(self, image: str, network: str, volume: str, options: Sequence[str] = (), **environ: str) -> None:
+        mount = (f"--volume={volume}:/opt/octo-node:ro", f"--entrypoint={self.program}")
+        super().__init__(image, network, (*mount, *options), **environ)
+
+    def start(self, *command: str) -> Self:
+        """Start it in the background."""
+        return super().start(*(command or ("run",)))
 
 
 def _variables(environ: Mapping[str, str]) -> list[str]:

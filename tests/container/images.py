@@ -23,10 +23,11 @@ PACKAGES = (
 )
 DEBIAN = "octo-node-test/debian:bookworm-3"
 OCTOPUS = "octo-node-test/octopus"
-HARDENED = "octo-node-test/octopus:hardened"
+VERSIONS = ("2026.2.197", "2026.3.1")  # of the stand-in
 BARE = "octo-node-test/bare"
 SQL = "octo-node-test/sqlserver"
 NODE = "octo-node-test/node"
+OWN = "octo-node-test/octo-node"
 FOLDER = ROOT / "tests" / "container" / "dockerfiles"
 
 
@@ -62,8 +63,9 @@ def _bootstrap() -> None:
         docker("import", "--change", path, str(archive), DEBIAN)
 
 
-def _build(tag: str, name: str, **arguments: str) -> str:
+def _build(tag: str, name: str, target: str = "", **arguments: str) -> str:
     given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+    given += [f"--target={target}"] if target else []
     docker("build", "--tag", tag, "--file", str(FOLDER / f"{name}.Dockerfile"), *given, str(ROOT / "tests"))
     return tag
 
@@ -73,13 +75,14 @@ def octopus() -> str:
     return _build(OCTOPUS, "octopus", BASE=debian())
 
 
-def hardened() -> str:
-    """Make the image that stands for Octopus's hardened one."""
-    return _build(HARDENED, "hardened", OCTOPUS=octopus())
+def hardened(version: str = VERSIONS[0]) -> str:
+    """Make the image that stands for a version of Octopus's hardened one: no Python, no shell, user 1001."""
+    plain = _build(f"{OCTOPUS}:plain", "octopus", "plain", BASE=debian())
+    return _build(f"{OCTOPUS}:{version}-hardened", "hardened", OCTOPUS=plain, VERSION=version)
 
 
 def bare() -> str:
-    """Make an image with the C library and nothing else."""
+    """Make an image with nothing in it."""
     return _build(BARE, "bare", BASE=debian())
 
 
@@ -88,12 +91,19 @@ def sqlserver() -> str:
     return _build(SQL, "sqlserver", OCTOPUS=octopus())
 
 
+def own() -> str:
+    """Build the image that has octo-node and nothing else."""
+    return _real("--target", "octo-node", "--build-arg", f"BUILD_IMAGE={debian()}", "--tag", OWN)
+
+
 def node(base: str, tag: str = NODE, **arguments: str) -> str:
     """Build the real Dockerfile over `base`, as a user does."""
     given = {"OCTOPUS_IMAGE": base, "BUILD_IMAGE": debian()} | arguments
     words = [word for key, value in given.items() for word in ("--build-arg", f"{key}={value}")]
+    return _real(*words, "--tag", tag)
+
+
+def _real(*words: str) -> str:
     with _alone():
-        subprocess.run(
-            [str(ROOT / "scripts" / "build-image"), "--wheels", *words, "--tag", tag], check=True, stdout=sys.stderr
-        )
-    return tag
+        subprocess.run([str(ROOT / "scripts" / "build-image"), "--wheels", *words], check=True, stdout=sys.stderr)
+    return words[-1]

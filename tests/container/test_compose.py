@@ -1,12 +1,13 @@
-"""The compose files: valid, and a node comes up with one command."""
+"""The compose files: valid, and a node of the makers' image, as it is, comes up with one command."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,18 +15,44 @@ from container import images
 from container.containers import nested, unique
 from container.engine import docker, is_required
 from processes import ROOT, free_port, wait_until
+from scenario import LICENCE
+
+from entrypoint import __version__
 
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the images
 
 FOLDER = ROOT / "docker"
-PLAIN, NO_DIND = ("compose.yaml",), ("compose.yaml", "compose.no-dind.yaml")
-# of the blog post's .env, which this one takes the place of
-VARIABLES = {
-    *("SA_PASSWORD", "OCTOPUS_SERVER_TAG", "SQL_IMAGE", "ADMIN_USERNAME", "ADMIN_PASSWORD", "ADMIN_EMAIL"),
-    *("ACCEPT_EULA", "ACCEPT_OCTOPUS_EULA", "OCTOPUS_SERVER_NODE_NAME", "DB_CONNECTION_STRING"),
-    *("OCTOPUS_SERVER_BASE64_LICENSE", "MASTER_KEY", "ADMIN_API_KEY"),
+PLAIN, READ_ONLY = ("compose.yaml",), ("compose.yaml", "compose.read-only.yaml")
+PROGRAM = "/opt/octo-node/bin/octo-node"
+WITH_DOCKERD = {"DISABLE_DIND": "N", "PRIVILEGED": "true", "CONTAINER_USER": "root"}
+HARDENED = {
+    "CONTAINER_USER": "1001:0",
+    "OCTOPUS_SERVER_CONFIGURATION_DIRECTORY": "/Octopus/.octopus/OctopusServer/Server",
+    "OCTOPUS_SERVER_TAG": f"{images.VERSIONS[0]}-hardened",
 }
+# the makers' .env, with its empty values filled in: octopus.com/docs/installation/octopus-server-linux-container/
+# docker-compose-linux
+MAKERS = {
+    "SA_PASSWORD": "N0tS3cr3t!",
+    "OCTOPUS_SERVER_TAG": "latest",
+    "SQL_IMAGE": "mcr.microsoft.com/mssql/server",
+    "ADMIN_USERNAME": "admin",
+    "ADMIN_PASSWORD": "Passw0rd123",
+    "ADMIN_EMAIL": "",
+    "ACCEPT_EULA": "Y",
+    "ACCEPT_OCTOPUS_EULA": "Y",
+    "OCTOPUS_SERVER_NODE_NAME": "",
+    "DB_CONNECTION_STRING": "Server=db,1433;Database=OctopusDeploy;User=sa;Password=N0tS3cr3t!",
+    "OCTOPUS_SERVER_BASE64_LICENSE": "",
+    "MASTER_KEY": "",
+    "ADMIN_API_KEY": "",
+    "DISABLE_DIND": "Y",
+    "PRIVILEGED": "false",
+    "CONTAINER_USER": "octopus",
+}
+# of their compose file
+VOLUMES = {"repository", "artifacts", "taskLogs", "cache", "import", "eventExports", "sqlvolume"}
 
 
 def command() -> list[str]:
@@ -41,30 +68,25 @@ def command() -> list[str]:
 class Project:
     """A project of its own, with the stand-ins' images and ports that are free."""
 
-    def __init__(self, files: Sequence[str], folder: Path, **variables: str) -> None:
+    def __init__(self, files: Sequence[str], folder: Path, settings: Mapping[str, str]) -> None:
         self.name = unique("compose")
         self.port = free_port()
-        self.tag = f"octo-node:{self.name}"
-        given = {
-            "ACCEPT_EULA": "Y",
-            "ACCEPT_OCTOPUS_EULA": "Y",
-            "SQL_IMAGE": images.SQL,
-            "OCTOPUS_SERVER_TAG": self.name,
-        }
         ports = {"SQL_PORT": free_port(), "TENTACLE_PORT": free_port(), "OCTOPUS_PORT": self.port}
-        settings = values() | given | variables | {name: str(port) for name, port in ports.items()}
+        self.settings = dict(settings) | {name: str(port) for name, port in ports.items()}
+        self.settings |= {"OCTO_NODE_IMAGE": images.OWN, "OCTO_NODE_TAG": "latest", "SQL_IMAGE": images.SQL}
+        self.settings |= {"OCTOPUS_IMAGE": images.OCTOPUS, "ACCEPT_EULA": "Y", "ACCEPT_OCTOPUS_EULA": "Y"}
         # the stand-in speaks no TLS
-        settings["DB_CONNECTION_STRING"] += ";Encrypt=False"
+        self.settings["DB_CONNECTION_STRING"] += ";Encrypt=False"
         self.env_file = folder / ".env"
-        self.env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         self._command = [*command(), "--project-name", self.name, "--env-file", str(self.env_file)]
         self._command += [word for file in files for word in ("--file", str(FOLDER / file))]
-        if variables.get("DISABLE_DIND") == "N":
+        if settings.get("DISABLE_DIND") == "N":
             self._command += ["--file", str(nesting(folder))]
 
     def run(self, *words: str) -> str:
         """Run a command of Compose and return its output."""
-        clean = {name: value for name, value in os.environ.items() if name not in values()}
+        self.env_file.write_text("".join(f"{name}={value}\n" for name, value in self.settings.items()))
+        clean = {name: value for name, value in os.environ.items() if name not in self.settings}
         done = subprocess.run(
             [*self._command, *words],
             env=clean,
@@ -77,6 +99,16 @@ class Project:
         )
         assert done.returncode == 0, f"compose {words}: {done.stdout}"
         return done.stdout
+
+    def up(self) -> str:
+        """Have it come up, as a person does, and return the node's container when it answers."""
+        self.run("up", "--detach", "--no-build")
+        node = self.container()
+        try:
+            wait_until(lambda: self.status() == 200, 90, "the node answers")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{docker('logs', node).stdout}") from None
+        return node
 
     def container(self) -> str:
         """Return the node's container."""
@@ -107,15 +139,38 @@ def values() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
+def inspect(container: str) -> dict[str, dict[str, object]]:
+    """Return what the engine says of a container."""
+    (found,) = json.loads(docker("inspect", container).stdout)
+    return dict(found)
+
+
 def test_variables() -> None:
-    """All variables of the blog post's .env are there, and both licences have to be accepted by a person."""
-    assert values().keys() >= VARIABLES
+    """All variables of the makers' .env are there, and both licences have to be accepted by a person."""
+    assert values().keys() >= MAKERS.keys()
     assert (values()["ACCEPT_EULA"], values()["ACCEPT_OCTOPUS_EULA"]) == ("N", "N")
+    assert {name: values()[name] for name in ("DISABLE_DIND", "PRIVILEGED", "CONTAINER_USER")}.items() <= MAKERS.items()
 
 
-@pytest.mark.parametrize("file", NO_DIND)
+def test_volumes_and_ports() -> None:
+    """The makers' volumes, and the port that polling Tentacles know, are called as in their file."""
+    text = (FOLDER / "compose.yaml").read_text()
+    assert set(re.findall(r"^  (\w+):$", text.rpartition("\nvolumes:\n")[2], re.MULTILINE)) >= VOLUMES
+    assert ":-1401}:1433" in text
+    assert ":-8080}:8080" in text
+    assert ":-11111}:10943" in text
+
+
+def test_version() -> None:
+    """The image and the volume that are used by default are this version's."""
+    text = (FOLDER / "compose.yaml").read_text()
+    assert set(re.findall(r"\$\{OCTO_NODE_TAG:-([^}]*)\}", text)) == {__version__}
+    assert values()["OCTO_NODE_TAG"] == __version__
+
+
+@pytest.mark.parametrize("file", [*READ_ONLY, "compose.ca.yaml"])
 def test_schema(file: str) -> None:
-    """The Compose Specification's JSON schema accepts both files; none has a version."""
+    """The Compose Specification's JSON schema accepts the files; none has a version."""
     assert "\nversion:" not in (FOLDER / file).read_text()
     done = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FOLDER / file)],
@@ -127,35 +182,58 @@ def test_schema(file: str) -> None:
 
 
 @pytest.fixture
-def project(request: pytest.FixtureRequest, image: str, sql_image: str, tmp_path: Path) -> Iterator[Project]:
-    """Give a project of the files that the test names, which isn't started yet."""
-    files: Sequence[str] = request.param
-    found = Project(files, tmp_path, DISABLE_DIND="N" if files == PLAIN else "Y")
-    docker("tag", image, found.tag)
+def project(
+    request: pytest.FixtureRequest, own_image: str, makers_images: None, sql_image: str, tmp_path: Path
+) -> Iterator[Project]:
+    """Give a project of the files and settings that the test names, which isn't started yet."""
+    files, settings = request.param
+    found = Project(files, tmp_path, settings)
     yield found
     found.run("down", "--volumes", "--timeout", "60")
-    docker("rmi", found.tag)
 
 
-@pytest.mark.parametrize("project", [PLAIN, NO_DIND], indirect=True, ids=["compose", "no-dind"])
+EXAMPLE = {"OCTOPUS_SERVER_TAG": "latest"}
+WAYS = {
+    "the makers' .env": (PLAIN, MAKERS),
+    "with dockerd": (PLAIN, values() | EXAMPLE | WITH_DOCKERD),
+    "read-only": (READ_ONLY, values() | EXAMPLE),
+    "hardened": (PLAIN, values() | HARDENED),
+}
+
+
+@pytest.mark.parametrize("project", WAYS.values(), indirect=True, ids=WAYS.keys())
 def test_up(project: Project) -> None:
-    """`docker compose up` brings a node up: healthy, reachable; its stop waits for the drain."""
-    project.run("up", "--detach", "--no-build")
-    wait_until(lambda: project.status() == 200, 90, "the node answers")
-    node = project.container()
+    """`docker compose up` brings a node of the makers' image up: healthy, reachable; its stop waits for the drain."""
+    node = project.up()
     health = "{{.State.Health.Status}}"
     wait_until(lambda: docker("inspect", "-f", health, node).stdout.strip() == "healthy", 60, "healthy")
-    (found,) = json.loads(docker("inspect", node).stdout)
-    assert found["Config"]["StopTimeout"] > 600
-    assert found["HostConfig"]["Privileged"] is not found["HostConfig"]["ReadonlyRootfs"]
+    found = inspect(node)
+    with_dockerd = project.settings["DISABLE_DIND"] == "N"
+    assert found["Config"]["StopTimeout"] == 720
+    assert found["HostConfig"]["Privileged"] is with_dockerd
+    assert found["Config"]["Image"] == f"{images.OCTOPUS}:{project.settings['OCTOPUS_SERVER_TAG']}"
     dockerd = docker("exec", node, "docker", "info", "--format", "{{.Driver}} in {{.DockerRootDir}}", check=False)
-    if found["HostConfig"]["Privileged"]:
+    if with_dockerd:
         assert dockerd.stdout.endswith(" in /var/lib/docker\n")
         assert "vfs" not in dockerd.stdout  # the volume is there
     else:
         assert dockerd.returncode != 0
     project.run("stop", "octopus-server")
-    (found,) = json.loads(docker("inspect", node).stdout)
-    assert found["State"]["ExitCode"] == 0, docker("logs", node).stdout
+    assert inspect(node)["State"]["ExitCode"] == 0, docker("logs", node).stdout
     project.run("start", "octopus-server")
     wait_until(lambda: project.status() == 200, 90, "the node answers again")
+
+
+@pytest.mark.parametrize("project", [WAYS["hardened"]], indirect=True, ids=["hardened"])
+def test_upgrade(project: Project) -> None:
+    """Another version of Octopus is another tag: the same octo-node, the same volumes, the key that was drawn."""
+    first = project.up()
+    project.settings["OCTOPUS_SERVER_TAG"] = f"{images.VERSIONS[1]}-hardened"
+    project.settings["OCTOPUS_SERVER_BASE64_LICENSE"] = LICENCE
+    second = project.up()
+    assert first != second
+    log = docker("logs", second).stdout
+    assert images.VERSIONS[1] in log
+    status = json.loads(docker("exec", second, PROGRAM, "status", "--json").stdout)
+    assert status["node"]["phase"] == "up"
+    assert "octo-node" in docker("exec", second, PROGRAM, "version").stdout

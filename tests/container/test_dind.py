@@ -86,7 +86,7 @@ def test_dockerd_is_killed(node: Node) -> None:
     state = json.loads(node.verb("status", "--json").stdout)["node"]
     node.execute("kill", "-KILL", str(state["dockerd"]["pid"]))
     wait_ready(node, 15, restarts=1)
-    assert "dockerd ended too early and is started again in 1 s. code=137" in node.log
+    assert "dockerd exited unexpectedly and will be restarted in 1 s. code=137" in node.log
     assert dockerd(node)["pid"] != state["dockerd"]["pid"]
     assert json.loads(node.verb("status", "--json").stdout)["node"]["server"] == state["server"]
     assert node.execute("docker", "ps", "--quiet") == ""

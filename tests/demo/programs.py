@@ -15,7 +15,7 @@ from typing import Any
 from processes import ROOT, children, free_port, wait_until
 from standin.octopus.install import install
 
-from entrypoint import prctl
+from entrypoint.base import prctl
 
 
 OCTO_NODE = Path(sys.executable).with_name("octo-node")

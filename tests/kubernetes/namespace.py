@@ -1,7 +1,7 @@
 """A namespace of the cluster, with folders of its machine for the volumes."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from container import images
@@ -14,16 +14,17 @@ CLAIMS = ("shared-claim", "master-key-claim", "mssql-mssql-0")
 
 
 class Namespace:
-    """A namespace with a volume for each of CLAIMS."""
+    """A namespace with a volume for each of `claims`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, claims: Sequence[str] = CLAIMS) -> None:
         self.name = name
+        self._claims = claims
 
     def __enter__(self) -> Self:
         """Make the namespace and the volumes."""
         cluster.kubectl("create", "namespace", self.name)
-        self._on_machine(f"mkdir -p {' '.join(CLAIMS)} && chmod 777 {' '.join(CLAIMS)}")
-        for claim in CLAIMS:
+        self._on_machine(f"mkdir -p {' '.join(self._claims)} && chmod 777 {' '.join(self._claims)}")
+        for claim in self._claims:
             cluster.kubectl("apply", "--filename=-", given=self._volume(claim))
         return self
 
@@ -31,9 +32,9 @@ class Namespace:
         """Take all of it away, without waiting for drains."""
         self.kubectl("delete", "statefulset", "--all", "--cascade=orphan", check=False)
         self.kubectl("delete", "pod", "--all", "--force", "--grace-period=0", check=False)
-        self._on_machine(f"rm -rf {' '.join(CLAIMS)}")
+        self._on_machine(f"rm -rf {' '.join(self._claims)}")
         cluster.kubectl("delete", "namespace", self.name, "--timeout=120s", check=False)
-        names = [self._volume_name(claim) for claim in CLAIMS]
+        names = [self._volume_name(claim) for claim in self._claims]
         cluster.kubectl("delete", "persistentvolume", "--ignore-not-found", *names, check=False)
 
     @property
@@ -45,7 +46,7 @@ class Namespace:
 
     def _volume(self, claim: str) -> Mapping[str, object]:
         spec = {
-            "capacity": {"storage": "1Gi"},
+            "capacity": {"storage": "8Gi"},
             "accessModes": ["ReadWriteMany", "ReadWriteOnce"],
             "persistentVolumeReclaimPolicy": "Retain",
             "claimRef": {"namespace": self.name, "name": claim},

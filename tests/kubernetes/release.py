@@ -60,6 +60,13 @@ class Release:
         self._values.write_text(json.dumps(values))
         self.helm(verb, NAME, str(CHART), f"--values={self._values}")
 
+    def refusal(self, verb: str, values: Mapping[str, object]) -> str:
+        """Return what Helm says of values that are refused. AssertionError if they aren't."""
+        self._values.write_text(json.dumps(values))
+        done = helm.run("--namespace", self.namespace.name, verb, NAME, str(CHART), f"--values={self._values}")
+        assert done.returncode != 0, "the values were accepted"
+        return done.stderr
+
     def install(self, values: Mapping[str, object]) -> Self:
         """Install the chart and wait until all nodes are ready."""
         self.set("install", values)

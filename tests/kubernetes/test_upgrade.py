@@ -69,6 +69,7 @@ def test_a_lost_master_key(fresh: Release) -> None:
     """Without the master key of an existing database a node ends with 11, and nothing is touched."""
     fresh.install(usual(1))
     before = touched(fresh)
+    fresh.namespace.kubectl("delete", "secret", "octopus-masterkey")  # else the chart finds it
     values = usual(1)
     values["octopus"]["masterKey"] = ""
     fresh.upgrade(values)

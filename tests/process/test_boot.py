@@ -5,12 +5,11 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyodbc
 import pytest
-from node import DATABASE, Node
+from node import DATABASE, Node, boot, commands
 from processes import wait_until
 from standin.sqlserver.testing import SqlServer
 
@@ -18,28 +17,6 @@ from standin.sqlserver.testing import SqlServer
 ALL = ["create-instance", "database", "configure", "path", "admin", "node"]
 # on a database that is configured, the administrator comes last: nobody else may write meanwhile
 AGAIN = ["create-instance", "database", "configure", "path", "node", "admin"]
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
-
-
-def commands(node: Node) -> list[str]:
-    """Return the configure commands that were begun, in order."""
-    begun = [line["verb"] for line in node.journal() if line.get("event") == "start"]
-    return [verb for verb in begun if verb not in {"version", "run"}]
-
-
-def boot(node: Node) -> list[str]:
-    """Start the node, wait until it is up, stop it; return the configure commands that it took."""
-    node.forget_journal()
-    node.start().wait_phase("up")
-    found = commands(node)
-    assert node.terminate() == 0, node.log
-    return found
 
 
 def admin(sql: SqlServer) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from node import DATABASE, Node
 from processes import OCTO_NODE, ROOT
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_nothing_wrong(node: Node, options: list[str]) -> None:
     before = files(node.root)
     done = check(node, *options)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("Preflight finds nothing wrong.\n")
+    assert done.stdout.endswith("Preflight found no problems.\n")
     assert ("create-instance" in done.stdout) == bool(options)
     assert files(node.root) == before
 
@@ -94,13 +94,25 @@ def test_a_new_database(node: Node, sql: SqlServer) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize(("content", "said"), [(None, "No such file"), ("", "has no certificate in PEM")])
+def test_nothing_to_trust(node: Node, sql: SqlServer, tmp_path: Path, content: str | None, said: str) -> None:
+    """A file of certificates that isn't there, or has none, is a warning: the server would just not trust them."""
+    file = tmp_path / "ca.crt"
+    if content is not None:
+        file.write_text(content)
+    done = check(node, DB_CONNECTION_STRING=sql.connection_string(DATABASE), SSL_CERT_FILE=str(file))
+    assert done.returncode == 0, done.stdout
+    assert f"warning: SSL_CERT_FILE is {file}, but that " in done.stdout
+    assert said in done.stdout
+
+
 def test_what_is_not_checked(node: Node, sql: SqlServer) -> None:
-    """A certificate that should be checked, and can't be with FreeTDS, is a warning; else it is refused."""
+    """What the ODBC driver can't check as Octopus.Server does is a warning; a certificate of nobody's is refused."""
     text = sql.connection_string(DATABASE).replace("TrustServerCertificate=True", "TrustServerCertificate=False")
     done = check(node, DB_CONNECTION_STRING=text)
-    if "FreeTDS" in Path(node.environment["ODBCSYSINI"], "odbcinst.ini").read_text():
-        assert done.returncode == 0
-        assert "warning: FreeTDS can't check SQL Server's certificate" in done.stdout
-    else:
-        assert done.returncode == ExitCode.SQL_NOT_READY
-        assert "isn't trusted" in done.stdout
+    assert done.returncode == ExitCode.SQL_NOT_READY
+    assert "isn't trusted" in done.stdout
+    done = check(node, DB_CONNECTION_STRING=f"{text};ServerCertificate=/sql.pem")
+    assert done.returncode == 0
+    assert "warning: The ODBC driver" in done.stdout
+    assert "octo-node's own connections don't check it" in done.stdout

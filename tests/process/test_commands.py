@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from node import DATABASE, Node
+from node import DATABASE, Node, boot, commands
 from processes import wait_until
 from standin.sqlserver.testing import SqlServer
 
@@ -16,13 +16,6 @@ KEY = {"MASTER_KEY": "6EdU6IWsCtMEwk0kPKflQQ=="}
 OLDEST = "2020.3.1"
 SETTINGS = "SELECT JSON FROM dbo.Configuration WHERE Id = 'settings'"
 LOCK = "EXEC sp_getapplock @Resource = 'octo-node:schema:octopusdeploy', @LockMode = ?, @LockOwner = 'Session'"
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
 
 
 @pytest.fixture
@@ -38,21 +31,6 @@ def two(tmp_path: Path, sql: SqlServer) -> Iterator[tuple[Node, Node]]:
 def runs(node: Node, verb: str) -> list[list[str]]:
     """Return the arguments of each run of a verb."""
     return [line["argv"] for line in node.journal() if line.get("event") == "start" and line["verb"] == verb]
-
-
-def commands(node: Node) -> list[str]:
-    """Return the configure commands that were begun, in order."""
-    begun = [line["verb"] for line in node.journal() if line.get("event") == "start"]
-    return [verb for verb in begun if verb not in {"version", "run"}]
-
-
-def boot(node: Node) -> list[str]:
-    """Start the node, wait until it is up, stop it; return the configure commands that it took."""
-    node.forget_journal()
-    node.start().wait_phase("up")
-    found = commands(node)
-    assert node.terminate() == 0, node.log
-    return found
 
 
 def can_log_in(sql: SqlServer) -> bool:

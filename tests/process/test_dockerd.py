@@ -155,7 +155,7 @@ def test_a_dockerd_that_is_stuck(node: Nested) -> None:
     up(node)
     wait_until(lambda: [line for line in node.events("request") if line["path"].endswith("/start")])
     assert node.dockerd["state"] == "starting"
-    ask = f"from entrypoint.dockerd import trial; trial.problem({str(node.socket)!r}, 0.5)"
+    ask = f"from entrypoint.dockerd import container_trial; container_trial.problem({str(node.socket)!r}, 0.5)"
     done = subprocess.run(
         [sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
@@ -263,7 +263,7 @@ def test_it_is_started_again_alone(node: Nested, mode: str, number: int) -> None
     assert node.server() == server
     assert node.phase == "up"
     code = 137 if number == signal.SIGKILL else 0
-    assert f"dockerd ended too early and is started again in 1 s. code={code}" in node.log
+    assert f"dockerd exited unexpectedly and will be restarted in 1 s. code={code}" in node.log
     assert node.terminate() == 143
     assert nothing_left(node)
 
@@ -278,7 +278,7 @@ def test_the_pauses_double(node: Nested) -> None:
     for pause, seconds in zip(pauses, (1, 2, 4), strict=True):
         assert pause >= seconds
     for seconds in (1, 2, 4):
-        assert f"dockerd ended too early and is started again in {seconds} s. code=3" in node.log
+        assert f"dockerd exited unexpectedly and will be restarted in {seconds} s. code=3" in node.log
     assert node.dockerd["restarts"] == 3
     assert node.terminate() == 143
 
@@ -321,7 +321,7 @@ def test_a_deaf_one_is_killed(node: Nested) -> None:
     node.wait_state("ready")
     assert node.terminate() == 143
     assert len(node.events("TERM")) == 1
-    assert "dockerd: not ended in time, killed." in node.log
+    assert "dockerd didn't stop in time and was killed." in node.log
     assert nothing_left(node)
 
 

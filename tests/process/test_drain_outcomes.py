@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,21 +18,6 @@ from entrypoint.node.drain import GRACE_SECONDS
 
 
 SLACK = 15  # seconds: this machine may be busy
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
-
-
-@pytest.fixture
-def node(tmp_path: Path, sql: SqlServer) -> Iterator[Node]:
-    """A node that is up."""
-    with Node(tmp_path, sql, STANDIN_OCTOPUS_POLL="0.2") as found:
-        found.start().wait_phase("up")
-        yield found
 
 
 def states(sql: SqlServer) -> list[str]:
@@ -162,7 +146,7 @@ def test_the_run_folder_cannot_be_written(node: Node) -> None:
 
     assert done.returncode == 0, done.stderr
     assert f"left: {running} Deploy web" in done.stderr
-    assert "It can't be noted that the node is to be drained." in done.stderr
+    assert "The request to drain the node can't be recorded." in done.stderr
 
 
 def test_settle_ends_whatever_cannot_be_written(tmp_path: Path, sql: SqlServer) -> None:
@@ -171,8 +155,8 @@ def test_settle_ends_whatever_cannot_be_written(tmp_path: Path, sql: SqlServer) 
         node.start().wait_phase("starting")
         (node.run_dir / "settle.json" / "in-the-way").mkdir(parents=True)
         node.wait_phase("up")
-        assert "What is kept of this start can't be written." in node.log
-        assert "settle ended too early" not in node.log
+        assert "The record of this start can't be written." in node.log
+        assert "settle exited unexpectedly" not in node.log
 
 
 # --- what is said

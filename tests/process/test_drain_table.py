@@ -37,8 +37,15 @@ MOMENTS = ("before the flag", "while waiting", "at the deadline")
 LONG = {"15 s": 15.0, "120 s": 120.0, "beyond the deadline": None}
 BY = ("a hook", "hand", "the stop")
 AFTER = 15.0  # seconds from SQL Server's return to the task's end
+SERVERS_OWN = 90.0  # the server waits 30 s for each session that SQL Server has forgotten, before it tells of its tasks
 SLACK = 20.0  # this machine may be busy
-ENDS = ("The node is drained", "At the deadline", "can't be drained", "has answered nothing", "has ended meanwhile")
+ENDS = (
+    "The node is drained",
+    "At the deadline",
+    "can't be drained",
+    "has answered nothing",
+    "has ended in the meantime",
+)
 NEAR = 4.0  # seconds before the deadline
 SAMPLE = (("frozen", "before the flag", "beyond the deadline", "the stop"),)
 
@@ -53,9 +60,9 @@ class Cell(NamedTuple):
 
     @property
     def wait(self) -> float:
-        """The seconds that the drain is given: until the task's end where SQL Server comes back in time."""
+        """The seconds that the drain is given: if SQL Server comes back in time, until the server knows it, too."""
         seconds = LONG[self.long]
-        return 30.0 if seconds is None or self.moment == MOMENTS[2] else seconds + 3 * AFTER + 10
+        return 30.0 if seconds is None or self.moment == MOMENTS[2] else seconds + AFTER + SERVERS_OWN
 
     @property
     def is_saved(self) -> bool:
@@ -181,7 +188,7 @@ def test_sql_server_is_away(tmp_path: Path, cell: Cell) -> None:
         drain, took = run(node, sql, cell)
         code = drain.code
         log = node.log
-        wait_until(lambda: cell.by == "hand" or "octo-node ends with" in node.log, 60, what="the end of the stop")
+        wait_until(lambda: cell.by == "hand" or "octo-node exits with" in node.log, 60, what="the end of the stop")
         states = sql.query(DATABASE, "SELECT State FROM ServerTask")
         note(cell, code, took, str(states[0][0]))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import odbcini
 import pytest
-from processes import OCTO_NODE, ROOT, free_port
+from processes import NAMESPACE, OCTO_NODE, ROOT, free_port
 
 
 HOSTILE = "ODBC Driver 99 for SQL Server"
@@ -165,3 +165,22 @@ def test_a_folder_where_each_has_his_own_is_fine(tmp_path: Path) -> None:
     (tmp_path / "tmp").chmod(0o1777)
     file = registered(tmp_path / "tmp/etc")
     assert odbcini.FREETDS in ask({"ODBCSYSINI": str(file.parent)}).stdout
+
+
+def test_nobody_here_can_change_what_is_mounted_read_only(tmp_path: Path) -> None:
+    """A configuration on a read-only mount is used, whatever its mode: octo-node's own volume, an emptyDir of 0777."""
+    folder = tmp_path / "volume"
+    file = registered(folder)
+    folder.chmod(0o777)
+    file.chmod(0o666)
+    mount = f'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" -c "{PROGRAM}"'
+    done = subprocess.run(
+        [*NAMESPACE, "-m", "sh", "-c", mount, "sh", folder, sys.executable],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "ODBCSYSINI": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert odbcini.FREETDS in done.stdout, done.stderr

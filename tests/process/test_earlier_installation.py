@@ -1,6 +1,5 @@
 """A misspelt or lost database doesn't become a new, empty Octopus on the files of an earlier one."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,6 @@ from standin.sqlserver.testing import SqlServer
 
 
 KEY = {"MASTER_KEY": "6EdU6IWsCtMEwk0kPKflQQ=="}
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
 
 
 def leave(node: Node, *paths: str) -> None:

@@ -143,7 +143,7 @@ def test_who_is_killed_by_somebody_else(scarce: Scripted, role: str) -> None:
     """137 without a lack of memory isn't told as one."""
     scarce.script(role, "kill -KILL $$")
     assert scarce.start("process 1", DOOR).wait() == 137
-    assert "Memory didn't run out: somebody sent it that signal." in scarce.termination
+    assert "Memory didn't run out: another process sent it that signal." in scarce.termination
 
 
 class Counted(Scripted):
@@ -196,4 +196,4 @@ def test_short_memory_keeps_nobody_awake(counted: Counted) -> None:
 def test_io_that_somebody_sent(counted: Counted) -> None:
     """IO from a process is a signal like any other, and not taken for the kernel's."""
     up(counted).send(signal.SIGIO)
-    counted.wait_log("Signal IO isn't handed on")
+    counted.wait_log("Signal IO isn't forwarded")

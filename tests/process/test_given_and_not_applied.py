@@ -1,7 +1,6 @@
 """What a start does about a licence that nobody gave, and what it says of settings that it doesn't apply."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,6 @@ from standin.sqlserver.testing import SqlServer
 
 
 KEY = {"MASTER_KEY": "6EdU6IWsCtMEwk0kPKflQQ=="}
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
 
 
 def boot(node: Node) -> str:

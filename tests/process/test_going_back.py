@@ -16,13 +16,6 @@ from standin.sqlserver.testing import SqlServer
 LOW, HIGH = "2026.2.197", "2026.2.210"
 
 
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
-
-
 class Fleet:
     """Three nodes on one database, in the build that was asked for last."""
 
@@ -120,7 +113,7 @@ def test_one_after_the_other(stack: ExitStack, tmp_path: Path, sql: SqlServer, h
     second = fleet.node(1, LOW).start()
     second.wait_phase("up")
 
-    unsure = "doesn't tell whether octopus-0 run this build" in second.log
+    unsure = "doesn't say whether octopus-0 run this build" in second.log
     assert unsure == (history == "once")
     assert fleet.integrity() == []
 

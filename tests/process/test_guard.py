@@ -24,13 +24,6 @@ PATIENCE = 60 + 10 * NODES  # seconds until all are up, with others at work on t
 
 
 @pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
-
-
-@pytest.fixture
 def stack() -> Iterator[ExitStack]:
     """What ends with the test."""
     with ExitStack() as found:

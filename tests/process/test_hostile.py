@@ -18,7 +18,7 @@ from processes import OCTO_NODE, enter, wait_until
 from scripted import DOOR, Scripted, up
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint import variables
+from entrypoint.settings import variables
 
 
 LOG = "home/octopus/.octopus/OctopusServer/Server/Logs/OctopusServer.txt"
@@ -101,8 +101,10 @@ def test_what_prepare_learnt_is_masked(node: Scripted) -> None:
         "DB_CONNECTION_STRING": "Server=db;Database=x;User Id=sa;Password='Pass;word-1';Encrypt=False",
         "OCTOPUS_SERVER_BASE64_LICENSE": "\n".join(licence[i : i + 60] for i in range(0, len(licence), 60)),
     }
-    learn = f"import sys; sys.path.insert(0, {str(Path(DOOR[1]).parents[3])!r})"
-    learn += "; from entrypoint import handover; handover.learn('KEY-THAT-WAS-DRAWN=='); handover.learn('ANOTHER-ONE')"
+    learn = f"import os, sys; sys.path.insert(0, {str(Path(DOOR[1]).parents[3])!r})"
+    learn += "; from entrypoint.settings import secrets_memfd; from entrypoint.settings.environment import Environment"
+    learn += "; number = Environment(os.environ).learnt"
+    learn += "; secrets_memfd.learn('KEY-THAT-WAS-DRAWN==', number); secrets_memfd.learn('ANOTHER-ONE', number)"
     node.script("prepare", f'{sys.executable} -c "{learn}"')
     up(node)
     message = end_server(

@@ -163,7 +163,7 @@ def test_a_burst_of_signals_loses_none(mode: Mode) -> None:
 
 @pytest.mark.parametrize("number", sorted(SUSPENDS))
 def test_a_suspension_stops_the_command_and_cont_wakes_it(mode: Mode, number: int) -> None:
-    """TSTP, TTIN and TTOU stop the command, whatever it does about them, and CONT has it go on."""
+    """TSTP, TTIN and TTOU stop the command, whatever it does about them, and send it CONT to resume it."""
     with mode.start(*PRINT_SIGNALS) as started:
         assert line(started) == "ready"
         os.kill(started.pid, number)

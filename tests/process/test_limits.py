@@ -1,5 +1,6 @@
 """What a container may lack: open files, processes, memfd, a disk with room, a file server that answers."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -17,15 +18,9 @@ PROGRAMS = Path(__file__).parent / "programs"
 REFUSE = (sys.executable, str(PROGRAMS / "refuse.py"))
 HUNG = (sys.executable, str(PROGRAMS / "hung.py"))
 PIDS = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))
+IN_OPEN, INOTIFY_EVENT = 0x20, 16  # inotify(7): the event, and the bytes of one without a name
 # a mount namespace of our own, by root or as root of a user namespace
 MOUNTS = ("unshare", *(() if os.getuid() == 0 else ("-Ur",)), "-m")
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
 
 
 def check(node: Node, *wrapper: str, seconds: float = 60, verb: str = "check") -> subprocess.CompletedProcess[str]:
@@ -119,7 +114,7 @@ def test_no_place_for_secrets(tmp_path: Path, sql: SqlServer) -> None:
 @pytest.mark.parametrize(
     ("verb", "said"),
     [
-        ("check", "has no room. Make room there."),
+        ("check", "has no space left. Free space there."),
         ("preflight", "can't be written by user 0:0: No space left on device"),
     ],
 )
@@ -205,6 +200,25 @@ def test_a_file_that_never_ends(tmp_path: Path, sql: SqlServer, name: str) -> No
 
 
 # --- read once
+
+
+def test_each_file_is_opened_once(tmp_path: Path) -> None:
+    """A process opens each file that a variable names once, however many of its parts want to know the value."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    opens = {}
+    texts = {"DB_CONNECTION_STRING": "Server=127.0.0.1,1;Database=x;User Id=sa;Password=hush", "OCTO_NODE_ROOT": "/"}
+    with Node(tmp_path, DB_CONNECTION_STRING="", OCTO_NODE_ROOT="") as node:
+        for name, text in texts.items():
+            path = tmp_path / name
+            path.write_text(text)
+            node.environment[f"{name}_FILE"] = str(path)
+            opens[name] = libc.inotify_init1(os.O_NONBLOCK)
+            libc.inotify_add_watch(opens[name], os.fsencode(path), IN_OPEN)
+        done = check(node)
+        assert "Server=" not in done.stdout + done.stderr
+    for number in opens.values():
+        assert len(os.read(number, 4096)) == INOTIFY_EVENT
+        os.close(number)
 
 
 def test_a_secret_that_changes_while_prepare_waits(tmp_path: Path, sql: SqlServer) -> None:

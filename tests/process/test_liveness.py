@@ -13,7 +13,7 @@ import pytest
 from processes import ROOT, free_port
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint import sqlping
+from entrypoint.base import sql_ping
 
 
 PROBE = (sys.executable, "-I", "-S", str(ROOT / "entrypoint" / "probe.py"))
@@ -87,17 +87,17 @@ def test_a_node_that_does_not_tell_its_database(tmp_path: Path, mute: int, place
 def test_a_frozen_sql_server_says_nothing(tmp_path: Path) -> None:
     """A SQL Server that is stopped still takes connections, and is away all the same, until it goes on."""
     with SqlServer.start(tmp_path, tls="off") as sql:
-        assert sqlping.is_answered("localhost", sql.port, SECONDS, strict=False)
+        assert sql_ping.is_answered("localhost", sql.port, SECONDS, strict=False)
         assert sql.process is not None
         sql.process.send_signal(signal.SIGSTOP)
         try:
-            assert not sqlping.is_answered("localhost", sql.port, 0.5, strict=False)
+            assert not sql_ping.is_answered("localhost", sql.port, 0.5, strict=False)
         finally:
             sql.process.send_signal(signal.SIGCONT)
-        assert sqlping.is_answered("localhost", sql.port, SECONDS, strict=False)
+        assert sql_ping.is_answered("localhost", sql.port, SECONDS, strict=False)
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64, "", "127.0.0.1"])
 def test_nobody_there(host: str) -> None:
     """A name that nobody knows, one that is none, and a closed port are no answer, and no error."""
-    assert not sqlping.is_answered(host, free_port(), 0.5, strict=False)
+    assert not sql_ping.is_answered(host, free_port(), 0.5, strict=False)

@@ -13,7 +13,7 @@ import odbcini
 import pytest
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
 
 
 ROOT = Path(__file__).resolve().parents[2]

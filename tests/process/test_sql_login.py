@@ -14,7 +14,7 @@ import pytest
 from sqlclient import Client
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
 
 
 SOON = 25  # seconds; what is for good ends long before the minute that it may wait
@@ -49,29 +49,46 @@ def test_trusted_unless_told_otherwise(client: Client, tmp_path: Path) -> None:
 
 
 def test_untrusted_certificate(client: Client, tmp_path: Path) -> None:
-    """`TrustServerCertificate=False` ends the wait at once; FreeTDS, which can't check it, says that."""
+    """`TrustServerCertificate=False` ends the wait at once, with both drivers, if nobody trusted issued it."""
     with SqlServer.start(tmp_path / "sql", tls="on") as server:
-        end, lines = client.run(without(server, trust="False"), wait=WAIT)
-    if end["code"] == 0:
-        assert lines[0]["event"].startswith("FreeTDS can't check SQL Server's certificate")
-        assert "FreeTDS" in (tmp_path / "odbcinst.ini").read_text()
-    else:
-        assert end["code"] == ExitCode.SQL_NOT_READY
-        assert "take `TrustServerCertificate=False`" in end["sentence"]
-        assert end["took"] < SOON
+        end, _ = client.run(without(server, trust="False"), wait=WAIT)
+    assert end["code"] == ExitCode.SQL_NOT_READY
+    assert "isn't trusted, as the connection string asks: set SSL_CERT_FILE to a file" in end["sentence"]
+    assert end["took"] < SOON
 
 
-def test_certificate_for_another_host(microsoft: Client, tmp_path: Path) -> None:
-    """The advice is the keyword that helps, and it does help."""
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR", "both"])
+def test_own_authority(client: Client, tmp_path: Path, variable: str) -> None:
+    """What .NET trusts both drivers trust: a file, and any file in a folder, whatever its name."""
+    with SqlServer.start(tmp_path / "sql", tls="on") as server:
+        server.query("master", "SELECT 1")
+        authorities = tmp_path / "authorities"
+        authorities.mkdir()
+        (authorities / "any name").write_text("Our own:\n" + (server.data / "server.crt").read_text())
+        if variable != "SSL_CERT_FILE":
+            client.environment["SSL_CERT_DIR"] = f"/nowhere:{authorities}"
+        if variable != "SSL_CERT_DIR":
+            empty = variable == "both"
+            client.environment["SSL_CERT_FILE"] = "/dev/null" if empty else str(authorities / "any name")
+        named = without(server, trust="False").replace("127.0.0.1", "localhost")  # Microsoft's compares no addresses
+        end, lines = client.run(named, wait=WAIT)
+    assert end["code"] == 0, end
+    assert not [line for line in lines if line["level"] == "warning"]
+
+
+def test_certificate_for_another_host(client: Client, tmp_path: Path) -> None:
+    """The advice is the keyword that helps, and it does help; FreeTDS, which doesn't know it, says what that means."""
     with SqlServer.start(tmp_path / "sql", tls="on", certificate_name="sql.example") as server:
         server.query("master", "SELECT 1")
-        microsoft.environment["SSL_CERT_FILE"] = str(server.data / "server.crt")
-        end, _ = microsoft.run(without(server, trust="False"), wait=WAIT)
-        named, _ = microsoft.run(without(server, trust="False") + ";HostNameInCertificate=sql.example", wait=WAIT)
+        client.environment["SSL_CERT_FILE"] = str(server.data / "server.crt")
+        end, _ = client.run(without(server, trust="False"), wait=WAIT)
+        named, lines = client.run(without(server, trust="False") + ";HostNameInCertificate=sql.example", wait=WAIT)
     assert end["code"] == ExitCode.SQL_NOT_READY
     assert "add `HostNameInCertificate=`" in end["sentence"]
     assert end["took"] < SOON
     assert named["code"] == 0
+    is_freetds = "FreeTDS" in (tmp_path / "odbcinst.ini").read_text()
+    assert [line["level"] for line in lines if "HostNameInCertificate" in line["event"]] == ["warning"] * is_freetds
 
 
 def test_no_encryption(client: Client, tmp_path: Path) -> None:

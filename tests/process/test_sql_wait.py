@@ -14,12 +14,12 @@ import pytest
 from sqlclient import Client, ended, reasons
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.exitcodes import ExitCode
-from entrypoint.sqlserver import master, network
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.sqlserver import master_database, network
 from entrypoint.sqlserver.connect import ConnectError, Rows
 from entrypoint.sqlserver.connection_string import parse
-from entrypoint.sqlserver.progress import Progress
-from entrypoint.sqlserver.verdicts import Kind, Verdict, classify
+from entrypoint.sqlserver.error_classes import Kind, Verdict, classify
+from entrypoint.sqlserver.wait_progress import WaitProgress
 
 
 def at(port: int, host: str = "127.0.0.1") -> str:
@@ -298,7 +298,7 @@ def test_a_line_each_15_seconds() -> None:
         def warning(self, event: str, *_args: object, **_: object) -> None:
             told.append((now[0], "warning"))
 
-    progress = Progress("db,1433", Log(), lambda reason, _: published.append(reason), lambda: now[0])
+    progress = WaitProgress("db,1433", Log(), lambda reason, _: published.append(reason), lambda: now[0])
     for tenth in range(500):
         now[0] = tenth / 10
         progress.failed("refused" if tenth < 200 else "starting up", "")
@@ -381,11 +381,11 @@ def test_what_master_says(
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr(master, "connect", lambda *_, **__: Connection())
+    monkeypatch.setattr(master_database, "connect", lambda *_, **__: Connection())
     refused = ConnectError(Verdict(Kind.NO_DATABASE, "no such database", 4060), "Cannot open database.")
     if reason is None:
-        return master.ask_master(parse(at(1)), refused, 1)
+        return master_database.ask_master(parse(at(1)), refused, 1)
     with pytest.raises(ConnectError) as caught:
-        master.ask_master(parse(at(1)), refused, 1)
+        master_database.ask_master(parse(at(1)), refused, 1)
     assert caught.value.verdict == Verdict(Kind.NOT_YET, reason)
     return None

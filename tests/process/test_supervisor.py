@@ -97,7 +97,7 @@ def test_a_settle_that_fails_is_started_again(node: Scripted) -> None:
     """A settle that ends for another reason doesn't harm the node: it is started again after a while."""
     node.script("settle", "test -e once && exit 0; touch once; exit 70")
     up(node)
-    assert "settle ended too early and is started again in 1 s." in node.log
+    assert "settle exited unexpectedly and will be restarted in 1 s." in node.log
     assert node.terminate() == 143
 
 
@@ -214,7 +214,7 @@ def test_a_server_that_ignores_term_is_killed(node: Scripted, mode: str) -> None
     up(node, mode).wait_told("ready")
     assert node.terminate() == 137
     assert node.told() == ["ready", "15"]
-    assert "Octopus.Server: not ended in time, killed." in node.log
+    assert "Octopus.Server didn't stop in time and was killed." in node.log
     assert node.termination == ""  # it was asked to end
 
 
@@ -234,7 +234,7 @@ def test_what_the_server_leaves_is_ended(node: Scripted, mode: str, *, deaf: boo
     assert node.told("in-group") == ["ready", "15"]
     assert node.told("in-session") == ["ready", "15"]
     assert nothing_left(node)
-    assert ("the rest: not ended in time, killed." in node.log) == deaf
+    assert ("the rest didn't stop in time and was killed." in node.log) == deaf
 
 
 def test_a_stop_drains_first(node: Scripted, mode: str) -> None:
@@ -317,7 +317,7 @@ def test_a_signal_that_would_only_end_the_server_is_not_handed_on(node: Scripted
     up(node, mode).wait_told("ready")
     for name in ("USR1", "ALRM", "IO", "PWR", "SEGV", "TSTP", "VTALRM", "RTMIN"):
         node.send(signal.Signals[f"SIG{name}"])
-        node.wait_log(f"Signal {name} isn't handed on: the server doesn't catch it and would end.")
+        node.wait_log(f"Signal {name} isn't forwarded: the server doesn't catch it and would end.")
     node.send(signal.SIGUSR2)
     node.send(signal.SIGWINCH)
     node.send(signal.SIGHUP)
@@ -341,7 +341,7 @@ def test_a_signal_before_there_is_a_server(node: Scripted) -> None:
     node.start("process 1", DOOR)
     node.wait_told("begun", name="begun")
     node.send(signal.SIGHUP)
-    node.wait_log("Signal HUP isn't handed on: there is no server.")
+    node.wait_log("Signal HUP isn't forwarded: there is no server.")
     assert node.terminate() == 143
 
 

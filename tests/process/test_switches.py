@@ -5,7 +5,6 @@ A sample of the rows, every age among them, runs by default; OCTO_TEST_SWITCHES=
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pairwise
@@ -17,13 +16,6 @@ from standin.sqlserver.testing import SqlServer
 
 
 ROWS = pairwise.rows() if os.environ.get("OCTO_TEST_SWITCHES") == "all" else pairwise.sample()
-
-
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
 
 
 def life(folder: Path, sql: SqlServer, row: Row) -> Life:
@@ -38,12 +30,7 @@ def life(folder: Path, sql: SqlServer, row: Row) -> Life:
 def test_row(tmp_path: Path, sql: SqlServer, row: Row) -> None:
     """Boot, unchanged restart, new pod, drain, stop and upgrade, whichever way the server turns out."""
     with life(tmp_path, sql, row) as found:
-        found.boot()
-        found.restart()
-        found.new_pod()
-        found.drain()
-        found.stop()
-        found.upgrade()
+        found.live()
 
 
 def test_sample() -> None:

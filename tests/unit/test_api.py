@@ -20,7 +20,7 @@ from processes import ROOT
 from entrypoint.node.ping import Ping, Throttle
 from entrypoint.octopus import http
 from entrypoint.octopus.api import Api, ApiError, RefusedError
-from entrypoint.octopus.tables import Task
+from entrypoint.octopus.running_task import Task
 
 
 Answer = Callable[[socket.socket], None]

@@ -2,12 +2,12 @@
 
 import pytest
 
-from entrypoint.exitcodes import ExitCode
-from entrypoint.octopus import refused, version
-from entrypoint.octopus.history import History, Note
-from entrypoint.octopus.runner import CommandError
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.octopus import server_refusals, version
+from entrypoint.octopus.command_runner import CommandError
 from entrypoint.octopus.version import Version
-from entrypoint.prepare.others import Builds
+from entrypoint.octopus.version_history import History, HistoryEntry
+from entrypoint.prepare.schema.live_nodes import Builds
 
 
 def parsed(text: str) -> Version:
@@ -22,7 +22,7 @@ LOW, HIGH, NEXT = parsed("2026.2.197"), parsed("2026.2.210"), parsed("2026.3.5")
 
 def history(*notes: tuple[str, Version]) -> History:
     """Return what these nodes noted, the newest first."""
-    return History(tuple(Note(*note) for note in notes))
+    return History(tuple(HistoryEntry(*note) for note in notes))
 
 
 def counted(own: Version, noted: History, alive: str, patience: float = 60.0) -> str:
@@ -121,7 +121,7 @@ PRECONDITION = "One of the pre-conditions to safely upgrade your database has fa
 )
 def test_refusals_of_the_server(output: str, verb: str, code: ExitCode, hint: str) -> None:
     """What the server refuses gets a code and a next step, and its own words stay."""
-    found = refused.explain(CommandError(f"`{verb}` failed with exit code 1.", output), verb)
+    found = server_refusals.explain(CommandError(f"`{verb}` failed with exit code 1.", output), verb)
 
     assert found.code == code
     assert hint in str(found)
@@ -140,4 +140,4 @@ def test_other_failures_stay_what_they_are(output: str, verb: str) -> None:
     """A licence that was only looked at, or that is itself refused, gets no hint about a missing one."""
     error = CommandError(f"`{verb}` failed with exit code 1.", output)
 
-    assert refused.explain(error, verb) is error
+    assert server_refusals.explain(error, verb) is error

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import readings
 from standin.octopus import about
 
-from entrypoint import overrides, settings
-from entrypoint.errors import ProblemsError
 from entrypoint.octopus import commandline, version
+from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.octopus.commandline import OPTIONS, Inputs, arguments
-from entrypoint.octopus.memory import Memory
 from entrypoint.octopus.version import Version
-from entrypoint.overrides import VERBS
-from entrypoint.prepare import masterkey, plan
-from entrypoint.prepare.plan import Command, Situation
-from entrypoint.structured import logger
+from entrypoint.prepare.configure import master_key, plan
+from entrypoint.prepare.configure.plan import Command
+from entrypoint.prepare.situation import Situation
+from entrypoint.settings import command_overrides
+from entrypoint.settings.command_overrides import VERBS
+from entrypoint.settings.problems import ProblemsError
+from entrypoint.structured_log import logger
 
 
 AGES = list(about.AGES.values())
@@ -45,9 +47,8 @@ def inputs(
 ) -> Inputs:
     """Return what the options are made of, with `environ` set besides the usual, on a server of version `text`."""
     whole = ENVIRON | (environ or {})
-    parsed = settings.parse(whole)
+    parsed = readings.settings(whole)
     return Inputs(
-        environ=whole,
         settings=parsed,
         connection_string=whole["DB_CONNECTION_STRING"],
         master_key=None,
@@ -60,20 +61,12 @@ def inputs(
 
 def situation(*, is_new: bool = False, is_finished: bool = True, has_admin: bool = True) -> Situation:
     """Return a situation in which nothing is older."""
-    return Situation(
-        is_new=is_new,
-        is_finished=is_finished,
-        is_older=False,
-        has_admin=has_admin,
-        believed=True,
-        everything=False,
-        version=NEW,
-    )
+    return readings.situation(is_new=is_new, is_finished=is_finished, has_admin=has_admin, validated=True)
 
 
-def planned(found: Inputs, where: Situation, memory: Memory) -> list[Command]:
+def planned(found: Inputs, where: Situation, applied: AppliedState) -> list[Command]:
     """Return the commands that are to be run."""
-    return [command for command in plan.commands(found, where, memory) if command.run]
+    return [command for command in plan.commands(found, where, applied) if command.run]
 
 
 def names(words: Sequence[str]) -> list[str]:
@@ -82,11 +75,11 @@ def names(words: Sequence[str]) -> list[str]:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
+def applied(tmp_path: Path) -> AppliedState:
     """A memory in which nothing is noted yet."""
     home = tmp_path / "home"
     home.mkdir()
-    return Memory({"OCTOPUS_SERVER_CONFIGURATION_DIRECTORY": str(home), "OCTO_NODE_ROOT": str(tmp_path)})
+    return AppliedState(readings.paths(OCTOPUS_SERVER_CONFIGURATION_DIRECTORY=str(home), OCTO_NODE_ROOT=str(tmp_path)))
 
 
 # --- ages
@@ -139,9 +132,9 @@ def test_the_oldest_supported_version_knows_what_a_node_needs(option: commandlin
 )
 def test_a_drawn_master_key_is_as_long_as_the_server_s_own(tmp_path: Path, text: str, size: int) -> None:
     """A new database gets a key of 128 bits before 2024.4, of 256 from then on (OctopusDeploy issue 9104)."""
-    environ = {"OCTO_NODE_ROOT": str(tmp_path)}
-    key = masterkey.find(
-        environ, None, has_schema=False, ask_instance=lambda: None, version=known(text), log=logger("prepare", [])
+    paths = readings.paths(OCTO_NODE_ROOT=str(tmp_path))
+    key = master_key.find(
+        paths, None, has_schema=False, ask_instance=lambda: None, version=known(text), log=logger("prepare", [])
     )
     assert len(base64.b64decode(key, validate=True)) == size
 
@@ -168,26 +161,26 @@ def test_what_a_server_refuses(printed: str, refused: list[str]) -> None:
     assert commandline.unrecognized(printed, ["--artifacts=/a", "--eventExports=/e"]) == refused
 
 
-def test_a_refused_option_is_remembered_for_its_version(memory: Memory) -> None:
+def test_a_refused_option_is_remembered_for_its_version(applied: AppliedState) -> None:
     """What a version was found not to know isn't given to it again, and is given to the next version."""
-    version.leave_out(memory, known(NEW), frozenset({"path --eventExports"}))
-    version.leave_out(memory, known(NEW), frozenset({"path --artifacts"}))
-    found = version.left_out(memory, known(NEW))
+    version.leave_out(applied, known(NEW), frozenset({"path --eventExports"}))
+    version.leave_out(applied, known(NEW), frozenset({"path --artifacts"}))
+    found = version.left_out(applied, known(NEW))
     assert found == {"path --eventExports", "path --artifacts"}
     assert not {"--eventExports", "--artifacts"} & set(names(arguments("path", inputs(left_out=sorted(found)))))
-    assert version.left_out(memory, known("2026.3.1")) == frozenset()
+    assert version.left_out(applied, known("2026.3.1")) == frozenset()
 
 
-def test_a_command_that_was_taken_without_an_option_is_known_again(memory: Memory) -> None:
+def test_a_command_that_was_taken_without_an_option_is_known_again(applied: AppliedState) -> None:
     """A restart gives the command as it was taken in the end, and so doesn't run it."""
     database = {"server": "db"}
-    [path] = [command for command in planned(inputs(), situation(), memory) if command.verb == "path"]
+    [path] = [command for command in planned(inputs(), situation(), applied) if command.verb == "path"]
     taken = path.without([argument for argument in path.options if argument.startswith("--eventExports")])
     assert taken.remembered is not None
-    memory.remember("path", memory.digest("path", taken.remembered), database)
-    verbs = [command.verb for command in planned(inputs(left_out=["path --eventExports"]), situation(), memory)]
+    applied.remember("path", applied.digest("path", taken.remembered), database)
+    verbs = [command.verb for command in planned(inputs(left_out=["path --eventExports"]), situation(), applied)]
     assert "path" not in verbs
-    assert "path" in [command.verb for command in planned(inputs(), situation(), memory)]
+    assert "path" in [command.verb for command in planned(inputs(), situation(), applied)]
 
 
 # --- the login provider
@@ -209,45 +202,47 @@ def test_login_provider(*, environ: dict[str, str], is_finished: bool, given: bo
     assert ("--usernamePasswordIsEnabled=True" in found) == given
 
 
-def test_the_login_provider_is_not_remembered(memory: Memory) -> None:
+def test_the_login_provider_is_not_remembered(applied: AppliedState) -> None:
     """The command without the option, as a finished database gets it, is known again as the one with it."""
-    [first] = [c for c in planned(inputs(), situation(is_new=True, is_finished=False), memory) if c.verb == "configure"]
+    [first] = [
+        c for c in planned(inputs(), situation(is_new=True, is_finished=False), applied) if c.verb == "configure"
+    ]
     assert "--usernamePasswordIsEnabled=True" in first.options
     assert first.remembered is not None
-    memory.remember("configure", memory.digest("configure", first.remembered), None)
-    again = planned(inputs(is_finished=True), situation(), memory)
+    applied.remember("configure", applied.digest("configure", first.remembered), None)
+    again = planned(inputs(is_finished=True), situation(), applied)
     assert "configure" not in [command.verb for command in again]
 
 
 # --- what an operator changes
 
 
-def test_skipped_commands(memory: Memory) -> None:
+def test_skipped_commands(applied: AppliedState) -> None:
     """A skipped command isn't planned, and isn't taken for run: once it isn't skipped any more, it is."""
     skipped = inputs({"OCTO_NODE_SKIP_COMMANDS": "path, license node", "TASK_CAP": "3"})
-    verbs = [command.verb for command in planned(skipped, situation(), memory)]
+    verbs = [command.verb for command in planned(skipped, situation(), applied)]
     assert verbs == ["create-instance", "database", "configure"]
-    assert "path" in [command.verb for command in planned(inputs(), situation(), memory)]
+    assert "path" in [command.verb for command in planned(inputs(), situation(), applied)]
 
 
-def test_a_skipped_licence_does_not_come_before_an_upgrade_either(memory: Memory) -> None:
+def test_a_skipped_licence_does_not_come_before_an_upgrade_either(applied: AppliedState) -> None:
     """Where an upgrade runs the licence first, a skipped one stays out."""
     older = dataclasses.replace(situation(), is_older=True)
     found = inputs({"OCTOPUS_SERVER_BASE64_LICENSE": "PExpY2Vuc2UvPg==", "OCTO_NODE_SKIP_COMMANDS": "license"})
-    assert "license" not in [command.verb for command in planned(found, older, memory)]
+    assert "license" not in [command.verb for command in planned(found, older, applied)]
 
 
-def test_extra_options_are_given_last_and_remembered(memory: Memory) -> None:
+def test_extra_options_are_given_last_and_remembered(applied: AppliedState) -> None:
     """What an operator adds stands behind our own options, also at an upgrade, and a change of it is a change."""
     extra = {"OCTO_NODE_EXTRA_OPTIONS": "configure --hstsEnabled=True; node --x; database --skipLicenseCheck"}
-    found = {command.verb: command for command in planned(inputs(extra), situation(), memory)}
+    found = {command.verb: command for command in planned(inputs(extra), situation(), applied)}
     assert found["configure"].options[-1] == "--hstsEnabled=True"
     assert found["node"].options == ["--x"]
     for command in found.values():
         assert command.remembered is not None
-        memory.remember(command.verb, memory.digest(command.verb, command.remembered), None)
-    assert planned(inputs(extra), situation(), memory) == []
-    assert [command.verb for command in planned(inputs(), situation(), memory)] == ["database", "configure"]
+        applied.remember(command.verb, applied.digest(command.verb, command.remembered), None)
+    assert planned(inputs(extra), situation(), applied) == []
+    assert [command.verb for command in planned(inputs(), situation(), applied)] == ["database", "configure"]
 
 
 @pytest.mark.parametrize(
@@ -263,7 +258,7 @@ def test_extra_options_are_given_last_and_remembered(memory: Memory) -> None:
 )
 def test_extra_options_are_read_as_in_a_shell(text: str, parsed: dict[str, tuple[str, ...]]) -> None:
     """Parts are separated by semicolons, options by blanks; quotes keep either."""
-    assert overrides.options(text) == parsed
+    assert command_overrides.options(text) == parsed
 
 
 @pytest.mark.parametrize(
@@ -281,9 +276,9 @@ def test_extra_options_are_read_as_in_a_shell(text: str, parsed: dict[str, tuple
         ("OCTO_NODE_EXTRA_OPTIONS", "admin --APIKEY=topsecret", "but a secret"),
         ("OCTO_NODE_EXTRA_OPTIONS", "database --connectionString=topsecret", "but a secret"),
         ("OCTO_NODE_EXTRA_OPTIONS", "license --licenseBase64=topsecret", "but a secret"),
-        ("OCTO_NODE_EXTRA_OPTIONS", "database --delete", "octo-node's own"),
-        ("OCTO_NODE_EXTRA_OPTIONS", "path --INSTANCE=x", "octo-node's own"),
-        ("OCTO_NODE_EXTRA_OPTIONS", "node --drain=true", "octo-node's own"),
+        ("OCTO_NODE_EXTRA_OPTIONS", "database --delete", "octo-node sets itself"),
+        ("OCTO_NODE_EXTRA_OPTIONS", "path --INSTANCE=x", "octo-node sets itself"),
+        ("OCTO_NODE_EXTRA_OPTIONS", "node --drain=true", "octo-node sets itself"),
         ("OCTO_NODE_SKIP_COMMANDS", "path,run", "names run, but the commands are: create-instance"),
     ],
 )

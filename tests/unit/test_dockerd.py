@@ -6,12 +6,14 @@ import threading
 from pathlib import Path
 
 import pytest
+import readings
 from processes import wait_until
 
-from entrypoint.dockerd import arguments, cgroups, iptables, launcher, leftovers
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.dockerd import arguments, cgroups, launcher, stale_files
+from entrypoint.dockerd.iptables import Iptables
 from entrypoint.init.children import Timers
-from entrypoint.prepare import docker_in_docker
+from entrypoint.prepare.preflight import docker_in_docker
 
 
 # --- arguments
@@ -62,14 +64,19 @@ def test_a_data_root_that_is_no_path(given: str) -> None:
     """A data root that isn't a path from / on is refused, and nothing waits for it to exist."""
     with pytest.raises(ValueError, match="give a folder's path"):
         arguments.parse(given)
-    assert docker_in_docker.warnings({"OCTO_NODE_DOCKERD_ARGS": given}, overlay=-1) == []
+    assert docker_in_docker.warnings(readings.base(OCTO_NODE_DOCKERD_ARGS=given), overlay=-1) == []
 
 
 def test_what_is_repeated_of_dockerds_defaults() -> None:
     """In the image only the host is named: an option that is in dockerd's configuration file as well is refused."""
     environ = {"OCTO_NODE_DOCKERD_ARGS": "--data-root /elsewhere"}
-    assert launcher.command(environ) == ["dockerd", "--host=unix:///var/run/docker.sock", "--data-root", "/elsewhere"]
-    moved = launcher.command(environ | {"OCTO_NODE_ROOT": "/x"})
+    assert launcher.command(readings.base(**environ)) == [
+        "dockerd",
+        "--host=unix:///var/run/docker.sock",
+        "--data-root",
+        "/elsewhere",
+    ]
+    moved = launcher.command(readings.base(**environ, OCTO_NODE_ROOT="/x"))
     assert not [word for word in moved if word.startswith("--data-root=")]
 
 
@@ -134,9 +141,9 @@ def test_in_the_hosts_namespace_only_the_own_group_is_touched(tmp_path: Path, ow
     group = cgroups.nest(str(folder), member(tmp_path, own))
     assert (inner / "init/cgroup.procs").read_text().split() == ["1", "7"]
     assert not (folder / "init/cgroup.procs").exists()
-    assert "--cgroup-parent=/pods/abc/docker" in launcher.command({}, group)
+    assert "--cgroup-parent=/pods/abc/docker" in launcher.command(readings.base(), group)
     given = {"OCTO_NODE_DOCKERD_ARGS": "--cgroup-parent=/mine"}
-    assert launcher.command(given, group)[-1] == "--cgroup-parent=/mine"
+    assert launcher.command(readings.base(**given), group)[-1] == "--cgroup-parent=/mine"
 
 
 def test_a_group_that_is_not_shown_is_left_alone(tmp_path: Path) -> None:
@@ -169,7 +176,7 @@ def test_leftovers_of_the_dead_are_removed(tmp_path: Path, monkeypatch: pytest.M
         alive.listen()
         dead.bind("docker/containerd/containerd.sock")
         dead.close()
-        removed = {path.removeprefix("./") for path in leftovers.remove(".")}
+        removed = {path.removeprefix("./") for path in stale_files.remove(".")}
     pids = {"docker.pid", "docker-ssd.pid", "docker/containerd/containerd.pid"}
     assert removed == pids | {"docker/containerd/containerd.sock"}
     assert Path("docker.sock").exists()
@@ -209,9 +216,9 @@ YES, NO = "exit 0", "exit 1"
 def test_which_iptables(tmp_path: Path, work: str, wish: str, tables: str, kind: str | None) -> None:
     """The wish decides, then legacy tables that are there, then what works: what the image has, nft, legacy."""
     scripts = {name: YES if name in work.split() else NO for name in ("iptables", "iptables_nft", "iptables_legacy")}
-    environ = programs(tmp_path / "bin", **scripts) | {"DOCKER_IPTABLES_LEGACY": wish}
+    environ = programs(tmp_path / "bin", **scripts)
     (tmp_path / "ip_tables_names").write_text(tables)
-    assert iptables.kind(environ, str(tmp_path)) == kind
+    assert Iptables(environ).kind(wish, str(tmp_path)) == kind
 
 
 def test_a_module_is_loaded_first(tmp_path: Path) -> None:
@@ -222,16 +229,16 @@ def test_a_module_is_loaded_first(tmp_path: Path) -> None:
         iptables_legacy=YES,
         modprobe=f'PATH=/bin:/usr/bin; touch "{tmp_path}/$1"',
     )
-    assert iptables.kind(environ, str(tmp_path)) is None
+    assert Iptables(environ).kind("", str(tmp_path)) is None
 
 
 def test_without_any_iptables(tmp_path: Path) -> None:
     """Where there is no iptables, none is chosen."""
     environ = programs(tmp_path / "bin")
-    assert iptables.kind(environ, str(tmp_path)) is None
-    assert iptables.kind(environ | {"DOCKER_IPTABLES_LEGACY": "N"}, str(tmp_path)) is None
-    assert iptables.version(environ) is None
-    assert not iptables.works(environ)
+    assert Iptables(environ).kind("", str(tmp_path)) is None
+    assert Iptables(environ).kind("N", str(tmp_path)) is None
+    assert Iptables(environ).version() is None
+    assert not Iptables(environ).works()
 
 
 @pytest.mark.parametrize("kind", ["nft", "legacy"])
@@ -239,17 +246,17 @@ def test_the_chosen_commands_come_first(tmp_path: Path, kind: str) -> None:
     """With the new PATH each usual name is the chosen kind's command; made twice, it is the same."""
     names = [f"{first}_{kind}{rest}" for first in ("iptables", "ip6tables") for rest in ("", "_save", "_restore")]
     environ = programs(tmp_path / "bin", iptables="echo usual", **dict.fromkeys(names, f"echo {kind}"))
-    iptables.path_with(environ, kind, str(tmp_path / "first"))
-    path = iptables.path_with(environ, kind, str(tmp_path / "first"))
+    Iptables(environ).path_with(kind, str(tmp_path / "first"))
+    path = Iptables(environ).path_with(kind, str(tmp_path / "first"))
     assert path == f"{tmp_path}/first/{kind}:{tmp_path}/bin"
-    assert iptables.version(environ) == "usual"
-    assert iptables.version(environ | {"PATH": path}) == kind
+    assert Iptables(environ).version() == "usual"
+    assert Iptables(environ).on(path).version() == kind
 
 
 def test_without_legacy_commands(tmp_path: Path) -> None:
     """Where there is no legacy command, that is said."""
     with pytest.raises(OSError, match="there is no iptables-legacy on PATH"):
-        iptables.path_with(programs(tmp_path / "bin"), "legacy", str(tmp_path / "first"))
+        Iptables(programs(tmp_path / "bin")).path_with("legacy", str(tmp_path / "first"))
 
 
 # --- is it possible?
@@ -264,7 +271,7 @@ def status(folder: Path, uid: int = 0, capabilities: int = 0x1FFFFFFFFFF) -> str
 def test_everything_that_is_missing_is_one_sentence(tmp_path: Path) -> None:
     """Who isn't root, has no capability and no cgroups is told all of it at once."""
     environ = programs(tmp_path / "bin", dockerd="")
-    ((code, sentence),) = docker_in_docker.problems(environ, status(tmp_path, 999, 0), str(tmp_path))
+    ((code, sentence),) = docker_in_docker.problems(readings.base(**environ), status(tmp_path, 999, 0), str(tmp_path))
     assert code == ExitCode.DOCKER_IN_DOCKER
     assert sentence == (
         "Docker-in-Docker isn't possible here, because user 999 isn't root, and the capability CAP_SYS_ADMIN is "
@@ -277,14 +284,14 @@ def test_nothing_is_missing(tmp_path: Path) -> None:
     """With root, all capabilities, cgroups and a dockerd it is possible."""
     environ = programs(tmp_path / "bin", dockerd="")
     groups = control_group(tmp_path / "cgroup")
-    assert docker_in_docker.problems(environ, status(tmp_path), str(groups)) == []
+    assert docker_in_docker.problems(readings.base(**environ), status(tmp_path), str(groups)) == []
 
 
 def test_what_is_off_needs_nothing(tmp_path: Path) -> None:
     """With DISABLE_DIND=Y nothing is looked at, and nothing warned of."""
     environ = {"DISABLE_DIND": "Y", "PATH": "/nowhere"}
-    assert docker_in_docker.problems(environ, "/nowhere", "/nowhere") == []
-    assert docker_in_docker.warnings(environ) == []
+    assert docker_in_docker.problems(readings.base(**environ), "/nowhere", "/nowhere") == []
+    assert docker_in_docker.warnings(readings.base(**environ)) == []
 
 
 @pytest.mark.parametrize("moved", [True, False])
@@ -293,7 +300,7 @@ def test_images_on_the_containers_own_file_system(tmp_path: Path, *, moved: bool
     folder = f"{tmp_path}/images" if moved else f"{tmp_path}/var/lib/docker"
     environ = {"OCTO_NODE_ROOT": str(tmp_path), "OCTO_NODE_DOCKERD_ARGS": f"--data-root={folder}" if moved else ""}
     here = docker_in_docker.file_system(str(tmp_path))
-    (warning,) = docker_in_docker.warnings(environ, overlay=here)
+    (warning,) = docker_in_docker.warnings(readings.base(**environ), overlay=here)
     assert warning.startswith(f"{folder} is on overlay")
     assert warning.endswith("Mount a volume there.")
-    assert docker_in_docker.warnings(environ, overlay=here + 1) == []
+    assert docker_in_docker.warnings(readings.base(**environ), overlay=here + 1) == []

@@ -6,8 +6,8 @@ import documents
 import pytest
 from processes import ROOT
 
-from entrypoint import variables
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.settings import variables
 
 
 def headings(name: str) -> list[str]:

@@ -6,13 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+import readings
 
-from entrypoint import kinds, paths, statefile, structured, variables, whereabouts
-from entrypoint.node import settle, status
-from entrypoint.octopus import memory as memories
+from entrypoint import structured_log
+from entrypoint.base import phase_summary, state_reader, statefile
+from entrypoint.node import boot_summary, status
+from entrypoint.octopus import applied_state as memories
 from entrypoint.octopus import version
-from entrypoint.octopus.memory import Memory
+from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.octopus.version import Version
+from entrypoint.settings import parsers, variables
 
 
 VALUES = ["text", "", "zz", "9" * 40, 0, -1, 1.5, True, None, [], [[]], [1, "x"], {}, {"file": 1}, {"x": {"y": []}}]
@@ -24,7 +27,7 @@ HUGE = "9" * 5000  # more digits than Python makes a number of
 def environ(folder: Path) -> dict[str, str]:
     """Return the environment of a configured instance in `folder`."""
     given = {"OCTO_NODE_ROOT": str(folder), "OCTO_NODE_RUN_DIR": str(folder / "run")}
-    for path in (Path(paths.config_file(given)), Path(paths.registry(given), "instance")):
+    for path in (Path(readings.paths(**given).config_file), Path(readings.paths(**given).registry, "instance")):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("it is there")
     return given
@@ -32,27 +35,27 @@ def environ(folder: Path) -> dict[str, str]:
 
 def notes_file(given: dict[str, str]) -> Path:
     """Return the file of the notes."""
-    return Path(paths.home(given), "octo-node.json")
+    return Path(readings.paths(**given).home, "octo-node.json")
 
 
 def use(given: dict[str, str]) -> None:
     """Do with the notes all that is done with them."""
-    memory = Memory(given)
-    memory.believe(DATABASE)
-    memory.may_be_of(DATABASE)
-    digest = memory.digest("path", ["input"])
-    memory.knows("path", digest)
-    memory.has("path")
-    assert version.known(memory, "/bin/sh") in (None, version.parse("1.2.3"))
+    applied = AppliedState(readings.paths(**given))
+    applied.validate(DATABASE)
+    applied.may_be_of(DATABASE)
+    digest = applied.digest("path", ["input"])
+    applied.knows("path", digest)
+    applied.has("path")
+    assert version.known(applied, "/bin/sh") in (None, version.parse("1.2.3"))
     own = Version("2026.2.197", (2026, 2, 197, 0), ())
-    version.is_of_schema(memory, own)
-    version.left_out(memory, own)
-    memory.note_files()
-    memory.remember("path", digest, DATABASE)
-    version.remember(memory, "/bin/sh", Version("1.2.3", (1, 2, 3, 0), ()))
+    version.is_of_schema(applied, own)
+    version.left_out(applied, own)
+    applied.note_files()
+    applied.remember("path", digest, DATABASE)
+    version.remember(applied, "/bin/sh", Version("1.2.3", (1, 2, 3, 0), ()))
 
-    again = Memory(given)
-    assert again.believe(DATABASE)
+    again = AppliedState(readings.paths(**given))
+    assert again.validate(DATABASE)
     assert again.knows("path", again.digest("path", ["input"])), "what was noted over the garbage is known"
     assert version.known(again, "/bin/sh") is not None
 
@@ -106,7 +109,7 @@ def test_a_broken_file_of_notes(tmp_path: Path, content: bytes) -> None:
 def test_a_registry_full_of_garbage(tmp_path: Path, way: str) -> None:
     """Whatever somebody puts below the registry, looking at it neither hangs nor fails."""
     given = environ(tmp_path)
-    registry = Path(paths.registry(given))
+    registry = Path(readings.paths(**given).registry)
     if way == "pipe":
         os.mkfifo(registry / "pipe")
         (registry / "link").symlink_to("pipe")
@@ -122,9 +125,9 @@ def test_a_registry_full_of_garbage(tmp_path: Path, way: str) -> None:
         for number in range(3000):
             path = registry / f"{number}"
             path.mkdir() if way == "folders" else path.touch()
-    memory = Memory(given)
-    memory.remember("path", "x", DATABASE)
-    assert memory.believe(DATABASE) is (way == "pipe")
+    applied = AppliedState(readings.paths(**given))
+    applied.remember("path", "x", DATABASE)
+    assert applied.validate(DATABASE) is (way == "pipe")
 
 
 @pytest.mark.parametrize(
@@ -175,13 +178,13 @@ def test_a_version_that_is_none(text: str) -> None:
 def test_a_licence_that_is_none(xml: bytes) -> None:
     """A licence with an unknown encoding, or XML that is made to do harm, is refused with a sentence."""
     with pytest.raises(ValueError, match="OCTOPUS_SERVER_BASE64_LICENSE must be base64 of the licence's XML"):
-        kinds.parse(variables.BY_NAME["OCTOPUS_SERVER_BASE64_LICENSE"], base64.b64encode(xml).decode())
+        parsers.parse(variables.BY_NAME["OCTOPUS_SERVER_BASE64_LICENSE"], base64.b64encode(xml).decode())
 
 
 @pytest.fixture
 def state_folder(tmp_path: Path) -> str:
     """Give a run folder with the state of a node that prepares."""
-    folder = statefile.make_folder(environ(tmp_path))
+    folder = statefile.make_folder(environ(tmp_path)["OCTO_NODE_RUN_DIR"])
     assert folder == str(tmp_path / "run")
     statefile.write(folder, statefile.NODE, {"phase": "preparing", "booted": 1.0, "phases": {}})
     return folder
@@ -201,11 +204,11 @@ def test_a_state_of_another_type(tmp_path: Path, state_folder: str, name: str, f
     given = environ(tmp_path)
     for value in [*VALUES, {"state": 1}, {"state": "x", "restarts": [], "pid": {}}, {"preparing": "x"}]:
         statefile.write(state_folder, name, {"phase": "preparing"} | {field: value})
-        assert whereabouts.sentence(given)
+        assert phase_summary.sentence(state_folder)
         for as_json in (False, True):
-            status.status(given, structured.logger("status", ()), as_json=as_json)
-        node, prepare = (statefile.read(state_folder, one) or {} for one in (statefile.NODE, statefile.PREPARE))
-        settle.timeline(node, prepare)
+            status.status(readings.configuration(given), structured_log.logger("status", ()), as_json=as_json)
+        node, prepare = (state_reader.read(state_folder, one) or {} for one in (statefile.NODE, statefile.PREPARE))
+        boot_summary.timeline(node, prepare)
 
 
 @pytest.mark.parametrize(
@@ -214,4 +217,7 @@ def test_a_state_of_another_type(tmp_path: Path, state_folder: str, name: str, f
 def test_a_broken_state(tmp_path: Path, state_folder: str, content: bytes) -> None:
     """A state file that can't be one is none."""
     Path(state_folder, "node.json").write_bytes(content)
-    assert whereabouts.sentence(environ(tmp_path)) == "no state of a node was found here"
+    assert (
+        phase_summary.sentence(state_reader.find_folder(environ(tmp_path)["OCTO_NODE_RUN_DIR"]))
+        == "no state of a node was found here"
+    )

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.base.phases import Phase
 from entrypoint.init import lifecycle
+from entrypoint.init.children import ChildEnvironments
 from entrypoint.init.lifecycle import TABLE, Action, Event, ended, step
-from entrypoint.init.node import Node
+from entrypoint.init.node_processes import NodeProcesses
 from entrypoint.init.report import Report
-from entrypoint.phases import Phase
+from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.settings.environment import Environment
 
 
 E, A, P = Event, Action, Phase
@@ -23,8 +26,8 @@ BOOT = [
     (E.SERVER_STARTED, P.STARTING, A.START_SETTLE),
     (E.SETTLED, P.UP, A.NOTHING),
 ]
-GONE = [(E.RUNG_CLEARED, P.STOPPING, A.NEXT_RUNG), (E.NOBODY_LEFT, P.STOPPED, A.NOTHING)]
-STOP = (E.STOP_ASKED, P.STOPPING, A.NEXT_RUNG)
+GONE = [(E.STAGE_CLEARED, P.STOPPING, A.NEXT_STAGE), (E.NOBODY_LEFT, P.STOPPED, A.NOTHING)]
+STOP = (E.STOP_ASKED, P.STOPPING, A.NEXT_STAGE)
 KILL_ALL = (E.STOP_INSISTED, P.KILLING, A.KILL_ALL)
 HISTORIES = {
     "a whole life": [*BOOT, STOP, (E.SERVER_EXITED, P.STOPPING, A.NOTHING), *GONE],
@@ -33,43 +36,43 @@ HISTORIES = {
     "a stop that prepare survives": [*BOOT[:1], STOP, (E.PREPARED, P.STOPPING, A.NOTHING), *GONE],
     "a stop while the server starts": [*BOOT[:4], STOP, (E.SETTLE_FAILED, P.STOPPING, A.NOTHING), *GONE],
     "preflight says no": [
-        (E.PREFLIGHT_FAILED, P.FAILED, A.NEXT_RUNG),
+        (E.PREFLIGHT_FAILED, P.FAILED, A.NEXT_STAGE),
         (E.NOBODY_LEFT, P.FAILED, A.NOTHING),
     ],
     "prepare says no, and something is left": [
         *BOOT[:1],
-        (E.PREPARE_FAILED, P.FAILED, A.NEXT_RUNG),
+        (E.PREPARE_FAILED, P.FAILED, A.NEXT_STAGE),
         (E.STOP_ASKED, P.FAILED, A.NOTHING),
-        (E.DEADLINE_PASSED, P.FAILED, A.KILL_RUNG),
-        (E.RUNG_CLEARED, P.FAILED, A.NEXT_RUNG),
+        (E.DEADLINE_PASSED, P.FAILED, A.KILL_STAGE),
+        (E.STAGE_CLEARED, P.FAILED, A.NEXT_STAGE),
         (E.NOBODY_LEFT, P.FAILED, A.NOTHING),
     ],
-    "the server ends by itself": [*BOOT, (E.SERVER_EXITED, P.STOPPING, A.NEXT_RUNG), *GONE],
-    "the server ends at once": [*BOOT[:3], (E.SERVER_EXITED, P.STOPPING, A.NEXT_RUNG), *GONE],
+    "the server ends by itself": [*BOOT, (E.SERVER_EXITED, P.STOPPING, A.NEXT_STAGE), *GONE],
+    "the server ends at once": [*BOOT[:3], (E.SERVER_EXITED, P.STOPPING, A.NEXT_STAGE), *GONE],
     "another node migrated": [
         *BOOT[:4],
-        (E.SETTLE_REFUSED, P.FAILED, A.NEXT_RUNG),
+        (E.SETTLE_REFUSED, P.FAILED, A.NEXT_STAGE),
         (E.SERVER_EXITED, P.FAILED, A.NOTHING),
-        (E.RUNG_CLEARED, P.FAILED, A.NEXT_RUNG),
+        (E.STAGE_CLEARED, P.FAILED, A.NEXT_STAGE),
         (E.NOBODY_LEFT, P.FAILED, A.NOTHING),
     ],
     "settle fails and is started again": [*BOOT[:4], (E.SETTLE_FAILED, P.STARTING, A.RETRY_SETTLE), *BOOT[4:]],
     "a deaf server": [
         *BOOT,
         STOP,
-        (E.DEADLINE_PASSED, P.KILLING, A.KILL_RUNG),
+        (E.DEADLINE_PASSED, P.KILLING, A.KILL_STAGE),
         (E.SERVER_EXITED, P.KILLING, A.NOTHING),
         *GONE,
     ],
     "a server that not even KILL ends": [
         *BOOT,
         STOP,
-        (E.DEADLINE_PASSED, P.KILLING, A.KILL_RUNG),
-        (E.KILL_FAILED, P.STOPPING, A.NEXT_RUNG),
+        (E.DEADLINE_PASSED, P.KILLING, A.KILL_STAGE),
+        (E.KILL_FAILED, P.STOPPING, A.NEXT_STAGE),
         (E.NOBODY_LEFT, P.STOPPED, A.NOTHING),
     ],
     "three stops": [*BOOT, STOP, (E.STOP_ASKED_AGAIN, P.STOPPING, A.SKIP_DRAIN), KILL_ALL, *GONE],
-    "a third stop while killing": [*BOOT, STOP, (E.DEADLINE_PASSED, P.KILLING, A.KILL_RUNG), KILL_ALL, *GONE],
+    "a third stop while killing": [*BOOT, STOP, (E.DEADLINE_PASSED, P.KILLING, A.KILL_STAGE), KILL_ALL, *GONE],
     "dockerd answers first": [*BOOT[:1], (E.DOCKERD_ANSWERED, P.PREPARING, A.SEE_IF_READY), *BOOT[1:]],
     "dockerd answers last": [
         *BOOT[:2],
@@ -176,5 +179,7 @@ def test_what_an_end_means(role: str, code: int, event: Event) -> None:
 
 def test_every_action_is_done_by_somebody(tmp_path: Path) -> None:
     """The node has something to do for each action."""
-    environ = {"OCTO_NODE_RUN_DIR": str(tmp_path), "OCTO_NODE_TERMINATION_LOG": str(tmp_path / "none")}
-    assert Node(environ, Report(environ, [])).actions.keys() == set(Action)
+    environment = Environment({"OCTO_NODE_RUN_DIR": str(tmp_path), "OCTO_NODE_TERMINATION_LOG": str(tmp_path / "none")})
+    settings = BaseSettings(environment)
+    environments = ChildEnvironments(environment, settings)
+    assert NodeProcesses(settings, environments, Report(settings, [], None)).actions.keys() == set(Action)

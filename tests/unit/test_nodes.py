@@ -1,6 +1,6 @@
 """Who of the other nodes is alive, by the signs of life that the database has of them."""
 
-from entrypoint.octopus.nodes import Row, Watch
+from entrypoint.octopus.node_table import HeartbeatWatch, NodeRow
 
 
 class Clock:
@@ -17,11 +17,11 @@ class Clock:
 def watched(*signs: tuple[float, int, int]) -> list[tuple[bool, float]]:
     """Return what a watch says of a node, alive and unsure, at each (time, LastSeen, its age in seconds)."""
     clock = Clock()
-    watch = Watch(clock)
+    watch = HeartbeatWatch(clock)
     found = []
     for now, last_seen, age in signs:
         clock.now = 1000.0 + now
-        names, unsure = watch.alive([Row("octopus-1", last_seen, age)])
+        names, unsure = watch.alive([NodeRow("octopus-1", last_seen, age)])
         found.append((bool(names), unsure))
     return found
 
@@ -53,6 +53,6 @@ def test_a_sign_from_the_future_ages_as_any_other() -> None:
 
 def test_each_node_is_watched_for_itself() -> None:
     """The names are those of the living; the longest doubt counts."""
-    watch = Watch(Clock())
-    rows = [Row("a", 1, 10), Row("b", 1, 400)]
+    watch = HeartbeatWatch(Clock())
+    rows = [NodeRow("a", 1, 10), NodeRow("b", 1, 400)]
     assert watch.alive(rows) == (["a"], 6.0)

@@ -11,8 +11,8 @@ import pyodbc
 import pytest
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
 from entrypoint.sqlserver.connection_string import parse
 from entrypoint.sqlserver.odbc import Driver, escape, installed_driver, translate
 
@@ -24,7 +24,7 @@ BASE = "Server=db;Database=Octopus;User ID=sa;Password=hunter2"
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = """
 import json, sys
-from entrypoint.errors import NodeError
+from entrypoint.base.errors import NodeError
 from entrypoint.sqlserver.connection_string import parse
 from entrypoint.sqlserver.connect import ConnectError, connect
 for text in json.load(sys.stdin):
@@ -162,7 +162,11 @@ def test_left_out() -> None:
     [
         ("", M18, False),
         ("", FREETDS, False),
-        ("TrustServerCertificate=False", FREETDS, True),
+        ("TrustServerCertificate=False", FREETDS, False),
+        ("HostNameInCertificate=sql.example", FREETDS, False),
+        ("HostNameInCertificate=sql.example;TrustServerCertificate=False", FREETDS, True),
+        ("HostNameInCertificate=sql.example;TrustServerCertificate=False", M18, False),
+        ("ServerCertificate=/c.pem;TrustServerCertificate=False", FREETDS, True),
         ("TrustServerCertificate=yes", FREETDS, False),
         ("Encrypt=no", FREETDS, False),
         ("Password=;Authentication=ActiveDirectoryDefault", M18, True),

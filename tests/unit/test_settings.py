@@ -7,13 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import readings
 
-from entrypoint import settings, variables
-from entrypoint.errors import NodeError
-from entrypoint.exitcodes import ExitCode
+from entrypoint.base.errors import NodeError
+from entrypoint.base.exitcodes import ExitCode
+from entrypoint.octopus.command_runner import Runner
+from entrypoint.octopus.instance import Instance
 from entrypoint.octopus.version import Version
-from entrypoint.prepare import instance, masterkey
-from entrypoint.structured import logger
+from entrypoint.prepare.configure import master_key
+from entrypoint.settings import configuration, variables
+from entrypoint.settings.environment import Environment, UnreadableError
+from entrypoint.structured_log import logger
 
 
 SECRET = "hush-hush"
@@ -24,15 +28,17 @@ KEYS = {size: base64.b64encode(bytes(range(size))).decode() for size in (15, 16,
 # prints the default name of a node where the host is called as the first argument says
 NAME = """
 import sys
-from entrypoint import settings
-print(settings.parse({"ACCEPT_EULA": "Y", "DB_CONNECTION_STRING": sys.argv[1]}).octopus_server_node_name)
+from entrypoint.settings.configuration import Configuration
+from entrypoint.settings.environment import Environment
+environment = Environment({"ACCEPT_EULA": "Y", "DB_CONNECTION_STRING": sys.argv[1]})
+print(Configuration(environment).settings().octopus_server_node_name)
 """
 
 
 def refusal(**environ: str) -> str:
     """Return what is said of settings that are right but for `environ`."""
     with pytest.raises(NodeError) as caught:
-        settings.parse(GOOD | environ)
+        readings.settings(GOOD | environ)
     assert all(sentence.endswith(".") for sentence in caught.value.sentences)
     assert SECRET not in str(caught.value)
     return "\n".join(caught.value.sentences)
@@ -45,9 +51,9 @@ def refusal(**environ: str) -> str:
 def test_a_master_key_has_16_or_32_bytes(size: int) -> None:
     """Octopus makes 256-bit keys since 2024.4, and those of 128 bits stay valid; all else is refused."""
     if size in {16, 32}:
-        assert settings.parse(GOOD | {"MASTER_KEY": KEYS[size]}).master_key == KEYS[size]
+        assert readings.settings(GOOD | {"MASTER_KEY": KEYS[size]}).master_key == KEYS[size]
         wrapped = f" {KEYS[size][:9]}\n{KEYS[size][9:]}\r\n"
-        assert settings.parse(GOOD | {"MASTER_KEY": wrapped}).master_key == KEYS[size]
+        assert readings.settings(GOOD | {"MASTER_KEY": wrapped}).master_key == KEYS[size]
     else:
         assert "16 or 32 bytes" in refusal(MASTER_KEY=KEYS[size])
 
@@ -57,8 +63,8 @@ def test_a_saved_master_key_may_have_either_size(tmp_path: Path, size: int) -> N
     """The file on /masterKey holds a key of 16 or of 32 bytes."""
     (tmp_path / "masterKey").mkdir()
     (tmp_path / "masterKey" / "OctopusServer").write_text(f"{KEYS[size]}\n")
-    environ = {"OCTO_NODE_ROOT": str(tmp_path)}
-    found = masterkey.find(environ, None, has_schema=True, ask_instance=lambda: None, version=VERSION, log=LOG)
+    paths = readings.paths(OCTO_NODE_ROOT=str(tmp_path))
+    found = master_key.find(paths, None, has_schema=True, ask_instance=lambda: None, version=VERSION, log=LOG)
     assert found == KEYS[size]
 
 
@@ -68,9 +74,9 @@ def test_show_master_key_may_tell_either_size(tmp_path: Path, size: int) -> None
     program = tmp_path / "Octopus.Server"
     program.write_text(f"#!/bin/sh\necho 'The key of the instance:'\necho {KEYS[size]}\n")
     program.chmod(0o755)
-    environ = {"OCTO_NODE_SERVER_DIR": str(tmp_path), "OCTOPUS_SERVER_CONFIGURATION_DIRECTORY": str(tmp_path)}
+    paths = readings.paths(OCTO_NODE_SERVER_DIR=str(tmp_path), OCTOPUS_SERVER_CONFIGURATION_DIRECTORY=str(tmp_path))
     (tmp_path / "OctopusServer.config").touch()
-    assert instance.master_key(environ, LOG) == KEYS[size]
+    assert Instance(paths, Runner(os.environ, LOG)).master_key() == KEYS[size]
 
 
 @pytest.mark.parametrize("make", ["mkfifo", "mkdir"])
@@ -78,9 +84,9 @@ def test_a_master_key_is_read_from_a_regular_file_only(tmp_path: Path, make: str
     """A pipe in the key's place neither hangs the node nor counts as no key."""
     (tmp_path / "masterKey").mkdir()
     getattr(os, make)(tmp_path / "masterKey" / "OctopusServer")
-    environ = {"OCTO_NODE_ROOT": str(tmp_path)}
+    paths = readings.paths(OCTO_NODE_ROOT=str(tmp_path))
     with pytest.raises(NodeError, match=r"masterKey/OctopusServer, is a .*, not a regular file") as caught:
-        masterkey.find(environ, None, has_schema=False, ask_instance=lambda: None, version=VERSION, log=LOG)
+        master_key.find(paths, None, has_schema=False, ask_instance=lambda: None, version=VERSION, log=LOG)
     assert caught.value.code == ExitCode.SETTINGS
 
 
@@ -110,9 +116,9 @@ def test_a_node_is_called_as_the_official_image_calls_it(host: str, name: str) -
         ("yes", "ACCEPT_EULA is 'yes', but only a capital `Y`"),
         ("N", "ACCEPT_EULA is 'N', but only a capital `Y`"),
         ("Y ", "ACCEPT_EULA is 'Y ', but only a capital `Y`"),
-        ('"Y"', "ACCEPT_EULA is '\"Y\"', with quotes: take the quotes away"),
-        ("'Y'", "ACCEPT_EULA is \"'Y'\", with quotes: take the quotes away"),
-        ("\u201cY\u201d", "with quotes: take the quotes away"),
+        ('"Y"', "ACCEPT_EULA is '\"Y\"', with quotes: remove the quotes"),
+        ("'Y'", "ACCEPT_EULA is \"'Y'\", with quotes: remove the quotes"),
+        ("\u201cY\u201d", "with quotes: remove the quotes"),
         ("Y\r", "ACCEPT_EULA is 'Y\\r': it ends with a carriage return (character 2), a Windows line ending"),
         ("\ufeffY", "ACCEPT_EULA is '\\ufeffY': it begins with an invisible character, ZERO WIDTH NO-BREAK SPACE"),
         ("x" * 1000, f"ACCEPT_EULA is '{'x' * 60}...'"),
@@ -121,9 +127,9 @@ def test_a_node_is_called_as_the_official_image_calls_it(host: str, name: str) -
 def test_only_y_accepts_the_licence_agreement(value: str, said: str) -> None:
     """Everything else is shown as it was found, with what is wrong with it (10)."""
     with pytest.raises(NodeError) as caught:
-        settings.parse(GOOD | {"ACCEPT_EULA": value})
+        readings.settings(GOOD | {"ACCEPT_EULA": value})
     assert caught.value.code == ExitCode.EULA
-    assert str(caught.value).startswith(settings.EULA)
+    assert str(caught.value).startswith(configuration.EULA)
     assert said in str(caught.value)
 
 
@@ -131,7 +137,7 @@ def test_only_y_accepts_the_licence_agreement(value: str, said: str) -> None:
 def test_an_agreement_under_another_name_is_seen(name: str) -> None:
     """Who accepted it under a misspelt name is told so, also where a byte order mark is part of the name."""
     with pytest.raises(NodeError) as caught:
-        settings.parse({name: "Y"})
+        readings.settings({name: "Y"})
     shown = "'\\ufeffACCEPT_EULA'" if name.startswith("\ufeff") else name
     assert f"{shown}, which is set, isn't read by this image: its name here is ACCEPT_EULA." in str(caught.value)
 
@@ -158,7 +164,7 @@ def test_quotes_around_a_value(name: str, value: str, said: str) -> None:
     """Quotes that --env-file or a Compose list kept are shown, unless it is a secret, and are to be taken away."""
     found = refusal(**{name: value})
     assert found.startswith(said)
-    assert "take the quotes away" in found
+    assert "remove the quotes" in found
     assert found.count("\n") == 0
     assert KEYS[16] not in found
 
@@ -166,15 +172,15 @@ def test_quotes_around_a_value(name: str, value: str, said: str) -> None:
 def test_a_password_in_quotes_is_only_warned_of() -> None:
     """A password may have quotes; that it begins and ends with one is said, and the password isn't."""
     environ = GOOD | {"ADMIN_PASSWORD": f'"{SECRET}"', "IMPORT_PASSWORD": f"'{SECRET}"}
-    assert settings.parse(environ).admin_password == f'"{SECRET}"'
-    (warning,) = settings.warnings(environ)
+    assert readings.settings(environ).admin_password == f'"{SECRET}"'
+    (warning,) = readings.configuration(environ).warnings()
     assert warning.startswith("ADMIN_PASSWORD begins and ends with a quote, which is a part of the password")
     assert SECRET not in warning
 
 
 def test_dockerds_arguments_are_quoted_as_in_a_shell() -> None:
     """Quotes around the arguments of dockerd are the shell's, and stay."""
-    settings.parse(GOOD | {"OCTO_NODE_DOCKERD_ARGS": '"--label=a b"'})
+    readings.settings(GOOD | {"OCTO_NODE_DOCKERD_ARGS": '"--label=a b"'})
 
 
 # --- characters that nobody sees
@@ -205,7 +211,7 @@ def test_invisible_characters_at_the_ends(name: str, character: str, word: str) 
 
 def test_characters_inside_are_the_values_own() -> None:
     """What stands between visible characters isn't judged, and neither are ordinary blanks at the ends."""
-    parsed = settings.parse(GOOD | {"ADMIN_PASSWORD": " a\u200db\xa0c ", "ADMIN_USERNAME": "Jörg Müller"})
+    parsed = readings.settings(GOOD | {"ADMIN_PASSWORD": " a\u200db\xa0c ", "ADMIN_USERNAME": "Jörg Müller"})
     assert (parsed.admin_password, parsed.admin_username) == (" a\u200db\xa0c ", "Jörg Müller")
 
 
@@ -247,23 +253,23 @@ def test_a_windows_line_ending(tmp_path: Path, name: str) -> None:
 def test_names_of_other_images(given: str, name: str) -> None:
     """A name of the Windows image or a sibling's, or one in other letters, is told with its successor."""
     environ = {"ACCEPT_EULA": "Y", given: SECRET}
-    (warning,) = settings.warnings(environ)
+    (warning,) = readings.configuration(environ).warnings()
     assert warning == f"{given} isn't read by this image. Its name here is {name}: rename it."
-    (both,) = settings.warnings(environ | {name: "x"})
+    (both,) = readings.configuration(environ | {name: "x"}).warnings()
     assert both == f"{given} isn't read by this image. Its name here is {name}, which is set and counts."
     if name == "DB_CONNECTION_STRING":
         with pytest.raises(
             NodeError, match=f"{given}, which is set, isn't read by this image: its name here is {name}"
         ):
-            settings.parse(environ)
+            readings.settings(environ)
 
 
 def test_names_without_a_successor() -> None:
     """What isn't needed here, or has no successor, is said too."""
-    assert settings.warnings({"CREATE_DB": "Y"}) == [
+    assert readings.configuration({"CREATE_DB": "Y"}).warnings() == [
         "CREATE_DB isn't read by this image: a database that isn't there is made."
     ]
-    assert settings.warnings({"EnableMetrics": "true"}) == [
+    assert readings.configuration({"EnableMetrics": "true"}).warnings() == [
         "EnableMetrics isn't read by this image: this image has no variable for it."
     ]
 
@@ -271,7 +277,7 @@ def test_names_without_a_successor() -> None:
 @pytest.mark.parametrize("name", ["PATH", "HOSTNAME", "https_proxy", "OCTOPUS__FeatureToggles__X", "USER", "LANG", "_"])
 def test_names_of_nobody(name: str) -> None:
     """Everything else is nobody's mistake."""
-    assert settings.warnings({name: "x"}) == []
+    assert readings.configuration({name: "x"}).warnings() == []
 
 
 # --- files
@@ -291,7 +297,7 @@ def test_no_variables_file_may_be_empty(tmp_path: Path, variable: variables.Vari
     (tmp_path / "empty").touch()
     environ = {name: value for name, value in GOOD.items() if name != variable.name}
     with pytest.raises(NodeError, match=f"The file that {variable.name}_FILE names, {tmp_path}/empty, is empty"):
-        settings.parse(environ | {f"{variable.name}_FILE": str(tmp_path / "empty")})
+        readings.settings(environ | {f"{variable.name}_FILE": str(tmp_path / "empty")})
 
 
 def test_files_as_kubernetes_mounts_them(tmp_path: Path) -> None:
@@ -300,7 +306,7 @@ def test_files_as_kubernetes_mounts_them(tmp_path: Path) -> None:
     (tmp_path / "..2026_11_26" / "secret").write_text(SECRET)
     (tmp_path / "..data").symlink_to("..2026_11_26")
     (tmp_path / "secret").symlink_to("..data/secret")
-    assert settings.parse(GOOD | {"ADMIN_PASSWORD_FILE": str(tmp_path / "secret")}).admin_password == SECRET
+    assert readings.settings(GOOD | {"ADMIN_PASSWORD_FILE": str(tmp_path / "secret")}).admin_password == SECRET
 
 
 def test_a_file_is_read_once_a_process(tmp_path: Path) -> None:
@@ -308,11 +314,12 @@ def test_a_file_is_read_once_a_process(tmp_path: Path) -> None:
     file, absent = tmp_path / "file", tmp_path / "absent"
     file.write_text("Server=one;Database=x;User Id=sa;Password=p")
     environ = {"ACCEPT_EULA": "Y", "DB_CONNECTION_STRING_FILE": str(file)}
-    before = settings.parse(environ)
+    found = readings.configuration(environ)
+    before = found.settings()
     file.write_text("Server=two;Database=x;User Id=sa;Password=p")
-    assert settings.parse(environ) == before
-    assert "Server=one" in variables.value_or_default("DB_CONNECTION_STRING", environ)
+    assert found.settings() == before
+    lost = Environment({"ADMIN_PASSWORD_FILE": str(absent)})
     for _ in range(2):
-        with pytest.raises(variables.UnreadableError):
-            variables.lookup("ADMIN_PASSWORD", {"ADMIN_PASSWORD_FILE": str(absent)})
+        with pytest.raises(UnreadableError):
+            lost.lookup("ADMIN_PASSWORD")
         absent.write_text("too late")

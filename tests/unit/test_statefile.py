@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from processes import state_of, wait_until
 
-from entrypoint import statefile, whereabouts
-from entrypoint.phases import Phase
+from entrypoint.base import phase_summary, procfs, state_reader, statefile
+from entrypoint.base.phases import Phase
 
 
 @pytest.fixture(autouse=True)
@@ -19,11 +19,6 @@ def fallback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "fallback"
     monkeypatch.setattr(statefile, "_fallback", lambda: str(folder))
     return folder
-
-
-def environ(folder: Path) -> dict[str, str]:
-    """Return the environment in which `folder` is the run folder."""
-    return {"OCTO_NODE_RUN_DIR": str(folder)}
 
 
 @pytest.fixture
@@ -35,15 +30,15 @@ def unwritable(tmp_path: Path) -> Path:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     """A state has its writer's pid and start time; it is private, and no temporary file is left."""
-    folder = statefile.make_folder(environ(tmp_path / "run" / "deep"))
+    folder = statefile.make_folder(str(tmp_path / "run" / "deep"))
     assert folder == str(tmp_path / "run" / "deep")
     statefile.write(folder, statefile.NODE, {"phase": Phase.UP, "text": "é \udc80", "server": None})
     assert os.listdir(folder) == ["node.json"]
     assert (Path(folder) / "node.json").stat().st_mode & 0o777 == 0o600
-    state = statefile.read(folder, statefile.NODE)
+    state = state_reader.read(folder, statefile.NODE)
     assert state is not None
     assert state["pid"] == os.getpid()
-    assert statefile.is_live(state)
+    assert state_reader.is_live(state)
     assert (state["phase"], state["text"], state["server"]) == ("up", "é \udc80", None)
 
 
@@ -59,20 +54,20 @@ def test_the_folder_is_emptied(tmp_path: Path) -> None:
     """What a former container left is gone; what isn't ours stays."""
     for name in ("node.json", "drain.json", "other"):
         (tmp_path / name).touch()
-    statefile.make_folder(environ(tmp_path))
+    statefile.make_folder(str(tmp_path))
     assert os.listdir(tmp_path) == ["other"]
 
 
 def test_the_fallback_is_private(tmp_path: Path, unwritable: Path, fallback: Path) -> None:
     """Where the run folder can't be written, a folder of this user alone takes its place, for readers too."""
-    assert statefile.find_folder(environ(unwritable)) is None
-    assert statefile.make_folder(environ(unwritable)) == str(fallback)
+    assert state_reader.find_folder(str(unwritable)) is None
+    assert statefile.make_folder(str(unwritable)) == str(fallback)
     assert fallback.stat().st_mode & 0o777 == 0o700
     statefile.write(str(fallback), statefile.NODE, {})
-    assert statefile.find_folder(environ(unwritable)) == str(fallback)
+    assert state_reader.find_folder(str(unwritable)) == str(fallback)
     (tmp_path / "run").mkdir()
     statefile.write(str(tmp_path / "run"), statefile.NODE, {})
-    assert statefile.find_folder(environ(tmp_path / "run")) == str(tmp_path / "run")
+    assert state_reader.find_folder(str(tmp_path / "run")) == str(tmp_path / "run")
 
 
 @pytest.mark.parametrize("trick", ["symlink", "file", "others may write", "another owner"])
@@ -97,28 +92,28 @@ def test_a_fallback_that_is_not_ours_alone_is_refused(
             os.chown(fallback, 12345, 12345)
         else:
             monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
-    assert statefile.make_folder(environ(unwritable)) is None
-    assert statefile.find_folder(environ(unwritable)) is None
+    assert statefile.make_folder(str(unwritable)) is None
+    assert state_reader.find_folder(str(unwritable)) is None
     assert trick == "file" or (fallback / "node.json").exists(), "emptied all the same"
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o757])
 def test_a_run_folder_that_others_may_write_is_refused(tmp_path: Path, fallback: Path, mode: int) -> None:
     """A run folder that others can write to is neither written nor read: its stand-in takes its place, for all."""
-    given = environ(tmp_path / "run")
+    given = str(tmp_path / "run")
     (tmp_path / "run").mkdir()
     (tmp_path / "run").chmod(mode)
     (tmp_path / "run/node.json").write_text('{"phase": "up"}')
     (tmp_path / "run/drain.json").write_text("{}")
-    assert statefile.find_folder(given) is None
-    assert whereabouts.sentence(given) == "no state of a node was found here"
+    assert state_reader.find_folder(given) is None
+    assert phase_summary.sentence(state_reader.find_folder(given)) == "no state of a node was found here"
     assert statefile.make_folder(given) == str(fallback)
     assert statefile.is_refused(given)
     statefile.write(str(fallback), statefile.NODE, {"phase": "preflight"})
-    assert statefile.find_folder(given) == str(fallback)
+    assert state_reader.find_folder(given) == str(fallback)
     assert (tmp_path / "run/drain.json").exists(), "emptied all the same"
-    assert not statefile.is_refused(environ(tmp_path / "new/run"))
-    assert not statefile.is_refused(environ(fallback))
+    assert not statefile.is_refused(str(tmp_path / "new/run"))
+    assert not statefile.is_refused(str(fallback))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give folders away")
@@ -126,14 +121,14 @@ def test_a_run_folder_of_another_user_is_refused(tmp_path: Path, fallback: Path)
     """A run folder that belongs to somebody else isn't used either: its owner may do in it what he likes."""
     (tmp_path / "run").mkdir(mode=0o700)
     os.chown(tmp_path / "run", 12345, 12345)
-    assert statefile.make_folder(environ(tmp_path / "run")) == str(fallback)
-    assert statefile.is_refused(environ(tmp_path / "run"))
+    assert statefile.make_folder(str(tmp_path / "run")) == str(fallback)
+    assert statefile.is_refused(str(tmp_path / "run"))
 
 
 @pytest.mark.parametrize("trick", ["link", "open"])
 def test_a_run_folder_that_was_exchanged_is_not_written(tmp_path: Path, trick: str) -> None:
     """Who may write to the folder above can put another in the place of ours: nothing is written there."""
-    folder = statefile.make_folder(environ(tmp_path / "run"))
+    folder = statefile.make_folder(str(tmp_path / "run"))
     assert folder is not None
     (tmp_path / "run").rename(tmp_path / "away")
     (tmp_path / "other").mkdir(mode=0o700)
@@ -152,7 +147,7 @@ def test_what_a_killed_writer_left_is_cleared(tmp_path: Path) -> None:
     for name in (".node.json.abc", ".prepare.json.def"):
         (tmp_path / name).touch()
     (tmp_path / ".other").touch()
-    assert statefile.make_folder(environ(tmp_path)) == str(tmp_path)
+    assert statefile.make_folder(str(tmp_path)) == str(tmp_path)
     assert os.listdir(tmp_path) == [".other"]
 
 
@@ -162,16 +157,16 @@ def test_a_run_folder_that_cannot_be_one(
 ) -> None:
     """Whatever OCTO_NODE_RUN_DIR is, process 1 has a folder or its stand-in; preflight tells what is wrong with it."""
     monkeypatch.chdir(tmp_path)
-    assert statefile.make_folder({"OCTO_NODE_RUN_DIR": path}) in {path.rstrip("/"), str(fallback)}
+    assert statefile.make_folder(path) in {path.rstrip("/"), str(fallback)}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\xff", '{"a":'])
 def test_a_broken_state_is_none(tmp_path: Path, text: str) -> None:
     """What isn't a JSON object is read as if there were nothing."""
     (tmp_path / "node.json").write_bytes(text.encode("latin-1"))
-    assert statefile.read(str(tmp_path), statefile.NODE) is None
-    assert statefile.read(str(tmp_path), statefile.DRAIN) is None
-    assert statefile.read(None, statefile.NODE) is None
+    assert state_reader.read(str(tmp_path), statefile.NODE) is None
+    assert state_reader.read(str(tmp_path), statefile.DRAIN) is None
+    assert state_reader.read(None, statefile.NODE) is None
 
 
 def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
@@ -184,16 +179,16 @@ def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
 
 def test_a_process_lives_under_its_pid_and_start_time() -> None:
     """A recycled pid is another process, a zombie is none, and a state without numbers names nobody."""
-    own = statefile.start_time(os.getpid())
+    own = procfs.start_time(os.getpid())
     assert own is not None
-    assert statefile.is_live({"pid": os.getpid(), "start": own})
-    assert not statefile.is_live({"pid": os.getpid(), "start": own - 1})
-    assert not statefile.is_live({"pid": 2**22 + 1, "start": own})
+    assert state_reader.is_live({"pid": os.getpid(), "start": own})
+    assert not state_reader.is_live({"pid": os.getpid(), "start": own - 1})
+    assert not state_reader.is_live({"pid": 2**22 + 1, "start": own})
     for state in ({}, {"pid": os.getpid()}, {"pid": os.getpid(), "start": None}, {"pid": "1", "start": 1}):
-        assert not statefile.is_live(state)
+        assert not state_reader.is_live(state)
     with subprocess.Popen(["/bin/true"]) as child:
         wait_until(lambda: state_of(child.pid) == "Z", what="it has ended")
-        assert statefile.start_time(child.pid) is None
+        assert procfs.start_time(child.pid) is None
 
 
 @pytest.mark.parametrize(
@@ -209,23 +204,25 @@ def test_a_process_lives_under_its_pid_and_start_time() -> None:
 )
 def test_where_a_node_is(tmp_path: Path, phase: str, sentence: str) -> None:
     """Each phase has its words."""
-    assert whereabouts.sentence(environ(tmp_path)) == "no state of a node was found here"
+    assert phase_summary.sentence(state_reader.find_folder(str(tmp_path))) == "no state of a node was found here"
     statefile.write(str(tmp_path), statefile.NODE, {"phase": phase})
-    assert whereabouts.sentence(environ(tmp_path)) == sentence
+    assert phase_summary.sentence(state_reader.find_folder(str(tmp_path))) == sentence
 
 
 def test_what_prepare_is_doing(tmp_path: Path) -> None:
     """While a node prepares, the sentence says what for how long; afterwards that is no longer of interest."""
     statefile.write(str(tmp_path), statefile.NODE, {"phase": "preparing"})
     statefile.write(str(tmp_path), statefile.PREPARE, {"doing": "waiting for db", "since": time.monotonic() - 42.0})
-    assert whereabouts.sentence(environ(tmp_path)).startswith("not up yet: preparing, waiting for db for 4")
+    assert phase_summary.sentence(state_reader.find_folder(str(tmp_path))).startswith(
+        "not up yet: preparing, waiting for db for 4"
+    )
     statefile.write(str(tmp_path), statefile.PREPARE, {"doing": "running `admin`"})
-    assert whereabouts.sentence(environ(tmp_path)) == "not up yet: preparing, running `admin`"
+    assert phase_summary.sentence(state_reader.find_folder(str(tmp_path))) == "not up yet: preparing, running `admin`"
     statefile.write(str(tmp_path), statefile.NODE, {"phase": "up"})
-    assert whereabouts.sentence(environ(tmp_path)) == "the node is up"
+    assert phase_summary.sentence(state_reader.find_folder(str(tmp_path))) == "the node is up"
 
 
 def test_a_node_that_is_gone(tmp_path: Path) -> None:
     """A state whose writer has ended is told as such."""
     statefile.write(str(tmp_path), statefile.NODE, {"phase": "up", "start": 1})
-    assert whereabouts.sentence(environ(tmp_path)) == "the node has ended (up)"
+    assert phase_summary.sentence(state_reader.find_folder(str(tmp_path))) == "the node has ended (up)"

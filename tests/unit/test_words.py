@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import readings
 
-from entrypoint import files, handover, jsontext, log, termination, variables
-from entrypoint.exitcodes import ExitCode, of_status
-from entrypoint.mask import MASK, mask
-from entrypoint.phases import Phase
-from entrypoint.variables import UnreadableError
+from entrypoint.base import files, json_text, log_line, termination_message
+from entrypoint.base.exitcodes import ExitCode, of_status
+from entrypoint.base.phases import Phase
+from entrypoint.base.redact import MASK, mask
+from entrypoint.settings import secrets_memfd, variables
+from entrypoint.settings.environment import Environment, UnreadableError
 
 
 SECRET = "Secret-of-the-test"
@@ -28,7 +30,7 @@ CONSOLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info   |warning|e
 
 def test_a_console_line_has_time_level_process_event_and_fields() -> None:
     """A line for people: fields follow the event, quoted where they have a space in them or nothing at all."""
-    text = log.line("console", "run", "info", "It is up.", {"pid": 7, "why": "it had to", "none": "", "port": "x"})
+    text = log_line.line("console", "run", "info", "It is up.", {"pid": 7, "why": "it had to", "none": "", "port": "x"})
     match = CONSOLE.fullmatch(text.decode())
     assert match
     assert match[2] == 'It is up. pid=7 why="it had to" none="" port=x'
@@ -36,7 +38,7 @@ def test_a_console_line_has_time_level_process_event_and_fields() -> None:
 
 def test_a_json_line_has_the_same() -> None:
     """A line for machines: one object with the same keys."""
-    entry = json.loads(log.line("json", "run", "info", "It is up.", {"pid": 7, "why": "it had to"}))
+    entry = json.loads(log_line.line("json", "run", "info", "It is up.", {"pid": 7, "why": "it had to"}))
     assert list(entry) == ["time", "level", "process", "event", "pid", "why"]
     assert entry | {"time": ""} == {
         "time": "",
@@ -51,7 +53,7 @@ def test_a_json_line_has_the_same() -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_an_event_is_one_line_whatever_is_in_it(style: str) -> None:
     """Control characters, line ends and halves of characters neither break a line nor reach a terminal."""
-    line = log.line(style, "run", "error", STRANGE, {"field": STRANGE})
+    line = log_line.line(style, "run", "error", STRANGE, {"field": STRANGE})
     text = line.decode("utf-8")
     assert len(text.splitlines()) == 1 or style == "json"
     assert not re.search(r"[\0-\x09\x0b-\x1f]", text)
@@ -66,7 +68,7 @@ def test_an_event_is_one_line_whatever_is_in_it(style: str) -> None:
 def test_a_line_is_never_longer_than_a_pipe_takes_at_once(style: str, character: str, count: int) -> None:
     """However long an event or a field is, the line has 4096 bytes at most, and what is cut is the longest."""
     for event, fields in ((character * count, {"short": "kept"}), ("kept", {"long": character * count})):
-        line = log.line(style, "run", "warning", event, fields)
+        line = log_line.line(style, "run", "warning", event, fields)
         assert len(line) <= 4096
         assert line.endswith(b"\n")
         assert b"kept" in line
@@ -111,7 +113,7 @@ def test_a_line_is_never_longer_than_a_pipe_takes_at_once(style: str, character:
 )
 def test_json_is_what_the_json_module_writes(value: object) -> None:
     """What is written without the json module is read by it as what it would have written itself."""
-    text = jsontext.dumps(value).encode("utf-8", "backslashreplace")
+    text = json_text.dumps(value).encode("utf-8", "backslashreplace")
     assert b"\n" not in text
     assert json.loads(text) == json.loads(json.dumps(value))
     assert type(json.loads(text)) is type(json.loads(json.dumps(value)))
@@ -143,16 +145,21 @@ def test_a_wait_status_is_what_a_shell_makes_of_it() -> None:
 # --- variables
 
 
+def lookup(name: str, environ: dict[str, str]) -> str | None:
+    """Return what `environ` says of a variable."""
+    return Environment(environ).lookup(name)
+
+
 def test_a_variable_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
     """NAME and NAME_FILE give the same value; an empty one means not set."""
     file = tmp_path / "file"
     file.write_text("from a file")
-    assert variables.lookup("ADMIN_PASSWORD", {"ADMIN_PASSWORD": "x"}) == "x"
-    assert variables.lookup("ADMIN_PASSWORD", {"ADMIN_PASSWORD_FILE": str(file)}) == "from a file"
+    assert lookup("ADMIN_PASSWORD", {"ADMIN_PASSWORD": "x"}) == "x"
+    assert lookup("ADMIN_PASSWORD", {"ADMIN_PASSWORD_FILE": str(file)}) == "from a file"
     for environ in ({}, {"ADMIN_PASSWORD": ""}, {"ADMIN_PASSWORD_FILE": ""}):
-        assert variables.lookup("ADMIN_PASSWORD", environ) is None
+        assert lookup("ADMIN_PASSWORD", environ) is None
     both_empty = {"ADMIN_PASSWORD": "", "ADMIN_PASSWORD_FILE": str(file)}
-    assert variables.lookup("ADMIN_PASSWORD", both_empty) == "from a file"
+    assert lookup("ADMIN_PASSWORD", both_empty) == "from a file"
 
 
 @pytest.mark.parametrize(
@@ -169,13 +176,13 @@ def test_one_newline_at_the_end_of_a_file_is_dropped(tmp_path: Path, content: by
     """Editors end a file with a newline, and that is all that is taken away from it."""
     file = tmp_path / "file"
     file.write_bytes(content)
-    assert variables.lookup("ADMIN_PASSWORD", {"ADMIN_PASSWORD_FILE": str(file)}) == value
+    assert lookup("ADMIN_PASSWORD", {"ADMIN_PASSWORD_FILE": str(file)}) == value
 
 
 def test_a_value_given_twice_is_refused(tmp_path: Path) -> None:
     """NAME and NAME_FILE together are a mistake, and the sentence has no value in it."""
     with pytest.raises(UnreadableError, match=r"ADMIN_PASSWORD and ADMIN_PASSWORD_FILE are both set") as caught:
-        variables.lookup("ADMIN_PASSWORD", {"ADMIN_PASSWORD": SECRET, "ADMIN_PASSWORD_FILE": str(tmp_path)})
+        lookup("ADMIN_PASSWORD", {"ADMIN_PASSWORD": SECRET, "ADMIN_PASSWORD_FILE": str(tmp_path)})
     assert SECRET not in str(caught.value)
 
 
@@ -199,8 +206,8 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     for path, reason in cases.items():
         environ = {"OCTO_NODE_SQL_WAIT_FILE": str(path)}
         with pytest.raises(UnreadableError, match=f"OCTO_NODE_SQL_WAIT_FILE names, {path},.*{reason}"):
-            variables.lookup("OCTO_NODE_SQL_WAIT", environ)
-        assert variables.value_or_default("OCTO_NODE_SQL_WAIT", environ) == "600"
+            lookup("OCTO_NODE_SQL_WAIT", environ)
+        assert Environment(environ).text("OCTO_NODE_SQL_WAIT") == "600"
 
 
 @pytest.mark.parametrize(
@@ -209,8 +216,8 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 )
 def test_seconds_that_make_no_sense_are_the_default(text: str, value: float) -> None:
     """Process 1 goes by the default where preflight will refuse the value."""
-    assert variables.seconds("OCTO_NODE_STOP_TIMEOUT", {"OCTO_NODE_STOP_TIMEOUT": text}) == value
-    assert variables.seconds("OCTO_NODE_DRAIN_ON_STOP", {"OCTO_NODE_DRAIN_ON_STOP": "soon"}) is None
+    assert readings.base(OCTO_NODE_STOP_TIMEOUT=text).stop_timeout == value
+    assert readings.base(OCTO_NODE_DRAIN_ON_STOP="soon").drain_on_stop == 0.0
 
 
 def test_every_variable_is_described() -> None:
@@ -242,11 +249,11 @@ def test_secrets_survive_the_way_through_a_memfd() -> None:
         "MASTER_KEY": "",
         "DB_CONNECTION_STRING": "Server=db;Password='x=y'",
     }
-    public, secrets = handover.split({"PATH": "/bin", "ADMIN_PASSWORD_FILE": "/run/x"} | strange)
+    public, secrets = secrets_memfd.split({"PATH": "/bin", "ADMIN_PASSWORD_FILE": "/run/x"} | strange)
     assert secrets == strange
     assert public == {"PATH": "/bin", "ADMIN_PASSWORD_FILE": "/run/x"}
-    with memfd(handover.MEMFD, handover.pack(secrets)) as number:
-        assert handover.whole(public | {handover.DESCRIPTOR: str(number)}) == public | strange
+    with memfd(secrets_memfd.MEMFD, secrets_memfd.pack(secrets)) as number:
+        assert secrets_memfd.unpack(secrets_memfd.descriptor(str(number))) == strange
 
 
 def test_a_descriptor_that_is_not_ours_is_not_read() -> None:
@@ -254,9 +261,10 @@ def test_a_descriptor_that_is_not_ours_is_not_read() -> None:
     with memfd("another", b"ADMIN_PASSWORD=x\0") as other, tempfile.TemporaryFile() as file:
         file.write(b"ADMIN_PASSWORD=x\0")
         for word in (str(other), str(file.fileno()), "99999", "", "x", "-1", "../../1/fd/0", "³", "9" * 40):
-            environ = {"PATH": "/bin", handover.DESCRIPTOR: word}
-            assert handover.descriptor(environ) is None
-            assert handover.whole(environ) == {"PATH": "/bin"}
+            assert secrets_memfd.descriptor(word) is None
+            found = Environment({"PATH": "/bin", secrets_memfd.DESCRIPTOR: word})
+            assert found.names() == ["PATH"]
+            assert found.public == {"PATH": "/bin"}
 
 
 # --- the termination message
@@ -265,11 +273,10 @@ def test_a_descriptor_that_is_not_ours_is_not_read() -> None:
 def test_the_termination_message_is_only_written_where_its_file_is(tmp_path: Path) -> None:
     """The file is made by the runtime: it is replaced, cut to what kubelet keeps, and never made."""
     path = tmp_path / "termination-log"
-    environ = {"OCTO_NODE_TERMINATION_LOG": str(path)}
-    termination.write(environ, "unheard")
+    termination_message.write(str(path), "unheard")
     assert not path.exists()
     path.write_text("an older and much longer message")
-    termination.write(environ, "é" * 5000)
+    termination_message.write(str(path), "é" * 5000)
     assert path.read_bytes() == "é".encode() * 2048
-    termination.write(environ, "")
+    termination_message.write(str(path), "")
     assert path.read_bytes() == b""

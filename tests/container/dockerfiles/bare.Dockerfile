@@ -1,13 +1,7 @@
-# Nothing but the C library, with its character sets, and accounts.
+# Nothing: no C library, no accounts, no program.
 ARG BASE
 FROM ${BASE} AS source
-RUN mkdir -p /bare/etc /bare/tmp && chmod 1777 /bare/tmp && cp /etc/passwd /bare/etc \
-    && dpkg -L libc6 | while read -r path; do \
-         if [ -f "$path" ] && [ "${path#*/share/}" = "$path" ]; then \
-             cp --parents "$path" /bare; fi; done \
-    && for link in lib lib64; do \
-         if [ -L /$link ] && [ -d /bare/$link ]; then mkdir -p /bare/usr/$link && cp -a /bare/$link/. /bare/usr/$link \
-             && rm -r /bare/$link && cp -a /$link /bare; fi; done
+RUN mkdir -p /bare/tmp && chmod 1777 /bare/tmp
 
 FROM scratch
 COPY --from=source /bare /

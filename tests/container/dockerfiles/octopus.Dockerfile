@@ -1,9 +1,12 @@
-# Stands for octopusdeploy/octopusdeploy: what is known of that image (ports, volumes, folders, users, entrypoint), and
-# the stand-in for the server, with a Python and an ODBC driver of its own.
+# Stands for octopusdeploy/octopusdeploy: what is known of that image (ports, volumes, folders, users, entrypoint; it runs
+# as root and as octopus, the makers' page on Compose says), and the stand-in for the server, with a Python and an ODBC
+# driver of its own.
 ARG BASE
-FROM ${BASE}
+FROM ${BASE} AS plain
 RUN groupadd --gid 999 octopus && useradd --uid 999 --gid 999 --create-home octopus \
-    && mkdir /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /etc/octopus
+    && mkdir /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /etc/octopus \
+    && chgrp octopus /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /etc/octopus \
+    && chmod g+w /import /repository /artifacts /taskLogs /cache /eventExports /diagnostics /etc/octopus
 COPY standin /standin/standin
 COPY container/dockerfiles/sqlcmd.py /opt/mssql-tools18/bin/sqlcmd
 RUN chmod 755 /opt/mssql-tools18/bin/sqlcmd && ln -s /usr/lib/*/odbc/libtdsodbc.so /standin \
@@ -13,7 +16,10 @@ RUN chmod 755 /opt/mssql-tools18/bin/sqlcmd && ln -s /usr/lib/*/odbc/libtdsodbc.
 ENV ACCEPT_EULA=N LANG=C.UTF-8 STANDIN_OCTOPUS_DRIVER=/standin/libtdsodbc.so OCTOPUS_INSTANCE=OctopusServer
 WORKDIR /Octopus
 EXPOSE 8080 443 10943 8443
-VOLUME ["/import", "/repository", "/artifacts", "/taskLogs", "/cache", "/eventExports", "/diagnostics"]
 HEALTHCHECK CMD ["/Octopus/healthcheck.sh"]
 ENTRYPOINT ["./install.sh"]
 CMD [""]
+
+# what is changed below a volume is lost to an image that is made from it
+FROM plain
+VOLUME ["/import", "/repository", "/artifacts", "/taskLogs", "/cache", "/eventExports", "/diagnostics"]

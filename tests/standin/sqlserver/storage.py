@@ -55,8 +55,9 @@ class Storage:
         scalars.register(self._connection, self.failures)
 
     def function(self, name: str, function: Any) -> None:  # noqa: ANN401 - any function of values
-        """Let SQLite call a function that knows the session: once a statement, where what it is given doesn't change."""
-        self._connection.create_function(name, -1, scalars.guarded(function, self.failures), deterministic=True)
+        """Let SQLite call a function that knows the session: once a statement, for the same arguments."""
+        guarded = scalars.guarded(function, self.failures)
+        self._connection.create_function(name, -1, guarded, deterministic=True)
 
     def attach(self, database: Database) -> None:
         """Make a database's tables known to the connection."""

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Tells what a release becomes with this chart: what is kept, renamed, deleted, made anew or refused.
+
+Nothing is changed. It compares manifests, the release's and those that its values render to. Secrets and claims come
+first, and no secret is printed. Exit code 1: something is refused, or a Secret's content or a claim would be lost.
+"""
+
+import argparse
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+
+CHART = Path(__file__).with_name("octopus")
+FIRST = ("Secret", "PersistentVolumeClaim", "StatefulSet", "Service", "Ingress")
+OFFICIAL = "octopusdeploy-helm-"
+KEEP = "helm.sh/resource-policy"
+# where a release may keep SQL Server's password, as the chart looks it up
+PASSWORDS = (("{}-sapassword", "secret"), ("mssql", "sa_password"))
+
+Object = dict[str, Any]
+
+
+class Fate(NamedTuple):
+    """What becomes of an object."""
+
+    word: str
+    name: str
+    why: str = ""
+
+
+def main() -> int:
+    """Print what becomes of a release."""
+    parser = argparse.ArgumentParser("scripts/rehearse-move", description=__doc__.splitlines()[0])
+    parser.add_argument("release", help="its name")
+    parser.add_argument("--namespace", default="default")
+    parser.add_argument("--manifest", type=Path, help="a file with its objects, in place of `helm get manifest`")
+    parser.add_argument("--release-values", type=Path, help="a file with its values, in place of `helm get values`")
+    parser.add_argument("--values", type=Path, action="append", default=[], help="a file with more values")
+    given = parser.parse_args()
+    asked = ("--namespace", given.namespace, given.release)
+    manifest = given.manifest.read_text() if given.manifest else helm("get", "manifest", *asked)
+    values = (
+        given.release_values.read_text() if given.release_values else helm("get", "values", "--output=yaml", *asked)
+    )
+    before = list(objects(manifest))
+    try:
+        after = render(given.release, given.namespace, yaml.safe_load(values) or {}, before, given.values)
+    except subprocess.CalledProcessError as error:
+        print(f"Refused: {sentence(error.stderr)}")
+        return 1
+    return tell(before, after)
+
+
+def helm(*words: str) -> str:
+    """Run helm and return its output; its own words are the error."""
+    command = [os.environ.get("HELM", "helm"), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def sentence(stderr: str) -> str:
+    """Return what the chart says, without what Helm says around it."""
+    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith(("WARNING", "Use --debug"))]
+    return "\n".join(lines).rpartition(".yaml:")[2].partition("): ")[2] or "\n".join(lines)
+
+
+def objects(manifest: str) -> Iterator[Object]:
+    """Yield the objects of a manifest, but for those of tests and hooks."""
+    for one in yaml.safe_load_all(manifest):
+        if one and "helm.sh/hook" not in (one["metadata"].get("annotations") or {}):
+            yield one
+
+
+def render(release: str, namespace: str, values: Object, before: list[Object], files: Iterable[Path]) -> list[Object]:
+    """Return what the chart makes of the values, with what it would look up in the cluster taken from the manifest."""
+    with tempfile.TemporaryDirectory() as folder:
+        own, found = Path(folder, "own.json"), Path(folder, "found.json")
+        for path, content in ((own, values), (found, looked_up(release, values, before))):
+            path.touch(mode=0o600)
+            path.write_text(json.dumps(content))
+        words = [f"--values={path}" for path in (own, found, *files)]
+        return list(objects(helm("template", release, str(CHART), f"--namespace={namespace}", "--is-upgrade", *words)))
+
+
+def looked_up(release: str, values: Mapping[str, Any], before: list[Object]) -> Object:
+    """Return the values that stand for what the chart finds in a cluster: names, master key, SQL Server's password."""
+    found: Object = {"octopus": {}, "mssql": {}}
+    labels = [one["metadata"].get("labels") or {} for one in before]
+    if any(label.get("helm.sh/chart", "").startswith(OFFICIAL) for label in labels):
+        found = official(values)
+    passwords = [content(before, name.format(release), key) for name, key in PASSWORDS]
+    kept = {
+        ("octopus", "masterKey"): content(before, f"{release}-masterkey", "secret"),
+        ("mssql", "SA_PASSWORD"): next(filter(None, passwords), ""),
+    }
+    for (section, value), text in kept.items():
+        if not (values.get(section) or {}).get(value):
+            found[section][value] = text
+    return found
+
+
+def official(values: Mapping[str, Any]) -> Object:
+    """Return the values that stand for the official chart's names, where a release has a name of its own."""
+    if not values.get("nameOverride"):
+        return {"nameOverride": "octopus-deploy", "octopus": {}, "mssql": {}}
+    nodes, polling = {"namePrefix": "octopus-deploy-node"}, {"namePrefix": "octopus-deploy-polling-node"}
+    kind = ((values.get("octopus") or {}).get("service") or {}).get("type") or "NodePort"
+    services = {"type": kind, "nodes": nodes}
+    return {"octopus": {"service": services, "ingress": {"pollingTentacles": polling}}, "mssql": {}}
+
+
+def content(before: list[Object], name: str, key: str) -> str:
+    """Return what a Secret keeps; an empty string if there is none."""
+    for one in before:
+        if one["kind"] == "Secret" and one["metadata"]["name"] == name:
+            return base64.b64decode((one.get("data") or {}).get(key, "")).decode()
+    return ""
+
+
+def tell(before: list[Object], after: list[Object]) -> int:
+    """Print what becomes of each object, kind by kind; return 1 if that can't or mustn't be."""
+    kinds = {one["kind"]: None for one in before + after}
+    bad = False
+    for kind in sorted(kinds, key=lambda kind: (FIRST.index(kind) if kind in FIRST else len(FIRST), kind)):
+        print(f"{kind}:")
+        for fate in fates(of(before, kind), of(after, kind)):
+            print(f"  {fate.word:9}{fate.name}{f': {fate.why}' if fate.why else ''}")
+            bad |= fate.word in {"refused", "lost"} or (fate.word == "deleted" and kind == "PersistentVolumeClaim")
+    return int(bad)
+
+
+def of(found: list[Object], kind: str) -> dict[str, Object]:
+    """Return the objects of a kind, by name."""
+    return {one["metadata"]["name"]: one for one in found if one["kind"] == kind}
+
+
+def fates(before: Mapping[str, Object], after: Mapping[str, Object]) -> Iterator[Fate]:
+    """Yield what becomes of the objects of one kind."""
+    gone = {name: one for name, one in before.items() if name not in after}
+    new = {name: one for name, one in after.items() if name not in before}
+    for name, one in before.items():
+        if name in after:
+            yield compared(name, one, after[name])
+            continue
+        renamed = next((other for other, made in new.items() if is_same(one, made)), None)
+        if renamed:
+            del new[renamed]
+            yield Fate("renamed", name, f"{renamed}, so its address changes")
+        elif (one["metadata"].get("annotations") or {}).get(KEEP) == "keep":
+            yield Fate("left", name, "Helm keeps it, nothing uses it")
+        else:
+            yield deleted(name, one, after)
+    yield from (Fate("new", name) for name in new if name not in gone)
+
+
+def deleted(name: str, one: Object, after: Mapping[str, Object]) -> Fate:
+    """Return what is to be said of an object that goes: of a Secret, whether what it keeps stays elsewhere."""
+    if one["kind"] != "Secret":
+        return Fate("deleted", name)
+    stay = {content: other for other, made in after.items() for content in (made.get("data") or {}).values()}
+    places = [stay.get(content) for content in (one.get("data") or {}).values()]
+    if places and all(places):
+        return Fate("deleted", name, f"what it keeps is in {', '.join(map(str, places))}")
+    return Fate("lost", name, "what it keeps is nowhere else: make a copy of it")
+
+
+def is_same(old: Object, new: Object) -> bool:
+    """Return whether two objects of different names have the same job: they select the same pods, on the same ports."""
+    selectors = [one.get("spec", {}).get("selector") for one in (old, new)]
+    if None in selectors or "statefulset.kubernetes.io/pod-name" not in selectors[0]:
+        return False
+    return bool(selectors[0] == selectors[1])
+
+
+def compared(name: str, old: Object, new: Object) -> Fate:
+    """Return what becomes of an object that keeps its name."""
+    compare = {"Secret": secret, "PersistentVolumeClaim": claim, "StatefulSet": statefulset, "Service": service}
+    return compare.get(old["kind"], lambda *_: Fate("kept", name))(name, old, new)
+
+
+def secret(name: str, old: Object, new: Object) -> Fate:
+    """Return what becomes of a Secret. The chart keeps its type, which it looks up."""
+    same = (old.get("data") or {}) == (new.get("data") or {})
+    return Fate("kept", name, "" if same else "with other content")
+
+
+def claim(name: str, old: Object, new: Object) -> Fate:
+    """Return what becomes of a claim: its mode and its class can't be changed."""
+    for field in ("accessModes", "storageClassName"):
+        was, would = old["spec"].get(field), new["spec"].get(field)
+        if was != would and would is not None:
+            return Fate("refused", name, f"{field} is {was}, and can't become {would}")
+    was, would = (one["spec"]["resources"]["requests"]["storage"] for one in (old, new))
+    return Fate("kept", name, "" if was == would else f"{was} becomes {would}")
+
+
+def statefulset(name: str, old: Object, new: Object) -> Fate:
+    """Return what becomes of a StatefulSet, most of which can't be changed; its pods and volumes stay in any case."""
+    for field in ("podManagementPolicy", "serviceName", "selector", "volumeClaimTemplates"):
+        defaults = "OrderedReady" if field == "podManagementPolicy" else None
+        if simple(old["spec"].get(field, defaults)) != simple(new["spec"].get(field, defaults)):
+            command = f"kubectl delete statefulset {name} --cascade=orphan"
+            return Fate("anew", name, f"{field} can't be changed: first {command}, which leaves pods and volumes")
+    return Fate("kept", name)
+
+
+def simple(value: object) -> object:
+    """Return a part of a StatefulSet as it is compared: of claims, names and what they ask for."""
+    if not isinstance(value, list):
+        return value
+    return [(one["metadata"]["name"], one["spec"].get("storageClassName"), one["spec"]["resources"]) for one in value]
+
+
+def service(name: str, old: Object, new: Object) -> Fate:
+    """Return what becomes of a Service: whether it can be reached as before."""
+    kinds = [one["spec"].get("type", "ClusterIP") for one in (old, new)]
+    ports = [{port["port"] for port in one["spec"]["ports"]} for one in (old, new)]
+    if kinds[0] != kinds[1]:
+        return Fate("kept", name, f"but its type {kinds[0]} becomes {kinds[1]}")
+    lost = ports[0] - ports[1]
+    return Fate("kept", name, f"but without the ports {', '.join(map(str, sorted(lost)))}" if lost else "")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{' '.join(map(str, error.cmd))}: {error.stderr}")

@@ -1,0 +1,249 @@
+"""Counts the tasks that run on this node, and finds out whether it takes new ones: by ping, API or database."""
+
+import time
+from dataclasses import dataclass
+
+import pyodbc
+
+from entrypoint.base.errors import NodeError
+from entrypoint.octopus import queries, tables
+from entrypoint.octopus.api import DRAINING, SECONDS, Api, ApiError, RefusedError
+from entrypoint.octopus.running_task import Task
+from entrypoint.settings.configuration import Settings
+from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
+from entrypoint.sqlserver.error_classes import Kind
+from entrypoint.sqlserver.login_timeouts import LoginTimeouts
+from entrypoint.structured_log import Logger
+
+from .ping import Ping, Throttle
+
+
+ANSWER_SECONDS = 5  # that SQL Server has for an answer
+LOGIN_SECONDS = (5.0, 15.0)  # for a login: at first, and at most; what slow servers need is found by `Patience`
+RELOGIN_SECONDS = 10.0  # after a login that was refused: again and again locks accounts
+SERVER_ERRORS = 500  # and above: a server that isn't well
+GOOD = range(200, 300)
+FLAG_SECONDS = 30.0  # after which a server has seen the flag in its row: it looks at the queue every 20
+
+
+class UnknownError(Exception):
+    """The running tasks are unknown just now; the message says why."""
+
+
+class NeverError(UnknownError):
+    """Asking again won't help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Whether the node takes no new tasks (`draining`; None: unknown), by its ping or else its row.
+
+    `status` is what the ping answered, 0 for nothing, and `words` say it for people.
+    """
+
+    draining: bool | None
+    status: int
+    words: str
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether the server answers, and takes tasks."""
+        return self.draining is False and self.status < SERVER_ERRORS
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen of a node just now.
+
+    Attributes: `tasks` that run, None if nobody could tell; `flagged`, whether it is to take no new ones, and
+    `draining`, whether it has seen that; `server_answers` and `database_answers`, whether the server and SQL Server
+    gave any answer at all; `trouble`, in words, empty if all is well.
+    """
+
+    tasks: list[Task] | None
+    flagged: bool | None
+    draining: bool
+    server_answers: bool
+    database_answers: bool
+    trouble: str
+
+
+class Database:
+    """The node's row and the task table, read in the database."""
+
+    def __init__(self, settings: Settings, seconds: int = ANSWER_SECONDS) -> None:
+        self._settings = settings
+        self._seconds = seconds
+        self._patience = LoginTimeouts(settings.db_connection_string, min(seconds, LOGIN_SECONDS[0]))
+        self._connection: Connection | None = None
+        self._not_before = 0.0
+        self._longest = LOGIN_SECONDS[1]
+        self._failed = ""
+        self.answers = False  # whether it answered since the last `begin`
+
+    def begin(self, left: float) -> None:
+        """Begin a look, in which one login is tried at most; it has the `left` seconds, but not too few or too many."""
+        self.answers = False
+        self._failed = ""
+        self._longest = min(max(left, LOGIN_SECONDS[0]), LOGIN_SECONDS[1])
+
+    def tasks(self) -> list[Task]:
+        """Return the running tasks. Raise UnknownError if the database doesn't answer, or doesn't tell."""
+        try:
+            return tables.running_tasks(self._connected(), self._settings.octopus_server_node_name)
+        except queries.UnknownError as error:
+            raise NeverError("the database has no task table that this login can read") from error
+        except pyodbc.Error as error:
+            raise self._lost(error) from error
+
+    def is_draining(self) -> bool | None:
+        """Return whether the node's row has the flag; None if it doesn't tell. Raise UnknownError."""
+        try:
+            return tables.is_draining(self._connected(), self._settings.octopus_server_node_name)
+        except pyodbc.Error as error:
+            raise self._lost(error) from error
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            if not self._failed and time.monotonic() < self._not_before:
+                self._failed = "SQL Server refused the login, and is not asked again for a while"
+            if self._failed:
+                raise UnknownError(self._failed)
+            self._connection = self._connect()
+        self.answers = True
+        return self._connection
+
+    def _connect(self) -> Connection:
+        string = self._settings.db_connection_string
+        try:
+            login = self._patience.seconds(self._longest)
+            return connect(string, login_timeout=login, query_timeout=self._seconds)
+        except NodeError as error:
+            raise NeverError(str(error)) from error
+        except ConnectError as error:
+            self._patience.failed(error)
+            kind = error.verdict.kind
+            if kind is Kind.NEVER or (kind is Kind.LOGIN_FAILED and not error.verdict.unsure):
+                self.answers = True
+                raise NeverError(str(error)) from error
+            # a database that another replica is about to open is refused, too
+            if kind is not Kind.NOT_YET:
+                self._not_before = time.monotonic() + RELOGIN_SECONDS
+            self._failed = f"SQL Server doesn't answer: {error}"
+            raise UnknownError(self._failed) from error
+
+    def _lost(self, error: pyodbc.Error) -> UnknownError:
+        self._connection = None
+        self.answers = False
+        said = describe(error, self._settings.db_connection_string.password)
+        self._failed = f"SQL Server doesn't answer: {said}"
+        return UnknownError(self._failed)
+
+
+class NodeWatch:
+    """Looks at a node: its ping address, the API if there is a key, the database."""
+
+    def __init__(self, settings: Settings, log: Logger, *, seconds: float = SECONDS) -> None:
+        self._node = settings.octopus_server_node_name
+        self._log = log
+        self._throttle = Throttle()
+        self._ping = Ping(Api(settings, seconds=seconds), self._throttle)
+        self._api = Api(settings, key=settings.api_key, seconds=seconds) if settings.api_key else None
+        self._database: Database | None = Database(settings, max(int(seconds), 1))
+        self._flagged_since: float | None = None
+
+    def flag(self, left: float = LOGIN_SECONDS[1]) -> Flag:
+        """Return whether the node takes no new tasks: asked of its ping address, or of its row if that won't tell.
+
+        A login for that is given up after the `left` seconds, or after a few if that is less.
+        """
+        if self._database is not None:
+            self._database.begin(left)
+        said = self._ping.ask()
+        draining = said.draining
+        if draining is None and said.status and self._database is not None:
+            try:
+                draining = self._database.is_draining()
+            except UnknownError:
+                pass
+        return Flag(draining, said.status, said.words)
+
+    def look(self, left: float) -> Observation:
+        """Return what can be seen of the node now, `left` seconds before the deadline.
+
+        Raise NeverError if nobody can ever count its tasks.
+        """
+        flag = self.flag(left)
+        by_ping = flag.status in {DRAINING, *GOOD}
+        troubles = [] if by_ping else [flag.words]
+        tasks: list[Task] | None = None
+        try:
+            tasks = self.tasks(is_mute=not flag.status)
+        except NeverError:
+            raise
+        except UnknownError as error:
+            troubles.append(str(error))
+        answers = self._database is not None and self._database.answers
+        return Observation(
+            tasks, flag.draining, self._has_seen(flag, by_ping), bool(flag.status), answers, "; ".join(troubles)
+        )
+
+    def _has_seen(self, flag: Flag, by_ping: bool) -> bool:  # noqa: FBT001 - private
+        """Return whether the server knows the flag: it shows it, or its row has had it for long."""
+        if not flag.draining:
+            self._flagged_since = None
+            return False
+        now = time.monotonic()
+        self._flagged_since = self._flagged_since or now
+        return by_ping or now - self._flagged_since >= FLAG_SECONDS
+
+    def cancel(self, tasks: list[Task], deadline: float) -> bool:
+        """Cancel `tasks` by the API until `deadline` (monotonic); return False if there is none that may.
+
+        Raise UnknownError if it doesn't answer.
+        """
+        if self._api is None:
+            return False
+        try:
+            for task in tasks:
+                if time.monotonic() >= deadline:
+                    raise UnknownError("cancelling took too long")
+                self._api.cancel(task)
+        except ApiError as error:
+            raise UnknownError(str(error)) from error
+        return True
+
+    def tasks(self, *, is_mute: bool) -> list[Task]:
+        """Return the running tasks by the API, or else the database; a server that is mute isn't asked again.
+
+        Raise UnknownError if nobody can tell now, NeverError if nobody ever will.
+        """
+        reasons: list[str] = []
+        if self._api is not None and not is_mute and not self._throttle.is_closed:
+            try:
+                return self._tasks_by_api(self._api)
+            except UnknownError as error:
+                reasons.append(str(error))
+        if self._database is not None:
+            try:
+                return self._database.tasks()
+            except NeverError as error:
+                self._log.info("The running tasks can't be counted in the database.", reason=str(error))
+                self._database = None
+            except UnknownError as error:
+                reasons.append(str(error))
+        if self._api is None and self._database is None:
+            raise NeverError("neither the API nor the database tells which tasks run")
+        raise UnknownError("; ".join(reasons) or "the tasks can't be counted now")
+
+    def _tasks_by_api(self, api: Api) -> list[Task]:
+        try:
+            return api.running_tasks(self._node)
+        except RefusedError as error:
+            self._api = None
+            self._log.info("The running tasks are counted another way.", reason=str(error))
+            raise UnknownError(str(error)) from error
+        except ApiError as error:
+            if error.pause:
+                self._throttle.close(error.pause)
+            raise UnknownError(str(error)) from error

@@ -1,0 +1,1 @@
+"""Which configure commands a start has to run, and running them."""

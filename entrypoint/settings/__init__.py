@@ -1,0 +1,1 @@
+"""The variables, the one reading of the environment, and the settings that come of it."""

@@ -1,0 +1,83 @@
+"""The rehearsal of a move: it tells the truth, and no secret."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chart import helm
+from processes import ROOT
+
+
+OFFICIAL = ROOT / "tests" / "kubernetes" / "official"
+SECRETS = {"masterkey": helm.KEY, "sapassword": "S3cret-of-sa", "connectionstring": helm.CONNECTION}
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """Give the manifest of a release of the chart that stands for the official one."""
+    values = {"secrets": SECRETS, "saPassword": SECRETS["sapassword"], "variables": {}, "env": [{"name": "A"}]}
+    (tmp_path / "official.json").write_text(json.dumps(values))
+    done = helm.run("template", "octopus", str(OFFICIAL), f"--values={tmp_path / 'official.json'}")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "manifest.yaml").write_text(done.stdout)
+    return tmp_path / "manifest.yaml"
+
+
+def rehearse(manifest: Path, values: object) -> subprocess.CompletedProcess[str]:
+    """Rehearse the move of a release with these values."""
+    file = manifest.with_name("values.json")
+    file.write_text(json.dumps(values))
+    words = ["octopus", f"--manifest={manifest}", f"--release-values={file}"]
+    command = [sys.executable, str(ROOT / "docker" / "helm" / "rehearse.py"), *words]
+    environ = os.environ | {"HELM": str(helm.HELM)}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def usual(**octopus: object) -> dict[str, object]:
+    """Return the values of that release, as people give them, and more."""
+    mssql = {"enabled": True, "ACCEPT_EULA": "Y"}
+    return {"octopus": {"acceptEula": "Y", "replicaCount": 2, "storageClassName": "-"} | octopus, "mssql": mssql}
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return what was told, without the blanks between columns."""
+    return [" ".join(line.split()) for line in done.stdout.splitlines()]
+
+
+def test_a_move(manifest: Path) -> None:
+    """Secrets and claims first: all are kept, though nobody gave them; one command is named; no secret is printed."""
+    done = rehearse(manifest, usual())
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = lines(done)
+    assert told[0] == "Secret:"
+    assert told.index("PersistentVolumeClaim:") < told.index("StatefulSet:") < told.index("Service:")
+    assert {"kept octopus-masterkey", "kept octopus-sapassword", "kept artifacts-claim", "kept mssql"} <= set(told)
+    assert "deleted mssql: what it keeps is in octopus-sapassword" in told
+    assert "kept octopus-deploy-node0" in told
+    assert "kubectl delete statefulset octopus-octopus-deploy --cascade=orphan" in done.stdout
+    assert not [secret for secret in SECRETS.values() if secret in done.stdout + done.stderr]
+
+
+def test_what_would_be_lost(manifest: Path) -> None:
+    """A claim that can't be what the values say, names that change, and a Secret that goes are told, with code 1."""
+    done = rehearse(manifest, usual(storageClassName="azurefile"))
+    assert done.returncode == 1
+    assert "refused artifacts-claim: storageClassName is , and can't become azurefile" in lines(done)
+    done = rehearse(manifest, usual() | {"nameOverride": "octopus"})
+    told = lines(done)
+    assert "deleted octopus-octopus-deploy" in told
+    assert "kept octopus-deploy-node0" in told
+    shared = {"sharedVolume": {"enabled": True}}
+    done = rehearse(manifest, usual(**shared))
+    assert done.returncode == 1
+    assert "deleted artifacts-claim" in lines(done)
+
+
+def test_a_refusal(manifest: Path) -> None:
+    """What the chart refuses is told in its own sentence."""
+    done = rehearse(manifest, usual(databaseConnectionString="") | {"mssql": {"enabled": True, "replicas": 3}})
+    assert done.returncode == 1
+    assert done.stdout.startswith("Refused: mssql.replicas isn't a value of this chart: set ")
