@@ -43,14 +43,6 @@ class ChildEnvironments:
         self.server = environment.public | {name: environment.text(name) for name in settings.kept_secrets}
 
 
-def helper(environments: "ChildEnvironments", verb: str, *arguments: str) -> processes.Program:
-    """Return what starts octo-node once more, as `verb`, with the secrets, to end when process 1 does."""
-    program = processes.Program(command_lines.own(verb, *arguments), environments.helpers)
-    program.inherit = environments.descriptors
-    program.parent_death = signal.SIGKILL
-    return program
-
-
 class Children:
     """The running children by role.
 
@@ -166,27 +158,40 @@ class Timers:
         return names
 
 
-def start_or_retry(
-    role: str,
-    program: processes.Program,
-    children: Children,
-    timers: Timers,
-    report: "Report",
-    *,
-    patience: float | None = None,
-) -> bool:
-    """Start `program` in `role` and return True; if no process can be had now, have it tried again and return False.
+class Starter:
+    """Starts children of process 1, and has it tried again where no process can be had.
 
-    That is when the timer `role` is due, for `patience` seconds (None: without end). Raise OSError if it can't be
-    executed, or patience is at its end.
+    Attributes: their `environments`, the `children` that run, the `timers` of what is tried again, and the `report`.
     """
-    try:
-        children.start(role, program)
-    except OSError as error:
-        left = STARVED_SECONDS if patience is None else patience - children.starved(role)
-        if error.errno not in processes.EXHAUSTED or left <= 0:
-            raise
-        seconds = timers.set_again(role, 0.0, min(left, STARVED_SECONDS))
-        report.say("warning", f"{role}: {error.strerror}. Next try in {round(seconds, 1):g} s.")
-        return False
-    return True
+
+    __slots__ = ("children", "environments", "report", "timers")
+
+    def __init__(self, environments: ChildEnvironments, report: "Report") -> None:
+        self.environments = environments
+        self.children = Children()
+        self.timers = Timers()
+        self.report = report
+
+    def helper(self, verb: str, *arguments: str) -> processes.Program:
+        """Return what starts octo-node once more, as `verb`, with the secrets, to end when process 1 does."""
+        program = processes.Program(command_lines.own(verb, *arguments), self.environments.helpers)
+        program.inherit = self.environments.descriptors
+        program.parent_death = signal.SIGKILL
+        return program
+
+    def start(self, role: str, program: processes.Program, *, patience: float | None = None) -> bool:
+        """Start `program` in `role` and return True; if no process can be had now, have it tried again: False.
+
+        That is when the timer `role` is due, for `patience` seconds (None: without end). Raise OSError if it can't be
+        executed, or patience is at its end.
+        """
+        try:
+            self.children.start(role, program)
+        except OSError as error:
+            left = STARVED_SECONDS if patience is None else patience - self.children.starved(role)
+            if error.errno not in processes.EXHAUSTED or left <= 0:
+                raise
+            seconds = self.timers.set_again(role, 0.0, min(left, STARVED_SECONDS))
+            self.report.say("warning", f"{role}: {error.strerror}. Next try in {round(seconds, 1):g} s.")
+            return False
+        return True

@@ -6,7 +6,6 @@ from entrypoint.base import command_lines
 from entrypoint.base.exitcodes import ExitCode
 
 from . import processes
-from .children import start_or_retry
 from .lifecycle import Event
 
 
@@ -14,8 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .children import ChildEnvironments, Children, Timers
-    from .report import Report
+    from .children import Starter
 
 ROLE = "dockerd"
 WAITER = "await-dockerd"  # ends when dockerd answers: process 1 has no sockets
@@ -29,19 +27,11 @@ PATIENCE_SECONDS = 30.0  # the start of the server is held up no longer
 class Dockerd:
     """dockerd and the process that waits for its answer, among the `children` of process 1, if it `is_wanted`."""
 
-    def __init__(
-        self,
-        environments: "ChildEnvironments",
-        children: "Children",
-        timers: "Timers",
-        report: "Report",
-        *,
-        is_wanted: bool,
-    ) -> None:
-        self._environ = environments.public
-        self._children = children
-        self._timers = timers
-        self._report = report
+    def __init__(self, starter: "Starter", *, is_wanted: bool) -> None:
+        self._starter = starter
+        self._children = starter.children
+        self._timers = starter.timers
+        self._report = starter.report
         self._restarts = -1
         self._is_overdue = False
         self._is_wanted = is_wanted
@@ -69,10 +59,10 @@ class Dockerd:
             self._start(WAITER, WAITER, signal.SIGKILL)
 
     def _start(self, role: str, verb: str, parent_death: int) -> bool:
-        program = processes.Program(command_lines.own(verb), self._environ)
+        program = processes.Program(command_lines.own(verb), self._starter.environments.public)
         program.parent_death = parent_death
         try:
-            return start_or_retry(role, program, self._children, self._timers, self._report)
+            return self._starter.start(role, program)
         except OSError as error:
             self._report.say("error", f"{verb} can't be started: {error.strerror}.")
             self._timers.set_again(role, 0.0)

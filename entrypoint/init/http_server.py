@@ -2,13 +2,10 @@
 
 from entrypoint.base.exitcodes import ExitCode
 
-from .children import helper, start_or_retry
-
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .children import ChildEnvironments, Children, Timers
-    from .report import Report
+    from .children import Starter
 
 ROLE = "serve-http"
 LONGEST_PAUSE = 10.0  # seconds before it is started again: a liveness probe may ask it, and fails only after longer
@@ -17,28 +14,20 @@ LONGEST_PAUSE = 10.0  # seconds before it is started again: a liveness probe may
 class HttpServer:
     """The process in its role among the `children` of process 1, if it `is_wanted`."""
 
-    def __init__(
-        self,
-        environments: "ChildEnvironments",
-        children: "Children",
-        timers: "Timers",
-        report: "Report",
-        *,
-        is_wanted: bool,
-    ) -> None:
-        self._environments = environments
-        self._children = children
-        self._timers = timers
-        self._report = report
+    def __init__(self, starter: "Starter", *, is_wanted: bool) -> None:
+        self._starter = starter
+        self._children = starter.children
+        self._timers = starter.timers
+        self._report = starter.report
         self._is_wanted = is_wanted
 
     def start(self) -> None:
         """Start it, if it is wanted."""
         if not self._is_wanted:
             return
-        program = helper(self._environments, ROLE)
+        program = self._starter.helper(ROLE)
         try:
-            start_or_retry(ROLE, program, self._children, self._timers, self._report)
+            self._starter.start(ROLE, program)
         except OSError as error:
             self._report.say("warning", f"{ROLE} can't be started, and the node runs without: {error.strerror}.")
 

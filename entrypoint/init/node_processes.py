@@ -9,7 +9,7 @@ from entrypoint.base.phases import Wanted
 from entrypoint.settings.paths import INSTANCE
 
 from . import http_server, processes, server_log, stop_drain
-from .children import Children, Timers, helper, start_or_retry
+from .children import Children, Starter
 from .dockerd import PATIENCE, STOP_SECONDS, WAITER, Dockerd
 from .dockerd import ROLE as DOCKERD
 from .hold import Hold
@@ -46,17 +46,14 @@ class NodeProcesses:
 
     def __init__(self, settings: "BaseSettings", environments: "ChildEnvironments", report: "Report") -> None:
         self.settings = settings
-        self.environments = environments
         self.report = report
-        self.children = Children()
-        self.timers = Timers()
-        self.dockerd = Dockerd(environments, self.children, self.timers, report, is_wanted=settings.has_dockerd)
-        self.http = HttpServer(environments, self.children, self.timers, report, is_wanted=bool(settings.http))
-        self.drain = StopDrain(environments, self.children, self.timers, report, seconds=settings.drain_on_stop)
+        self.starter = Starter(environments, report)
+        self.children, self.timers = self.starter.children, self.starter.timers
+        self.dockerd = Dockerd(self.starter, is_wanted=settings.has_dockerd)
+        self.http = HttpServer(self.starter, is_wanted=bool(settings.http))
+        self.drain = StopDrain(self.starter, seconds=settings.drain_on_stop)
         self.hold = Hold(self.children, self.dockerd, report, is_wanted=settings.hold)
-        self.server_log = ServerLog(
-            environments, self.children, self.timers, report, is_wanted=settings.wraps_server_log
-        )
+        self.server_log = ServerLog(self.starter, is_wanted=settings.wraps_server_log)
         self.oom_watch = OomWatch(settings.paths.cgroups, self.timers)
         self.shutdown = Shutdown(self._stages())
         self.wanted = Wanted.UP
@@ -88,9 +85,9 @@ class NodeProcesses:
     def start_helper(self, verb: str) -> Event | None:
         """Start a process of octo-node that has the secrets; return the event that it failed, if it can't be."""
         patience = None if verb == "settle" else PATIENCE_SECONDS  # a node that is up must not stay drained
-        program = helper(self.environments, verb)
+        program = self.starter.helper(verb)
         try:
-            start_or_retry(verb, program, self.children, self.timers, self.report, patience=patience)
+            self.starter.start(verb, program, patience=patience)
         except OSError as error:
             # a limit of the container is its owner's to raise, everything else our own fault
             code = ExitCode.SETTINGS if resource_limits.reached(error) else ExitCode.FAULT
@@ -106,12 +103,10 @@ class NodeProcesses:
 
     def start_server(self) -> Event | None:
         """Start Octopus.Server, without secrets but those of OCTO_NODE_KEEP_ENV."""
-        program = _server_program(self.settings, self.environments)
+        program = _server_program(self.settings, self.starter.environments)
         self.server_log.attach(program)
         try:
-            if not start_or_retry(
-                "server", program, self.children, self.timers, self.report, patience=PATIENCE_SECONDS
-            ):
+            if not self.starter.start("server", program, patience=PATIENCE_SECONDS):
                 return None
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)

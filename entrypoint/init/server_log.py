@@ -9,13 +9,11 @@ import os
 from entrypoint.base import command_lines
 
 from . import processes, signals
-from .children import start_or_retry
 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .children import ChildEnvironments, Children, Timers
-    from .report import Report
+    from .children import Starter
 
 ROLE = "wrap-log"
 _LIVED_SECONDS = 0.2  # one that lived so long is replaced at once: the server may wait for it
@@ -24,19 +22,11 @@ _LIVED_SECONDS = 0.2  # one that lived so long is replaced at once: the server m
 class ServerLog:
     """The process that wraps the server's lines, among the `children` of process 1, if it `is_wanted`."""
 
-    def __init__(
-        self,
-        environments: "ChildEnvironments",
-        children: "Children",
-        timers: "Timers",
-        report: "Report",
-        *,
-        is_wanted: bool,
-    ) -> None:
-        self._environ = environments.public
-        self._children = children
-        self._timers = timers
-        self._report = report
+    def __init__(self, starter: "Starter", *, is_wanted: bool) -> None:
+        self._starter = starter
+        self._children = starter.children
+        self._timers = starter.timers
+        self._report = starter.report
         self._is_wanted = is_wanted
         self._read: int | None = None
 
@@ -59,11 +49,11 @@ class ServerLog:
 
     def start(self) -> None:
         """Start the wrapper, or have that tried again."""
-        wrapper = processes.Program(command_lines.own(ROLE), self._environ)
+        wrapper = processes.Program(command_lines.own(ROLE), self._starter.environments.public)
         wrapper.input = self._read
         wrapper.mask = frozenset(signals.STOPS)  # the writers are ended first, and their last lines count
         try:
-            start_or_retry(ROLE, wrapper, self._children, self._timers, self._report)
+            self._starter.start(ROLE, wrapper)
         except OSError as error:
             self._report.say("error", f"{ROLE} can't be started: {error.strerror}.")
             self._timers.set_again(ROLE, 0.0)

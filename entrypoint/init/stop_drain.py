@@ -3,15 +3,13 @@
 from entrypoint.base.exitcodes import ExitCode
 
 from . import processes
-from .children import helper, start_or_retry
 from .shutdown import Stage
 from .signals import TERM
 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .children import ChildEnvironments, Children, Timers
-    from .report import Report
+    from .children import Starter
 
 ROLE = "drain"
 # beyond the drain's own deadline, which it watches itself: its start, and the GRACE_SECONDS of node/drain.py
@@ -24,19 +22,11 @@ class StopDrain:
     Attribute: `is_wanted`, whether a stop begins with one.
     """
 
-    def __init__(
-        self,
-        environments: "ChildEnvironments",
-        children: "Children",
-        timers: "Timers",
-        report: "Report",
-        *,
-        seconds: float,
-    ) -> None:
-        self._environments = environments
-        self._children = children
-        self._timers = timers
-        self._report = report
+    def __init__(self, starter: "Starter", *, seconds: float) -> None:
+        self._starter = starter
+        self._children = starter.children
+        self._timers = starter.timers
+        self._report = starter.report
         self._seconds = seconds
         self.is_wanted = self._seconds > 0
         self._is_told = False  # what is cut off
@@ -52,9 +42,9 @@ class StopDrain:
         if server is None:
             return
         left = max(self._seconds - self._children.starved(ROLE), 0.0)
-        program = helper(self._environments, ROLE, "--wait=" + f"{left:.1f}".removesuffix(".0"))
+        program = self._starter.helper(ROLE, "--wait=" + f"{left:.1f}".removesuffix(".0"))
         try:
-            start_or_retry(ROLE, program, self._children, self._timers, self._report, patience=self._seconds)
+            self._starter.start(ROLE, program, patience=self._seconds)
         except OSError as error:
             self._give_up(server, error)
 
