@@ -26,13 +26,6 @@ SECRETS = ("S3cret-of-the-admin!", "API-SECRETOFTHETEST", "Passw0rd!", KEY["MAST
 
 
 @pytest.fixture
-def sql(tmp_path: Path) -> Iterator[SqlServer]:
-    """A SQL Server with no database but its own."""
-    with SqlServer.start(tmp_path / "sql", tls="off") as server:
-        yield server
-
-
-@pytest.fixture
 def node(tmp_path: Path, sql: SqlServer) -> Iterator[Node]:
     """A node that isn't started."""
     with Node(tmp_path / "one", sql, STANDIN_OCTOPUS_POLL="0.2", **KEY) as found:
