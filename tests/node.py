@@ -224,8 +224,9 @@ class Node:
 
     def journal(self) -> list[dict[str, Any]]:
         """Return what the stand-in server wrote down of each command's start and end."""
-        lines = self._journal.read_text().splitlines() if self._journal.exists() else []
-        return [json.loads(line) for line in lines]
+        text = self._journal.read_text() if self._journal.exists() else ""
+        whole = text[: text.rfind("\n") + 1]  # the last line may be written just now
+        return [json.loads(line) for line in whole.splitlines()]
 
     def forget_journal(self) -> None:
         """Begin a new journal."""
