@@ -25,6 +25,7 @@ from processes import (
     is_listening,
     status,
     wait_until,
+    whole_lines,
 )
 from standin.octopus.install import install
 from standin.sqlserver.testing import SqlServer
@@ -224,9 +225,7 @@ class Node:
 
     def journal(self) -> list[dict[str, Any]]:
         """Return what the stand-in server wrote down of each command's start and end."""
-        text = self._journal.read_text() if self._journal.exists() else ""
-        whole = text[: text.rfind("\n") + 1]  # the last line may be written just now
-        return [json.loads(line) for line in whole.splitlines()]
+        return [json.loads(line) for line in whole_lines(self._journal)]
 
     def forget_journal(self) -> None:
         """Begin a new journal."""

@@ -61,6 +61,12 @@ def wait_until(condition: Callable[[], T | None], seconds: float = PATIENCE, wha
     return value
 
 
+def whole_lines(path: Path) -> list[str]:
+    """Return the lines of a file that others append to, but for one that is just being written; none without a file."""
+    text = path.read_text() if path.exists() else ""
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
 def enter(pid: int) -> list[str]:
     """Return the command that runs what follows it in the namespaces of process `pid`."""
     user = [] if os.getuid() == 0 else ["-U", "--preserve-credentials"]

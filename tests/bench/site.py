@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from processes import free_port
+from processes import free_port, whole_lines
 from standin.octopus.install import install
 from standin.sqlserver.testing import SqlServer
 
@@ -115,7 +115,7 @@ class Site:
 
     def journal(self, event: str = "start") -> list[dict[str, Any]]:
         """Return what the stand-in wrote down of the starts, or ends, of its commands."""
-        lines = [json.loads(line) for line in (self.folder / "journal").read_text().splitlines()]
+        lines = [json.loads(line) for line in whole_lines(self.folder / "journal")]
         return [line for line in lines if line["event"] == event]
 
     def commands(self) -> list[Command]:

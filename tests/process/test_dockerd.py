@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cgroups import group, inside
 from node import MODES, Node
-from processes import OCTO_NODE, ROOT, children, wait_until
+from processes import OCTO_NODE, ROOT, children, wait_until, whole_lines
 from scripted import DOOR, FOR_EVER, Scripted, nothing_left, up
 from standin.dockerd.install import install
 from standin.sqlserver.testing import SqlServer
@@ -46,9 +46,7 @@ class Nested(Scripted):
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """Return what each dockerd wrote of `event`."""
-        if not self.journal_file.exists():
-            return []
-        lines = map(json.loads, self.journal_file.read_text().splitlines())
+        lines = map(json.loads, whole_lines(self.journal_file))
         return [line for line in lines if line["event"] == event]
 
     @property
