@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
 INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "wrap-log", "serve-http", "observe")
+BOOT = ("preflight", "prepare", "settle")  # whose end may be the node's
 VERBS = (
     "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "diagnose",
     "explain", "completion", "install", "help", "version",
@@ -59,7 +60,7 @@ def _fault(verb: str, error: Exception) -> int:
         return ExitCode.FAULT
     sentence = f"{verb} can't go on: {resource_limits.reason(error)}."
     print(f"octo-node: {sentence}", file=sys.stderr)
-    if verb in INTERNAL:
+    if verb in BOOT:
         from entrypoint.settings.base_settings import BaseSettings  # noqa: PLC0415 - only a fault needs it
         from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
 

@@ -229,7 +229,9 @@ def refuse(kind: str, reason: str, seconds: float) -> "tuple[int, str]":
     from entrypoint.base import phase_summary, state_reader  # noqa: PLC0415 - as above
     from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
 
-    folder = state_reader.find_folder(Environment(os.environ).text("OCTO_NODE_RUN_DIR"))
+    # nothing but this: who offers probes by HTTP must read no secret
+    named = {name: value for name, value in os.environ.items() if name.startswith("OCTO_NODE_RUN_DIR")}
+    folder = state_reader.find_folder(Environment(named).text("OCTO_NODE_RUN_DIR"))
     away = phase_summary.database_away(folder, seconds) if kind == "liveness" else ""
     held = phase_summary.is_held(folder) and kind != "readiness"
     word = "yes, all the same" if away or held else "no"

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from entrypoint.base import end_reason, errors, files, kept_log, prctl, redact, resource_limits, state_reader, stdio
+from entrypoint.base import end_reason, errors, kept_log, prctl, redact, resource_limits, state_reader, stdio
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
@@ -53,14 +53,14 @@ def run(  # noqa: PLR0913 - each verb has a few of these
     relay: Relay | None = None,
     show: Callable[[bytes], None] | None = None,
     for_people: bool = False,
-    file_seconds: float = files.SECONDS,
+    file_seconds: float | None = None,
 ) -> int:
     """Read the environment, run `work` with what it needs, and return the exit code.
 
     An error is logged, and for a part of the boot (`is_boot`) it is also the container's termination message; one of a
     verb `for_people` is no line of a log. With `relay` each line of the log also goes to what that makes of the
     settings; with `show` it goes to that, and not to stderr. Lines below `level` are left out. The files that
-    variables name have `file_seconds`.
+    variables name have `file_seconds`; None: as long as `files.read` takes.
     """
     stdio.fill()
     prctl.hide_memory()

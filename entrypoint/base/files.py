@@ -22,18 +22,21 @@ _KINDS = (
 )
 
 
-def read(paths: "Iterable[str]", seconds: float = SECONDS) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return the contents of the files `paths`, and what is wrong with the others, in words that fit after the path."""
+def read(paths: "Iterable[str]", seconds: float | None = None) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the contents of the files `paths`, and what is wrong with the others, in words that fit after the path.
+
+    It takes `seconds` at most; None: SECONDS, and more on a machine that is too busy.
+    """
     wanted = list(paths)
     contents: dict[str, bytes] = {}
     problems: dict[str, str] = {}
     try:
-        answers = forked.run(_read, wanted, seconds)
+        answers = forked.run(_read, wanted, SECONDS) if seconds is None else forked.run(_read, wanted, seconds, 0.0)
     except OSError as error:
         return {}, dict.fromkeys(wanted, f"can't be read: {resource_limits.reason(error)}")
     for path, answer in answers.items():
         if answer is None:
-            problems[path] = f"gave no answer within {seconds:g} s (a file server that hangs?)"
+            problems[path] = f"gave no answer within {seconds or SECONDS:g} s (a file server that hangs?)"
         elif answer.startswith(_CONTENT):
             contents[path] = answer[1:]
         else:

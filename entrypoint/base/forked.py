@@ -17,18 +17,20 @@ _CHUNK = 1 << 16
 _MAX = 1 << 22  # bytes of an answer
 _MOST_FILES = 1 << 20  # descriptors that a child closes
 _KILLED_SECONDS = 0.1  # for the end of a child that was killed
-_STARVED = 60  # times as long for a child that gets no CPU: a busy machine isn't a hung file server
+PATIENCE_SECONDS = 60.0  # more for a child that gets no CPU: a busy machine isn't a hung file server
 _LOOK_SECONDS = 0.25  # between two looks at such a child
 
 
-def run(work: "Callable[[str], bytes]", subjects: "Iterable[str]", seconds: float) -> "dict[str, bytes | None]":
+def run(
+    work: "Callable[[str], bytes]", subjects: "Iterable[str]", seconds: float, patience: float = PATIENCE_SECONDS
+) -> "dict[str, bytes | None]":
     """Do `work` for each of `subjects`, all at once; return what it gave for each, None if nothing within `seconds`.
 
-    A child that waits for a CPU when they are over, not for a file, gets up to _STARVED times as long.
+    A child that waits for a CPU when they are over, not for a file, gets up to `patience` seconds more.
     `work` should turn its errors into bytes as well: one that it raises counts as no answer. Raise OSError if a process
     can't be started.
     """
-    found = Collector(seconds * (_STARVED - 1)).collect(lambda subject: [work(subject)], subjects, seconds)
+    found = Collector(patience).collect(lambda subject: [work(subject)], subjects, seconds)
     return {subject: answer if is_whole else None for subject, (answer, is_whole) in found.items()}
 
 

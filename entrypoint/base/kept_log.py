@@ -22,7 +22,9 @@ def append(folder: str | None, line: bytes) -> None:
     try:
         number = trusted_file.open_plain(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
-            if os.fstat(number).st_size > MAX_BYTES:
+            mine = os.fstat(number)
+            # another writer may have renamed it just now: its successor is to stay
+            if mine.st_size > MAX_BYTES and mine.st_ino == os.stat(path).st_ino:
                 os.rename(path, f"{folder}/{_BEFORE}")  # who appends just now still does so to that one
             os.write(number, line)
         finally:

@@ -195,3 +195,15 @@ class Starter:
             self.report.say("warning", f"{role}: {error.strerror}. Next try in {round(seconds, 1):g} s.")
             return False
         return True
+
+    def start_or_retry(self, role: str, program: processes.Program, longest: float = RETRY_SECONDS[1]) -> bool:
+        """As `start`, without end; whatever else stands against it is told, and it is tried again as well.
+
+        `longest` is the longest pause in seconds.
+        """
+        try:
+            return self.start(role, program)
+        except OSError as error:
+            seconds = self.timers.set_again(role, 0.0, longest)
+            self.report.say("error", f"{role} can't be started: {error.strerror}. Next try in {seconds:g} s.")
+        return False

@@ -61,12 +61,7 @@ class Dockerd:
     def _start(self, role: str, verb: str, parent_death: int) -> bool:
         program = processes.Program(command_lines.own(verb), self._starter.environments.public)
         program.parent_death = parent_death
-        try:
-            return self._starter.start(role, program)
-        except OSError as error:
-            self._report.say("error", f"{verb} can't be started: {error.strerror}.")
-            self._timers.set_again(role, 0.0)
-        return False
+        return self._starter.start_or_retry(role, program)
 
     def gate(self) -> Event | None:
         """Return READY_TO_START once prepare has ended well and dockerd answers, or has had its time."""
@@ -78,6 +73,11 @@ class Dockerd:
 
     def _answers(self) -> bool:
         return self._children.pid(ROLE) is not None and self._children.codes.get(WAITER) in _ANSWERS
+
+    def wait_no_more(self) -> None:
+        """Nobody waits for it: the node is held."""
+        self._is_overdue = True
+        self._timers.clear(PATIENCE)
 
     def overdue(self) -> Event:
         """Say that dockerd hasn't answered and started a container in time."""

@@ -34,6 +34,7 @@ class Hold:
 
     def begin(self) -> Event | None:
         """Say that the server isn't started."""
+        self._dockerd.wait_no_more()
         code = self._children.codes["prepare"]
         done = f"couldn't be configured (exit code {code})" if code else "is configured"
         self._report.say(

@@ -1,8 +1,5 @@
 """The process that offers metrics, probes and the page: started beside the node, and again alone; never waited for."""
 
-from entrypoint.base.exitcodes import ExitCode
-
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .children import Starter
@@ -25,17 +22,11 @@ class HttpServer:
         """Start it, if it is wanted."""
         if not self._is_wanted:
             return
-        program = self._starter.helper(ROLE)
-        try:
-            self._starter.start(ROLE, program)
-        except OSError as error:
-            self._report.say("warning", f"{ROLE} can't be started, and the node runs without: {error.strerror}.")
+        self._starter.start_or_retry(ROLE, self._starter.helper(ROLE), LONGEST_PAUSE)
 
     def retry(self) -> None:
-        """Have it started again after a while, unless it said that it can't ever run."""
+        """Have it started again after a while."""
         code = self._children.codes.get(ROLE)
-        if code == ExitCode.SETTINGS:
-            return
         seconds = self._timers.set_again(ROLE, self._children.lived(ROLE), LONGEST_PAUSE)
         sentence = f"{ROLE} ended and is started again in {seconds:g} s; the node isn't concerned."
         self._report.say("warning", sentence, code=code)

@@ -14,7 +14,7 @@ from .dockerd import PATIENCE, STOP_SECONDS, WAITER, Dockerd
 from .dockerd import ROLE as DOCKERD
 from .hold import Hold
 from .http_server import HttpServer
-from .lifecycle import Action, Event, ended
+from .lifecycle import Action, Event
 from .oom_watch import OomWatch
 from .server_log import ServerLog
 from .shutdown import Shutdown, Stage
@@ -93,7 +93,7 @@ class NodeProcesses:
             code = ExitCode.SETTINGS if resource_limits.reached(error) else ExitCode.FAULT
             self.children.codes[verb] = code
             self.report.fail(f"{verb}: {error.strerror}.")
-            return ended(verb, code)
+            return self.hold.meaning(verb, code)
         return None
 
     def begin(self) -> Event | None:

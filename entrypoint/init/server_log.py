@@ -1,7 +1,7 @@
 """What Octopus.Server writes, as JSON: its output goes through a process that wraps each line.
 
 That process reads until nobody has the other end any more, so it ends after the server and whatever that left. Process
-1 keeps the end that it reads from, so a wrapper that was killed is replaced, and no line is lost.
+1 keeps the end that it reads from, so a wrapper that was killed is replaced: at most what it had read is lost.
 """
 
 import os
@@ -49,14 +49,11 @@ class ServerLog:
 
     def start(self) -> None:
         """Start the wrapper, or have that tried again."""
+        self._timers.clear(ROLE)  # two that read from one pipe would tear the lines apart
         wrapper = processes.Program(command_lines.own(ROLE), self._starter.environments.public)
         wrapper.input = self._read
         wrapper.mask = frozenset(signals.STOPS)  # the writers are ended first, and their last lines count
-        try:
-            self._starter.start(ROLE, wrapper)
-        except OSError as error:
-            self._report.say("error", f"{ROLE} can't be started: {error.strerror}.")
-            self._timers.set_again(ROLE, 0.0)
+        self._starter.start_or_retry(ROLE, wrapper)
 
     def detach(self, server: processes.Program) -> None:
         """Leave the other end to `server` alone, which was started, or couldn't be."""

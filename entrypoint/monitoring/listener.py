@@ -1,6 +1,5 @@
 """The socket that is listened on. A port that is taken is waited for, and the node runs without meanwhile."""
 
-import errno
 import socket
 import time
 from collections.abc import Callable
@@ -15,21 +14,20 @@ BACKLOG = 128
 def bind(host: str, port: int, log: Logger, sleep: Callable[[float], object] = time.sleep) -> socket.socket:
     """Return a socket that listens on `host` (empty: every address) and `port`, once it can be had.
 
-    What stands against it is told once. Raise OSError if the address can never be had here.
+    What stands against it is told once, and tried again: the node isn't to be disturbed by it.
     """
     told = ""
     while True:
         try:
             return _bound(host, port)
         except OSError as error:
-            if error.errno not in {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS}:
-                raise
             reason = error.strerror or str(error)
         if reason != told:
             told = reason
             log.warning(
-                f"There are no metrics, health endpoints and page for now: port {port} can't be had ({reason}). "
-                "The node runs without them. Free the port, or set OCTO_NODE_HTTP to another one.",
+                f"There are no metrics, health endpoints and page for now: port {port} can't be had on "
+                f"{host or 'any address'} ({reason}). The node runs without them. Free the port, or set "
+                "OCTO_NODE_HTTP to a port above 1023 and an address that this container has.",
                 retry_seconds=RETRY_SECONDS,
             )
         sleep(RETRY_SECONDS)

@@ -24,7 +24,7 @@ FIRST_TO_DIE = 500  # of 1000: where memory runs out, this process goes before t
 def serve(base: BaseSettings, descriptors: tuple[int, ...]) -> int:
     """Serve until the process is ended; the `descriptors` of the secrets are for the observer.
 
-    Raise NodeError (11) if OCTO_NODE_HTTP names no address of this container.
+    Raise NodeError (11) if OCTO_NODE_HTTP is no address and port.
     """
     stdio.fill()
     prctl.hide_memory()
@@ -33,9 +33,9 @@ def serve(base: BaseSettings, descriptors: tuple[int, ...]) -> int:
     log = logger("http", [], base.log_format)
     try:
         host, port = parse(base.http)
-        listening = listener.bind(host, port, log)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise NodeError(ExitCode.SETTINGS, f"OCTO_NODE_HTTP is {base.http!r}, which can't be used: {error}.") from error
+    listening = listener.bind(host, port, log)
     prober, observer = Prober(), Observer(descriptors, log)
     prober.start()
     observer.start()

@@ -91,7 +91,7 @@ class Environment:
             return
         from entrypoint.base import files  # noqa: PLC0415 - for process 1, where nothing names a file
 
-        self._contents, self._problems = files.read(named, seconds or files.SECONDS)
+        self._contents, self._problems = files.read(named, seconds)
 
     def _content(self, name: str, path: str) -> str:
         if path in self._problems:

@@ -91,6 +91,7 @@ def test_a_life_as_http_tells_it(node: Node, port: int) -> None:
     """Booting, up, draining: the endpoints say what `probe` says; no secret is in anything; a stop is no slower."""
     node.start()
     assert "startup: no" in wait_for(port, "/startupz", "not up yet", 503)
+    assert_no_secret(process_of(node, "octo-node-http"))
     node.wait_phase("up")
     for path, kind in (("/livez", "liveness"), ("/readyz", "readiness"), ("/startupz", "startup")):
         assert wait_for(port, path, "yes") == node.verb("probe", kind).stdout
