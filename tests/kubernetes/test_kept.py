@@ -111,6 +111,21 @@ def test_what_cannot_be_changed(fresh: Release) -> None:
     assert [one["spec"] for one in fresh.namespace.objects("statefulset")] == before
 
 
+def test_files_do_not_seem_gone(fresh: Release) -> None:
+    """One volume for all files in place of four, or the other way round, would be new and empty: it is refused."""
+    values = usual(0)
+    fresh.set("install", values)
+    values["octopus"]["sharedVolume"]["enabled"] = False
+    assert "The nodes' files are in shared-claim" in fresh.refusal("upgrade", values)
+    fresh.helm("uninstall", "octopus")
+    fresh.namespace.kubectl("delete", "persistentvolumeclaim", "--all", "--wait=false")
+    wait_until(lambda: fresh.namespace.objects("persistentvolumeclaim") == [], what="the claims are gone")
+    fresh.set("install", values)
+    values["octopus"]["sharedVolume"]["enabled"] = True
+    said = fresh.refusal("upgrade", values)
+    assert "The nodes' files are in package-repository-claim, artifacts-claim, task-log-claim, audit-log-claim" in said
+
+
 def test_the_database_outlives_the_nodes(fresh: Release) -> None:
     """`helm uninstall` ends idle nodes in seconds: SQL Server, which a drain asks, is still there, and stays."""
     fresh.install(usual(1))
