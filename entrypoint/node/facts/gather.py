@@ -43,7 +43,7 @@ class Gatherer:
         unknown: dict[str, str] = {}
         for source, (text, is_whole) in found.items():
             if not is_whole:
-                unknown[source] = f"no answer within {seconds:g} s"
+                unknown[source] = f"no answer within {round(seconds, 1):g} s"
             for fragment in _lines(text):
                 unknown |= cast("dict[str, str]", fragment.pop("unknown", {}))
                 told |= fragment
