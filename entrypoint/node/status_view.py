@@ -179,7 +179,7 @@ def _processors(limit: float | None) -> str:
 
 def _process_1(node: Node) -> str:
     lasts = "" if node["seconds"] is None else f" for {words.duration(node['seconds'])}"
-    return f"wanted {node['wanted']}, is {node['phase']}{lasts}; {_count(node['reaped'] or 0, 'orphan')} reaped"
+    return f"wanted {node['wanted']}, in phase {node['phase']}{lasts}; {_count(node['reaped'] or 0, 'orphan')} reaped"
 
 
 def _dockerd(dockerd: Dockerd) -> str:

@@ -254,7 +254,7 @@ def test_the_screen_has_everything_and_is_short() -> None:
         "dockerd is ready: process 50, restarts: 1, 2 containers, 90 MiB",
         "1.5 GiB of 4.0 GiB (38 %), at most 2.0 GiB",
         "5 min 21 s used, of 2 processors at most",
-        "wanted up, is up for 1 s; 12 orphans reaped",
+        "wanted up, in phase up for 1 s; 12 orphans reaped",
         "octo-node 0.1.0, server + schema 2026.2.197, SQL Server 16.0.4135.4",
         "server     2.0 s  ███",
         "The licence ends in 12 days.",
@@ -265,6 +265,13 @@ def test_the_screen_has_everything_and_is_short() -> None:
         assert text in screen, screen
     assert "guard" not in screen, "it took no time"
     assert len(screen.splitlines()) <= 40
+
+
+def test_a_run_folder_that_hangs_is_not_the_absence_of_a_node() -> None:
+    """Where the run folder gives no answer, status doesn't say that no node runs."""
+    configuration = readings.configuration({"OCTOPUS_SERVER_NODE_NAME": "octopus-0"})
+    found = Assembly(configuration).facts({}, {"the run folder": "no answer within 1 s"}, 1.0)
+    assert found["summary"] == "where octopus-0 is can't be told: the run folder gives no answer within 1 s"
 
 
 def test_a_drain_that_cannot_be_told_is_told_as_that() -> None:
