@@ -274,6 +274,13 @@ def test_a_run_folder_that_hangs_is_not_the_absence_of_a_node() -> None:
     assert found["summary"] == "where octopus-0 is can't be told: the run folder gives no answer within 1 s"
 
 
+def test_nodes_that_there_was_no_time_for_are_not_left_out_silently() -> None:
+    """Where SQL Server answers too slowly for all that is asked, the screen says that the nodes can't be told."""
+    found = facts()
+    found["sql"], found["unknown"] = SQL, {"SQL Server": "no answer within 0.5 s"}
+    assert "nodes       can't be told: no answer within 0.5 s" in shown(found)
+
+
 def test_a_drain_that_cannot_be_told_is_told_as_that() -> None:
     """While the server doesn't answer, a drain that was asked for isn't forgotten; nor is its reason a long number."""
     screen = shown(facts(drain=drain(), ping=ping(0) | {"words": "http://x doesn't answer: no answer within 0.5 s"}))
