@@ -55,8 +55,12 @@ def test_a_node_that_is_up(tmp_path: Path, sql: SqlServer) -> None:
         log = node.root / "home/octopus/.octopus/OctopusServer/Server/Logs/OctopusServer.txt"
         with log.open("a") as file:
             file.write("".join(f"the server says {secret}\n" for secret in SECRETS.values()))
+        step = subprocess.Popen([*enter(node.pid), "sh", "-c", "exec sleep 1000 1000", f"--password={FOREIGN}"])
         found = diagnosed(node)
+        step.kill()
+        step.wait()
 
+        assert "sleep (2 arguments)" in found["processes.txt"]
         assert "octopus-0 is up" in found["status.txt"]
         assert "this node would start" in found["check.txt"]
         assert "the server says ********" in found["octopus-server.log"]
