@@ -76,7 +76,8 @@ def ask_browser(host: str, instance: str, seconds: float = 1.0, port: int = BROW
             raise UnreachableError("no SQL Server Browser") from error
     words = answer[_ANSWER_HEADER:].decode("ascii", "replace").split(";")
     told = dict(zip(words[::2], words[1::2], strict=False)).get("tcp", "")
-    if not told.isdigit():
+    # whoever answers on the way may say anything: it is checked before it is made a number
+    if not (told.isdecimal() and len(told) <= len("65535") and 0 < int(told) < 1 << 16):
         raise UnreachableError("unknown instance")
     return int(told)
 

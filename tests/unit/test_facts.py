@@ -260,6 +260,12 @@ def test_secrets_in_a_stream() -> None:
         assert b"".join([*parts, mask.rest()]) == wanted
 
 
+def test_a_secret_whose_end_may_begin_another_one() -> None:
+    """A whole secret at the end of what came isn't cut in two because its last letters may begin a word to mask."""
+    mask = Mask(["hunter2-pass", "assassin"])
+    assert b"hunter2-p" not in b"".join([mask.take(b"it is hunter2-pass"), mask.take(b"\n"), mask.rest()])
+
+
 def test_a_prompt_is_shown_at_once() -> None:
     """A prompt without a newline isn't kept back, nor is one for a password."""
     assert Mask(SECRETS).take(b"Enter the password: ") == b"Enter the password: "
