@@ -1,16 +1,17 @@
 """Rows: KILL for each process of a node, and for all of them at once.
 
-Left out: the phases in which the process doesn't run.
+Left out: the phases in which the process doesn't run; of the commands, all but three (`phases.SOME_COMMANDS`) for what
+isn't prepare.
 """
 
 from . import phases
 from .matrix import Ends, Fault, GoesOn, each
-from .phases import BOOTING, DRAINING, HELD, KILLED, PREFLIGHT, PREPARING, STARTING, STOPPING, UP
+from .phases import DRAINING, KILLED, PREFLIGHT, PREPARING, STARTING, STOPPING, UP
 from .rig import Rig
 
 
 GROUP = "KILL"
-ANY = tuple(phases.BY_NAME)
+ANY = phases.ANY
 
 
 def _everything(rig: Rig) -> None:
@@ -74,7 +75,7 @@ FAULTS = (
     Fault(
         "the health endpoint",
         GROUP,
-        {phase: GoesOn() for phase in (*BOOTING, STARTING, UP, HELD)},
+        {phase: GoesOn() for phase in ANY if phase not in {DRAINING, phases.STOPPING}},
         _serve_http,
         prepare=Rig.serve_http,
         quick=(phases.LOCK,),
@@ -82,7 +83,7 @@ FAULTS = (
     Fault(
         "everything",
         GROUP,
-        {phase: GoesOn(codes=(0, KILLED)) for phase in ANY},
+        {phase: GoesOn(codes=(0, KILLED, phases.TERMINATED)) for phase in ANY},
         _everything,
         finish=phases.restarted,
         quick=(phases.VERBS[2], UP),

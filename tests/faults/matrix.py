@@ -45,7 +45,8 @@ class Fault:
 
     Attributes: its `group`; `outcomes` by the phase's name; `prepare`, what is done before the node is started;
     `strike`, once it is in the phase; `heal`, once the node has said what it has to; `finish` in place of the phase's
-    own; `environ` of the node; `of_database`, whether it is tried with both drivers; `quick`, the phases of the quick
+    own; `environ` of the node; `of_database`, whether it is tried with both drivers; `needs_network`,
+    whether it is tried in a network of its own; `quick`, the phases of the quick
     selection.
     """
 
@@ -58,6 +59,7 @@ class Fault:
     finish: Callable[[Rig], int] | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     of_database: bool = False
+    needs_network: bool = False
     quick: tuple[str, ...] = ()
 
 

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -12,8 +14,9 @@ from typing import Self
 import odbcini
 import psutil
 import pyodbc
+import pytest
 from node import DATABASE, Node
-from processes import ROOT, arguments, children, enter, free_port, status, wait_until
+from processes import ROOT, arguments, children, free_port, status, wait_until
 from standin.sqlserver.testing import PASSWORD, SqlServer
 
 
@@ -30,33 +33,49 @@ for file in /proc/[0-9]*/stat; do
 done 2>/dev/null >"$FAULTS_LEFT"
 exit $code
 """
-# what runs before the server's launcher goes on, for one of its verbs
-_BEFORE = """import os, sys, time
-if sys.argv[1:2] == [{verb!r}]:
-{code}
-from standin.octopus import program, verbs
-"""
+# what runs before the server's launcher goes on
+_LAUNCHES = "from standin.octopus import program, verbs\n"
+_BEFORE = "import os, signal, subprocess, sys, time\nif sys.argv[1:2] == [{verb!r}]:\n{code}\n"
 _WAIT = "open({reached!r}, 'w').close()\nwhile not os.path.exists({gate!r}): time.sleep(0.02)"
+
+
+class Watched(Node):
+    """A node of which also counts as said what stands in its run folder alone, where `is_mute`."""
+
+    is_mute = False
+
+    @property
+    def log(self) -> str:
+        """What it said since the last start."""
+        kept = self.run_dir / "log"
+        return kept.read_text(errors="replace") if self.is_mute and kept.exists() else super().log
 
 
 class Rig:
     """A node in `folder` and its SQL Server, with what `environ` sets; `driver` is the one of both (None: any).
 
-    Attributes: the `node` and the `sql` server; `mode`, of the node; `kept`, what somebody else holds meanwhile;
-    `was_killed`, whether all of the node was, which may leave files that are just written, under names of their own.
+    Attributes: the `node` and the `sql` server; the node's `mode`, and the `program`, `streams` and control group for
+    `pids` that it is started with; the `phase`, and the `verb` of the server that it is, if any; `kept`, what somebody
+    else holds meanwhile; the `gate` that opens what is held; `left`, who is left by a subreaper; `is_garbled`, whether
+    garbage was put into its state files; `was_killed`, whether all of it was, which may leave new files, under names of
+    their own.
     """
 
     def __init__(self, folder: Path, mode: str, driver: str | None, environ: Mapping[str, str]) -> None:
         self.folder = folder
         self.mode = mode
         self.kept = ExitStack()
+        self.unmounted = ExitStack()
         self.gate = folder / "gate"
         self.left = folder / "left"
         self.program: tuple[str, ...] = GATED
         self.streams: dict[str, int] = {}
-        self.was_killed = False
+        self.was_killed = self.is_garbled = False
+        self.pids = folder  # of its control group, if it has one
+        self.phase = self.verb = ""
+        self._codes: list[str] = []
         self.sql = SqlServer.start(folder / "sql", tls="on" if driver else "off")
-        self.node = Node(folder / "node", self.sql, **self._usual(driver), **environ)
+        self.node = Watched(folder / "node", self.sql, **self._usual(driver) | dict(environ))
         self.node.below = ["sh", "-c", BELOW_A_WITNESS, "sh"]
 
     def _usual(self, driver: str | None) -> dict[str, str]:
@@ -88,9 +107,13 @@ class Rig:
         self.kept.close()
         self.node.close()
         self.sql.kill()
+        self.unmounted.close()
 
     def start(self) -> None:
         """Start the node."""
+        path = self.node.folder / "Octopus" / "Octopus.Server"
+        path.write_text(path.read_text().replace(_LAUNCHES, "".join([*self._codes, _LAUNCHES])))
+        self._codes.clear()
         self.node.start(self.mode, self.program, **self.streams)
 
     @property
@@ -124,14 +147,12 @@ class Rig:
 
     def before(self, verb: str, code: str) -> None:
         """Have the server run Python `code` before it does `verb`."""
-        path = self.node.folder / "Octopus" / "Octopus.Server"
-        indented = "\n".join(f"    {line}" for line in code.splitlines())
-        text = path.read_text().replace("from standin.octopus import program, verbs\n", "{}")
-        path.write_text(text.replace("{}", _BEFORE.format(verb=verb, code=indented)))
+        self._codes.append(_BEFORE.format(verb=verb, code=textwrap.indent(code, "    ")))
 
     def hold(self, verb: str) -> None:
-        """Have the server wait in `verb` until the gate is opened."""
-        self.before(verb, _WAIT.format(reached=str(self.gate.with_suffix(".reached")), gate=str(self.gate)))
+        """Have the server wait in `verb` until the gate is opened, and then do what else it is to do before it."""
+        code = _WAIT.format(reached=str(self.gate.with_suffix(".reached")), gate=str(self.gate))
+        self._codes.insert(0, _BEFORE.format(verb=verb, code=textwrap.indent(code, "    ")))
 
     def wait_reached(self) -> None:
         """Wait until somebody waits at the gate."""
@@ -161,9 +182,25 @@ class Rig:
         """Have the node serve metrics and health endpoints."""
         self.node.environment["OCTO_NODE_HTTP"] = f"127.0.0.1:{free_port()}"
 
-    def inside(self, *command: str) -> None:
-        """Run a command in the mount namespace of the node."""
-        subprocess.run([*enter(self.node.pid), *command], check=True, timeout=60)
+    def last(self, seconds: float) -> None:
+        """Let a fault last for some time, in which the node must live on."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert not self.is_over, self.node.log
+            time.sleep(0.1)
+
+    def mount(self, folder: Path, options: str) -> None:
+        """Mount a file system in memory, which is also the node's. Skip the test where that isn't allowed."""
+        if os.getuid() != 0:
+            pytest.skip("only root can mount a file system")
+        folder.mkdir(parents=True, exist_ok=True)
+        mount("-t", "tmpfs", "-o", options, "faults", str(folder))
+        self.unmounted.callback(mount, "--lazy", str(folder), program="umount")
+
+
+def mount(*words: str, program: str = "mount") -> None:
+    """Have a file system mounted, or with `umount` taken away."""
+    subprocess.run([program, *words], check=True, timeout=60)
 
 
 def _close(connection: pyodbc.Connection) -> None:

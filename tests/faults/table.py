@@ -3,23 +3,29 @@
 import os
 from collections import Counter
 
-from . import kills, stops
+from . import commands, database, folders, kills, server, stops, surroundings
 from .matrix import Cell, Fault, cells_of, quick_of
 from .phases import PHASES
 
 
-FAULTS: tuple[Fault, ...] = (*stops.FAULTS, *kills.FAULTS)
-
-
-def everything() -> list[Cell]:
-    """Return all cells."""
-    return [cell for fault in FAULTS for cell in cells_of(fault)]
+PARTS: dict[str, tuple[Fault, ...]] = {
+    "stops": stops.FAULTS,
+    "kills": kills.FAULTS,
+    "database": database.FAULTS,
+    "commands": commands.FAULTS,
+    "server": server.FAULTS,
+    "folders": folders.FAULTS,
+    "surroundings": surroundings.FAULTS,
+}
+FAULTS = tuple(fault for part in PARTS.values() for fault in part)
 
 
 def wanted() -> list[Cell]:
-    """Return the cells that are to be run: all with OCTO_TEST_FAULTS=all, else the quick selection."""
-    if os.environ.get("OCTO_TEST_FAULTS") == "all":
-        return everything()
+    """Return the cells that OCTO_TEST_FAULTS names: `all`, or some of PARTS with commas; else the quick selection."""
+    named = os.environ.get("OCTO_TEST_FAULTS")
+    if named:
+        parts = PARTS if named == "all" else named.split(",")
+        return [cell for part in parts for fault in PARTS[part] for cell in cells_of(fault)]
     return [cell for fault in FAULTS for cell in quick_of(fault)]
 
 
