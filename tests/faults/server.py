@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 
 from . import network
-from .matrix import Ends, Fault, GoesOn, each
+from .matrix import Ends, Fault, GoesOn, Outcome, each
 from .phases import DRAINING, KILLED, STARTING, STOPPING, UP
 from .rig import Rig
 
@@ -26,12 +26,17 @@ ANSWERS: dict[str, dict[str, object]] = {
     "answers 503": {"status": 503},
     "answers 429": {"status": 429, "retry_after": 2},
 }
+# a server that answers nothing for half a minute, while SQL Server does, can't be drained
+_SILENT: dict[str, Outcome] = {DRAINING: Ends(21, said="has answered nothing for")}
+NO_HTTP = dict.fromkeys(("answers garbage", "answers with endless headers"), _SILENT)
 
 
 def _answer(how: dict[str, object]) -> Callable[[Rig], None]:
     def strike(rig: Rig) -> None:
         rig.node.control(answers={"path": "all", **how})
         rig.last(LASTS)
+        if rig.phase == DRAINING:
+            rig.gate.touch()
 
     return strike
 
@@ -100,7 +105,13 @@ FAULTS = (
     ),
     Fault("closes its port", GROUP, each(ASKED, GoesOn()), _close_port, heal=_open_port, needs_network=True),
     *(
-        Fault(name, GROUP, each(ASKED, GoesOn()), _answer(how), quick=(ASKED[index % 3],) if index % 2 == 0 else ())
+        Fault(
+            name,
+            GROUP,
+            {**each(ASKED, GoesOn()), **NO_HTTP.get(name, {})},
+            _answer(how),
+            quick=(ASKED[index % 3],) if index % 2 == 0 else (),
+        )
         for index, (name, how) in enumerate(ANSWERS.items())
     ),
 )

@@ -8,6 +8,7 @@ has them, phase by phase); of the commands, all but three
 import fcntl
 import os
 import pty
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def _full(rig: Rig) -> None:
     read, write = os.pipe()
     os.write(write, bytes(fcntl.fcntl(write, fcntl.F_GETPIPE_SZ)))
     _talk_to(rig, write, read)
+    rig.streams["stdout"] = subprocess.DEVNULL  # the server's own, who would wait for a reader
 
 
 def _hung_up(rig: Rig) -> None:
