@@ -17,7 +17,7 @@ INTERPRETER = "/opt/octo-node/bin/python3"
 CONNECT = f"""
 import sys
 sys.path.insert(0, "/opt/octo-node/packages")
-import os, ssl, psutil, pyodbc, requests, structlog, tenacity, threading
+import os, ssl, prometheus_client, psutil, pyodbc, rich, structlog, tenacity, threading, waitress
 threading.Thread(target=os.getpid).start()
 login = "SERVER=%s;UID=sa;PWD={PASSWORD};" % sys.argv[1]
 found = pyodbc.connect("DRIVER={{%s}};" % pyodbc.drivers()[0] + login).execute("SELECT 6*7").fetchone()
