@@ -112,7 +112,7 @@ def python_package(package: importlib.metadata.Distribution) -> dict[str, Any]:
     """Return a Python package as a component, with the licence that its metadata tells."""
     name, version = str(package.metadata["Name"]), package.version
     purl = f"pkg:pypi/{re.sub(r'[-_.]+', '-', name).lower()}@{version}"
-    component = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
+    component: dict[str, Any] = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
     expression = package.metadata["License-Expression"]
     classifiers = package.metadata.get_all("Classifier") or []
     names = [each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License :: ")]
@@ -127,8 +127,8 @@ def python_package(package: importlib.metadata.Distribution) -> dict[str, Any]:
 def bill(name: str, version: str, components: list[dict[str, Any]], *, kind: str) -> dict[str, Any]:
     """Return a CycloneDX document: what `name`, an application or container, is made of."""
     reference = f"{name}@{version}"
-    subject = {"type": kind, "bom-ref": reference, "name": name, "version": version}
-    subject["licenses"] = [{"license": {"id": "Apache-2.0"}}]
+    licences = [{"license": {"id": "Apache-2.0"}}]
+    subject = {"type": kind, "bom-ref": reference, "name": name, "version": version, "licenses": licences}
     depends = [{"ref": reference, "dependsOn": [each["bom-ref"] for each in components]}]
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
