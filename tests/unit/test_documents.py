@@ -42,7 +42,7 @@ def test_each_line_on_security_has_its_test() -> None:
     """Whatever docs/security.md says of an attack names the tests that hold it, and they are there."""
     text = (documents.DOCS / "security.md").read_text()
     tables = re.findall(r"^\|[^\n]*\| test \|\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
-    assert len(tables) == 5
+    assert len(tables) == text.count("| test |\n") > 0
     for row in (row for table in tables for row in table.splitlines()):
         last = row.strip(" |").rpartition("|")[2]
         named = re.findall(r"`(test_\w+)::(test_\w+)`", last)
