@@ -145,7 +145,11 @@ def _file(path: str, limit: int = FILE_BYTES, *, follow: bool = False) -> Iterat
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
         with open(os.open(path, flags), "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+            status = os.fstat(file.fileno())
+            if not follow and status.st_nlink > 1:
+                yield "It has a second name, and so it may be another's.\n"
+                return
+            size = status.st_size
             if size > limit:
                 file.seek(size - limit)
                 file.readline()

@@ -125,8 +125,19 @@ class Mask:
         places = [named.start()] if named else []
         places += [len(text) - _begun(secret, text) for secret in self._secrets]
         places += [len(text) - _begun(name, text.lower()) for name in _NAMES]
-        begin = min(places, default=len(text))
+        begin = self._before_whole_ones(text, min(places, default=len(text)))
         return begin if len(text) - begin <= _LONGEST else len(text)
+
+    def _before_whole_ones(self, text: str, begin: int) -> int:
+        """Return `begin`, or where a whole secret begins that it would cut in two: its end may begin another one."""
+        while cut := [place for secret in self._secrets if 0 <= (place := _across(secret, text, begin)) < begin]:
+            begin = min(cut)
+        return begin
+
+
+def _across(word: str, text: str, place: int) -> int:
+    """Return where `word` stands in `text` so that `place` is within it; -1 if it doesn't."""
+    return text.find(word, max(place - len(word) + 1, 0), place + len(word) - 1) if word else -1
 
 
 def _begun(word: str, text: str) -> int:

@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from kubernetes.release import NAME, Release, usual
+from kubernetes.release import NAME, OLD, Release, usual
 from processes import wait_until
 
 
@@ -77,9 +77,10 @@ def test_a_drawn_master_key(fresh: Release) -> None:
     """More nodes than one, without a key, get one that is drawn once; a node's own volume with a key is respected."""
     values = usual(2)
     values["octopus"]["masterKey"] = ""
+    values["octopus"]["image"]["tag"] = OLD  # an image that isn't there: no pod is waited for
     fresh.set("install", values)
     drawn = secret(fresh, "masterkey")["keeps"]
-    assert len(base64.b64decode(drawn)) == 16
+    assert len(base64.b64decode(drawn)) == 32, "as this version of the server draws it"
     fresh.set("upgrade", values)
     assert secret(fresh, "masterkey")["keeps"] == drawn
 

@@ -1,15 +1,14 @@
 """`octo-node diagnose`: one archive with everything but secrets, in every phase, whatever hangs."""
 
-import io
 import os
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
 from node import DATABASE, Node
 from processes import OCTO_NODE, ROOT, enter
 from standin.sqlserver.testing import PASSWORD, SqlServer
+from tarballs import unpacked
 
 
 SECRETS = {
@@ -33,13 +32,6 @@ def sql(tmp_path: Path) -> SqlServer:
 def connection_string(sql: SqlServer) -> str:
     """Return the connection string with that password, quoted."""
     return f"Server=127.0.0.1,{sql.port};Database={DATABASE};User Id=octopus;Password='{SQL_PASSWORD}';Encrypt=False"
-
-
-def unpacked(content: bytes) -> dict[str, str]:
-    """Return the files of an archive, by their names in its folder."""
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        files = {entry.name.partition("/")[2]: archive.extractfile(entry) for entry in archive.getmembers()}
-        return {name: file.read().decode() for name, file in files.items() if file is not None}
 
 
 def diagnosed(node: Node, *words: str) -> dict[str, str]:

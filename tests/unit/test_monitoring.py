@@ -276,7 +276,7 @@ esac
     monkeypatch.setattr(command_lines, "own", lambda _verb: [str(program)])
     observer = observation.Observer((), logger("http", []))
     assert observer.last() == observation.Observation({}, None, is_stale=True)
-    assert observer.watch() == "ended with exit code -11"
+    assert observer.watch() == "ended by signal SEGV"
     assert observer.last().document == {"queued": 1}
     assert "without an end" in observer.watch()
     monkeypatch.setattr(observation, "SILENCE_SECONDS", 0.2)
