@@ -28,7 +28,6 @@ _LOOK_SECONDS = 0.1  # between two looks whether the command has ended
 _REST_SECONDS = 1.0  # for what is left to read then: a process that it left running may keep the pipe for ever
 _STDOUT = 1
 _STARTS = {"run", "service"}
-_HELP = "help"  # what follows it is a verb
 _NAMES = ("password", "pwd")  # as `redact` masks what follows
 _NAMED = re.compile(rf"(?:{'|'.join(_NAMES)}) *(?:=[^\n]*)?\Z", re.IGNORECASE)
 
@@ -66,8 +65,8 @@ def run(paths: Paths, runner: Runner, arguments: Sequence[str], secrets: Sequenc
 
 
 def _needs_instance(arguments: Sequence[str]) -> bool:
-    """Return whether nobody said which instance is meant, and the verb is about one."""
-    return arguments[0].lower() != _HELP and not any(word.partition("=")[0].lower() in {"--instance", "--config", "--help"} for word in arguments)
+    """Return whether nobody said which instance is meant."""
+    return not any(word.partition("=")[0].lower() in {"--instance", "--config", "--help"} for word in arguments)
 
 
 def _plain(paths: Paths, arguments: Sequence[str]) -> list[str]:
