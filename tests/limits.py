@@ -147,7 +147,7 @@ READERS = {
     "octopus.applied_state._files": "the registry and the configuration file",
     "octopus.applied_state._files_digest": "the registry and the configuration file",
     "octopus.command_runner._read": "the output of a command",
-    "octopus.http._answer": "an answer of the server's API",
+    "octopus.http._body": "an answer of the server's API",
     "octopus.http.readinto": "the headers of an answer",
     "octopus.notes_file.__init__": "notes on what was configured",
     "octopus.shared_marks.read": "marks of other nodes",
