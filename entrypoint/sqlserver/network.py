@@ -6,6 +6,8 @@ import selectors
 import socket
 import time
 
+from entrypoint.base import resource_limits
+
 from . import call_timeout
 
 
@@ -90,8 +92,10 @@ def places(host: str, port: int, kind: socket.SocketKind) -> list[_Place]:
         found = call_timeout.call(lambda: socket.getaddrinfo(host, port, type=kind), RESOLVE_SECONDS, set)
     except (socket.gaierror, UnicodeError) as error:
         raise UnreachableError("no such host") from error
-    except OSError as error:
+    except TimeoutError as error:
         raise UnreachableError("name service timed out") from error
+    except OSError as error:
+        raise UnreachableError(f"name service can't be asked: {resource_limits.reason(error)}") from error
     return [(family, where) for family, _, _, _, where in found]
 
 
