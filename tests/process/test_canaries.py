@@ -150,3 +150,18 @@ def test_no_secret_is_told(tmp_path: Path, sql: SqlServer, style: str, *, as_fil
             life.note("ended")
     assert not life.leaks()
     assert not list(life.cores.iterdir())
+
+
+def test_no_core_of_a_start(tmp_path: Path, sql: SqlServer) -> None:
+    """What waits for SQL Server has the secrets in its memory, and leaves no core dump when it crashes."""
+    sql.port = free_port()  # nobody listens there
+    life = Life(tmp_path, sql, "console", as_files=False)
+    with life.node as node:
+        node.start().wait_phase("preparing")
+        node.wait_log("SQL Server")
+        for pid in node.pids()[1:]:
+            os.kill(pid, signal.SIGSEGV)
+        assert node.wait() == 139, node.log
+        life.note("ended")
+    assert not life.leaks()
+    assert not list(life.cores.iterdir())
