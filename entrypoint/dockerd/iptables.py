@@ -49,7 +49,9 @@ class Iptables:
         Raise OSError if there are none.
         """
         first_on_path = f"{folder}/{chosen}"
-        os.makedirs(first_on_path, exist_ok=True)
+        for place in (folder, first_on_path):
+            os.makedirs(place, exist_ok=True)
+            os.chmod(place, 0o755)  # whatever the umask is: dockerd runs as root what is in it
         for command in COMMANDS:
             first, dash, rest = command.partition("-")
             name = f"{first}-{chosen}{dash}{rest}"
