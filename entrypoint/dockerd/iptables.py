@@ -17,6 +17,7 @@ NFT, LEGACY = "nft", "legacy"
 _NAMES = ("ip_tables_names", "ip6_tables_names", "arp_tables_names")  # tables of the legacy kind, if there are any
 _SECONDS = 10
 _LATER = {errno.EAGAIN, errno.ENOMEM}  # tells of the container's limits, and nothing of iptables
+_MODE = 0o755
 
 
 class Iptables:
@@ -51,7 +52,7 @@ class Iptables:
         first_on_path = f"{folder}/{chosen}"
         for place in (folder, first_on_path):
             os.makedirs(place, exist_ok=True)
-            os.chmod(place, 0o755)  # whatever the umask is: dockerd runs as root what is in it
+            os.chmod(place, _MODE)  # whatever the umask is: dockerd runs as root what is in it
         for command in COMMANDS:
             first, dash, rest = command.partition("-")
             name = f"{first}-{chosen}{dash}{rest}"
