@@ -21,7 +21,7 @@ from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
 from entrypoint.structured_log import Logger
 
-from . import status_view
+from . import status_tables, status_view
 from .facts import database
 from .facts.words import duration
 
@@ -41,7 +41,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"schema": SCHEMA, "nodes": found}, indent=2))
     else:
-        status_view.show(lambda _: status_view.nodes_table(found))
+        status_view.show(lambda _: status_tables.nodes_table(found))
 
 
 def remove(settings: Settings, name: str, log: Logger, *, force: bool) -> None:

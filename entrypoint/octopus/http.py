@@ -133,7 +133,7 @@ def pause_of(value: str | None) -> float | None:
 
 def _reason(error: Exception, seconds: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {seconds:g} s"
+        return f"no answer within {round(seconds, 1):g} s"
     if isinstance(error, http.client.HTTPException):
         return "the answer isn't HTTP"
     return str(getattr(error, "strerror", None) or error)
