@@ -161,10 +161,9 @@ READERS = {
     "sqlserver.connect._fetch": "SQL Server's answer to a question",
     "sqlserver.driver_manager._is_of_nobody_here": KERNEL,
     "sqlserver.driver_manager.libraries": "the ODBC drivers' configuration",
-    "sqlserver.handshake._exactly": "SQL Server's handshake",
     "sqlserver.handshake._shake_hands": OWN,
     "sqlserver.network.ask_browser": "the SQL Server Browser's answer",
-    "sqlserver.prelogin._ask": "SQL Server's answer to PRELOGIN",
+    "sqlserver.network.receive": "its caller's limit",
     "sqlserver.trust._contents": "certificates in a folder",
 }
 
