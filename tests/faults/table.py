@@ -1,7 +1,8 @@
 """The whole fault matrix, and the part of it that always runs."""
 
 import os
-from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from . import commands, database, folders, kills, server, stops, surroundings
 from .matrix import Cell, Fault, cells_of, quick_of
@@ -29,11 +30,37 @@ def wanted() -> list[Cell]:
     return [cell for fault in FAULTS for cell in quick_of(fault)]
 
 
-def markdown() -> str:
-    """Return how many cells there are for each fault and phase, as a table."""
+def note(cell: Cell) -> None:
+    """Append a cell that held to the file OCTO_TEST_FAULTS_TABLE, if there is one."""
+    path = os.environ.get("OCTO_TEST_FAULTS_TABLE")
+    if path:
+        with Path(path).open("a") as file:
+            file.write(f"{cell}\n")
+
+
+def markdown(held: Collection[str]) -> Iterator[str]:
+    """Yield the lines of the table: for each fault and phase how many of its cells `held`, of how many if not all."""
     names = [phase.name for phase in PHASES]
-    lines = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    yield f"| fault | {' | '.join(names)} |"
+    yield f"|---|{'---|' * len(names)}"
     for fault in FAULTS:
-        count = Counter(cell.phase for cell in cells_of(fault))
-        lines.append(f"| {fault.group}: {fault.name} | {' | '.join(str(count[name] or '') for name in names)} |")
-    return "\n".join(lines)
+        found = [_count(fault, name, held) for name in names]
+        yield f"| {fault.group}: {fault.name} | {' | '.join(found)} |"
+
+
+def _count(fault: Fault, phase: str, held: Collection[str]) -> str:
+    cells = [str(cell) for cell in cells_of(fault) if cell.phase == phase]
+    good = sum(cell in held for cell in cells)
+    return "" if not cells else f"{good}" if good == len(cells) else f"{good} of {len(cells)}"
+
+
+def main() -> None:
+    """Print how many cells held, by the file OCTO_TEST_FAULTS_TABLE, and the table."""
+    held = set(Path(os.environ["OCTO_TEST_FAULTS_TABLE"]).read_text().splitlines())
+    cells = {str(cell) for fault in FAULTS for cell in cells_of(fault)}
+    print(f"{len(cells & held)} of {len(cells)} cells of {len(FAULTS)} faults held.\n")
+    print("\n".join(markdown(held)))
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ from . import network
 from .matrix import Cell, Ends, GoesOn
 from .phases import BY_NAME
 from .rig import SECRETS, Rig
-from .table import wanted
+from .table import note, wanted
 
 
 pytestmark = pytest.mark.faults
@@ -36,6 +36,7 @@ def test_a_fault(tmp_path: Path, cell: Cell) -> None:
         _look_for_what_is_left(rig)
         cell.fault.heal(rig)
         assert rig.is_whole(integrity) == []
+    note(cell)
 
 
 def _follow(rig: Rig, cell: Cell) -> tuple[int, tuple[int, ...]]:
