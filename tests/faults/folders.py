@@ -17,7 +17,7 @@ from .rig import GATED, Rig, mount
 
 GROUP = "folders"
 ANY = phases.ANY
-SMALL = "size=128k,nr_inodes=200"
+SMALL = "size=128k,nr_inodes=200,mode=0700"
 GARBAGE = b'{"phase": "up", \x00\xff' * 1000
 # what runs octo-node with a /tmp of its own that has no room; what is needed of the other one stays where it is
 _OWN_TMP = """

@@ -34,7 +34,8 @@ def test_a_fault(tmp_path: Path, cell: Cell) -> None:
         code, allowed = _follow(rig, cell)
         assert code in allowed, rig.node.log
         _look_for_what_is_left(rig)
-        cell.fault.heal(rig)
+        if isinstance(cell.outcome, Ends):
+            cell.fault.heal(rig)
         assert rig.is_whole(integrity) == []
     note(cell)
 
