@@ -110,9 +110,11 @@ _LIVE = tuple(phase for phase in ANY if phase != HELD)
 
 
 def _from_the_start(name: str, folders: tuple[str, ...], spoil: Callable[..., Callable[[Rig], None]]) -> Fault:
-    """Return the row of folders that can't be written when the node is started."""
-    outcome = {PREFLIGHT: Ends(18, said="can't be written by user")}
-    return Fault(name, GROUP, outcome, _go_on, _both(_in_memory(*folders), spoil(*folders)), quick=(PREFLIGHT,))
+    """Return the row of folders that can't be written when the node is started, without a master key."""
+    said = "The new master key can't be saved" if folders == KEYS else "can't be written by user"
+    prepare = _both(_in_memory(*folders), spoil(*folders))
+    environ = {"MASTER_KEY": ""}
+    return Fault(name, GROUP, {PREFLIGHT: Ends(18, said=said)}, _go_on, prepare, environ=environ, quick=(PREFLIGHT,))
 
 
 def _go_on(rig: Rig) -> None:
