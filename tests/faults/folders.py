@@ -2,7 +2,7 @@
 
 Left out: folders that others own or can write to, links and pipes in them, which tests/process/test_hostile.py has;
 what the registry and the keys' folder are in a phase in which nobody writes to them; of the commands, all but three
-(`phases.SOME_COMMANDS`).
+(`phases.SOME_COMMANDS`); of what lasts for a node's whole life, the phases before *up*.
 """
 
 import shutil
@@ -137,7 +137,7 @@ FAULTS = (
         quick=(STARTING,),
     ),
     Fault("the run folder is deleted", GROUP, each(_LIVE, GoesOn()), _delete_run_folder, quick=(DRAINING,)),
-    Fault("state files are garbage", GROUP, each(ANY, GoesOn()), _garble, quick=(UP, STOPPING)),
+    Fault("state files are garbage", GROUP, each(ANY, GoesOn()), _garble, quick=(UP,)),
     _from_the_start("the configuration's disk is full", CONFIGURATION, _fill),
     _from_the_start("the configuration is read-only", CONFIGURATION, _read_only),
     _from_the_start("the keys' disk is full", KEYS, _fill),
@@ -150,7 +150,12 @@ FAULTS = (
         _in_memory(*CONFIGURATION),
     ),
     Fault(
-        "/tmp is full", GROUP, each(ANY, GoesOn()), prepare=_without_tmp("head -c 1M /dev/zero >/tmp/filler || true")
+        "/tmp is full",
+        GROUP,
+        each(phases.WHOLE_LIFE, GoesOn()),
+        prepare=_without_tmp("head -c 1M /dev/zero >/tmp/filler || true"),
     ),
-    Fault("/tmp is read-only", GROUP, each(ANY, GoesOn()), prepare=_without_tmp("mount -o remount,ro /tmp")),
+    Fault(
+        "/tmp is read-only", GROUP, each(phases.WHOLE_LIFE, GoesOn()), prepare=_without_tmp("mount -o remount,ro /tmp")
+    ),
 )

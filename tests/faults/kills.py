@@ -126,6 +126,6 @@ FAULTS = (
         {phase: GoesOn(codes=(0, KILLED, phases.TERMINATED)) for phase in ANY},
         _everything,
         finish=phases.restarted,
-        quick=(phases.VERBS[2], UP),
+        quick=(UP,),
     ),
 )

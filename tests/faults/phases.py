@@ -172,6 +172,8 @@ STARTING, UP, DRAINING, HELD, STOPPING = (phase.name for phase in PHASES[4 + len
 BOOTING = (PREFLIGHT, SQL, LOCK, NODES, *VERBS)
 PREPARING = BOOTING[1:]
 SOME_COMMANDS = tuple(f"`{verb}`" for verb in ("database", "configure", "node"))
+# what lasts for a node's whole life is there in all phases before these as well
+WHOLE_LIFE = (UP, DRAINING, HELD, STOPPING)
 ANY = tuple(name for name in BY_NAME if name not in VERBS or name in SOME_COMMANDS)
 
 
