@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import phases
 from .matrix import Ends, Fault, GoesOn, each
-from .phases import DRAINING, HELD, PREFLIGHT, STARTING, STOPPING, UP
+from .phases import DRAINING, HELD, PREFLIGHT, STARTING, UP
 from .rig import GATED, Rig, mount
 
 

@@ -1,8 +1,8 @@
 """Rows: what a node may find around it: a clock that is stepped, few descriptors or processes, a stderr that is none.
 
 Left out: little memory, and processes that can't be had while something is started (tests/process/test_exhausted.py
-has them, phase by phase); of what lasts for a node's whole life, the phases before *up*; for the clock, all commands but
-one.
+has them, phase by phase); of what lasts for a node's whole life, the phases before *up*; for the clock, all commands
+but one.
 """
 
 import fcntl
