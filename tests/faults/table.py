@@ -24,8 +24,8 @@ FAULTS = tuple(fault for part in PARTS.values() for fault in part)
 def wanted() -> list[Cell]:
     """Return the cells that are to be run: those that OCTO_TEST_FAULTS names, else the quick selection.
 
-    It is `all`, or some of PARTS with commas, or `rest`: those that aren't in OCTO_TEST_FAULTS_TABLE yet. The cells of a
-    fault in a phase are apart, so that whoever doesn't wait for the end has most of the faults in most of the phases.
+    It is `all`, or some of PARTS with commas, or `rest`: those that aren't in OCTO_TEST_FAULTS_TABLE yet. The cells of
+    a fault in a phase are apart, so that whoever doesn't wait for the end has most of the faults in most of the phases.
     """
     named = os.environ.get("OCTO_TEST_FAULTS")
     if not named:
