@@ -42,7 +42,7 @@ def problem(path: str, seconds: float = SECONDS) -> str | None:
         return _run(path, name)
     except TimeoutError as error:
         raise TimeoutError(f"no container was started within {seconds:g} s") from error
-    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError, RecursionError) as error:
         return str(error)[:_WORDS] or type(error).__name__
     finally:
         _take_away(path, name)
@@ -87,7 +87,7 @@ def _take_away(path: str, name: str) -> None:
         try:
             _within(_AFTERWARDS)
             _ask(path, method, target)
-        except (OSError, http.client.HTTPException, ValueError):
+        except (OSError, http.client.HTTPException, ValueError, RecursionError):
             continue  # it is small, and the next trial takes it away
         finally:
             _within(0)

@@ -5,6 +5,7 @@ import time
 
 
 SECONDS = 5.0  # for one question
+MOST = 64  # bytes of an answer, of which the status counts
 _PAUSES = (0.05, 1.0)  # between two: at first, and at most
 
 
@@ -32,6 +33,6 @@ def _answers(path: str) -> bool:
     try:
         with connect(path) as connection:
             connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-            return connection.recv(64).split()[1:2] == [b"200"]
+            return connection.recv(MOST).split()[1:2] == [b"200"]
     except OSError:
         return False

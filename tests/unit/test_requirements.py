@@ -21,6 +21,7 @@ HOLDS = {
     "demo": ("build", "demo"),
     "test": ("test", "demo", "lint"),
     "chart": ("chart",),
+    "fuzz": ("fuzz",),
     "monitoring": ("monitoring", "chart"),
     "microsoft": ("microsoft",),
     "lock": ("lock",),
