@@ -1,7 +1,7 @@
 """The facts as one document, from the pieces that the sources told."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from entrypoint import __version__
@@ -136,11 +136,16 @@ def _dockerd(told: Told) -> Dockerd | None:
     return found
 
 
+def _reasons(unknown: Mapping[str, str]) -> Iterator[str]:
+    """Yield why neither of those who could tell the tasks does."""
+    yield from (unknown[name] for name in _BY if name in unknown)
+    if database.SOURCE in unknown:
+        yield f"{database.SOURCE} gives {unknown[database.SOURCE]}"
+
+
 def _unknown(told: Told, unknown: Mapping[str, str], problem: str) -> dict[str, str]:
     """Return why what can't be told can't be: one who tells the tasks is enough."""
     found = {name: reason for name, reason in unknown.items() if name not in _BY}
     if not any(name in told for name in _BY):
-        found["tasks"] = (
-            "; ".join(unknown[name] for name in _BY if name in unknown) or "neither the API nor the database answers"
-        )
+        found["tasks"] = "; ".join(_reasons(unknown)) or "neither the API nor the database answers"
     return found | ({"settings": problem} if problem else {})
