@@ -28,7 +28,7 @@ class HttpServer:
         self._starter.start_or_retry(ROLE, self._starter.helper(ROLE), LONGEST_PAUSE)
 
     def retry(self) -> None:
-        """Have it started again after a while; not if its address is none, which preflight refuses as well."""
+        """Have it started again after a while, unless it says that OCTO_NODE_HTTP is no address, as preflight does."""
         code = self._children.codes.get(ROLE)
         if code == ExitCode.SETTINGS:
             return

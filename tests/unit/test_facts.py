@@ -208,7 +208,14 @@ def shown(found: Facts, width: int = 80) -> str:
 STEPS = [{"name": name, "seconds": seconds} for name, seconds in (("preflight", 0.2), ("guard", 0.0), ("server", 2.0))]
 CLUSTER = [
     {"id": f"N-{number}", "name": f"octopus-{number}", "is_this": number == 0, "version": "2026.2.197"}
-    | {"seen_seconds": 3, "is_alive": number != 20, "is_offline": False, "is_draining": False, "cap": 5, "tasks": 0}
+    | {
+        "seen_seconds": 3,
+        "is_alive": number != 20,
+        "is_offline": False,
+        "is_draining": number == 0,
+        "cap": 5,
+        "tasks": 0,
+    }
     for number in range(32)
 ]
 SQL = Sql(

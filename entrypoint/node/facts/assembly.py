@@ -120,6 +120,11 @@ def _drain(told: Told) -> Drain:
     found = cast("Drain", told.get("drain") or states.drain(states.States(None)))
     status = cast("Ping", told["ping"])["status"] if told.get("ping") else 0
     found["in_force"] = True if status == _DRAINING else False if status in _GOOD else None
+    nodes = cast("list[ClusterNode]", told.get("nodes") or [])
+    if found["in_force"] and [node["is_draining"] for node in nodes if node["is_this"]] == [
+        False
+    ]:  # 418 is also what a node answers that is marked as offline
+        found["in_force"] = False
     return found
 
 
