@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from entrypoint.dockerd import ping
 from entrypoint.node.drain import GRACE_SECONDS
 from entrypoint.node.facts import container
 from entrypoint.prepare.preflight import checks, docker_in_docker
-from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.settings.base_settings import EXTERNAL, PRIVILEGED, BaseSettings
 from entrypoint.settings.configuration import Configuration
 
 from .findings import Finding, failed, passed, unknown, warned
@@ -36,14 +37,28 @@ def files(base: BaseSettings) -> Iterator[Finding]:
         yield passed("files", f"Octopus.Server is {' '.join(base.paths.server_command() or [])}.")
 
 
-def dockerd(base: BaseSettings) -> Iterator[Finding]:
-    """Look at what Docker-in-Docker needs, if it is wanted."""
-    problems, warnings = docker_in_docker.problems(base), docker_in_docker.warnings(base)
+def engine(configuration: Configuration) -> Iterator[Finding]:
+    """Look at what the engine of execution containers needs, if one is wanted."""
+    base = configuration.base
+    problems, warnings = docker_in_docker.problems(base), checks.container_warnings(configuration)
     yield from (failed("docker", code, sentence) for code, sentence in problems)
     yield from (warned("docker", sentence) for sentence in warnings)
-    if not problems:
-        what = "Docker-in-Docker is possible." if base.has_dockerd else "Docker-in-Docker isn't wanted (DISABLE_DIND)."
+    if base.containers == EXTERNAL:
+        yield _external(base)
+    elif not problems:
+        is_wanted = base.containers == PRIVILEGED
+        what = "Docker-in-Docker is possible." if is_wanted else "No engine for execution containers is wanted."
         yield passed("docker", what)
+
+
+def _external(base: BaseSettings) -> Finding:
+    reason = ping.problem(base.engine)
+    if reason is None:
+        return passed("docker", f"The engine at {base.engine} answers.")
+    sentence = (
+        f"The engine at {base.engine} doesn't answer: {reason}. A start waits for it, but for half a minute only."
+    )
+    return warned("docker", sentence)
 
 
 def memory(base: BaseSettings, cap: int | None) -> Iterator[Finding]:
@@ -71,7 +86,7 @@ def stop_time(base: BaseSettings) -> Iterator[Finding]:
     parts = {
         "drain": drain,
         "Octopus.Server": base.stop_timeout,
-        "dockerd": DOCKERD_SECONDS if base.has_dockerd else 0.0,
+        "dockerd": DOCKERD_SECONDS if base.containers == PRIVILEGED else 0.0,
     }
     told = ", ".join(f"{name} {seconds:g}" for name, seconds in parts.items() if seconds)
     yield unknown(

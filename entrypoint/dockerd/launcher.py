@@ -7,28 +7,25 @@ import os
 import shutil
 import signal
 
-from entrypoint.base import log_line
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.environment import Environment
 from entrypoint.settings.paths import Paths
 
-from . import arguments, cgroups, container_trial, mounts, ping, stale_files
+from . import arguments, cgroups, mounts, stale_files
 from .iptables import Iptables
+from .report import Report
 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-
-_TRIALS = 5
+    from collections.abc import Mapping
 
 
 def launch(environ: "Mapping[str, str]") -> int:
     """Become dockerd, on its unix socket only; return the exit code if it can't be executed."""
     settings = BaseSettings(Environment(environ))
-    report = _Report(settings.log_format)
+    report = Report(settings.log_format)
     under_root = settings.paths.under_root
     report.attempt(
         "Leftovers of an earlier dockerd can't be removed", lambda: _remove_leftovers(settings.paths, report)
@@ -49,31 +46,6 @@ def launch(environ: "Mapping[str, str]") -> int:
     except OSError as error:
         report.say("error", f"dockerd can't be executed: {error.strerror}.")
         return ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.NOT_EXECUTABLE
-
-
-def wait(settings: BaseSettings) -> ExitCode:
-    """Return once dockerd answers on its unix socket: DONE if it can start a container, else DOCKER_IN_DOCKER."""
-    report = _Report(settings.log_format)
-    socket = settings.paths.docker_socket
-    ping.wait(socket)
-    report.say("info", "dockerd answers.")
-    problem = _trial(socket, report)
-    if problem is None:
-        return ExitCode.DONE
-    report.say("warning", f"dockerd can't start a container: {problem}. Steps in execution containers fail.")
-    return ExitCode.DOCKER_IN_DOCKER
-
-
-def _trial(socket: str, report: "_Report") -> str | None:
-    """Return why dockerd can't start a container, None if it can; one that is slow is tried again."""
-    reason = None
-    for _ in range(_TRIALS):
-        try:
-            return container_trial.problem(socket)
-        except TimeoutError as error:
-            reason = str(error)
-            report.say("warning", f"dockerd answers, but {reason}.")
-    return reason
 
 
 def command(settings: BaseSettings, group: str = "/") -> list[str]:
@@ -100,14 +72,14 @@ def _show_apparmor(settings: BaseSettings) -> None:
         mounts.mount_securityfs(folder)
 
 
-def _remove_leftovers(paths: Paths, report: "_Report") -> None:
+def _remove_leftovers(paths: Paths, report: "Report") -> None:
     os.makedirs(os.path.dirname(paths.docker_socket), exist_ok=True)
     for folder in (paths.under_root("/run"), paths.under_root("/var/run")):
         for path in stale_files.remove(folder):
             report.say("info", "Removed a leftover of an earlier dockerd.", path=path)
 
 
-def _choose_iptables(iptables: Iptables, settings: BaseSettings, report: "_Report") -> str | None:
+def _choose_iptables(iptables: Iptables, settings: BaseSettings, report: "Report") -> str | None:
     """Return the PATH that leads dockerd to the iptables that works here; None for the one that there is."""
     path = None
     try:
@@ -122,26 +94,3 @@ def _choose_iptables(iptables: Iptables, settings: BaseSettings, report: "_Repor
         else:
             report.say("info", "dockerd uses this iptables.", version=found)
     return path
-
-
-class _Report:
-    """The voice of the launcher."""
-
-    def __init__(self, style: str) -> None:
-        self._style = style
-
-    def say(self, level: str, event: str, **fields: object) -> None:
-        """Write one log line, as far as stderr can be written."""
-        try:
-            os.write(2, log_line.line(self._style, "dockerd", level, event, fields))
-        except OSError:
-            pass
-
-    def attempt(self, complaint: str, step: "Callable[[], str | None]") -> str | None:
-        """Take `step` and return what it does; if that fails, say so."""
-        try:
-            return step()
-        except OSError as error:
-            told = {} if error.filename is None else {"path": error.filename}
-            self.say("warning", f"{complaint}: {error.strerror or error}.", **told)
-            return None

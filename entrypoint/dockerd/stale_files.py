@@ -4,7 +4,7 @@ import glob
 import os
 import stat
 
-from .ping import connect
+from entrypoint.base import engine
 
 
 _PID_FILES = ("docker*.pid", "docker/containerd/*.pid")
@@ -44,7 +44,7 @@ def _is_deaf(path: str) -> bool:
     if not stat.S_ISSOCK(os.stat(path).st_mode):
         return False
     try:
-        connect(path).close()
+        engine.connect_to_path(path).close()
     except ConnectionRefusedError:
         return True
     except OSError:

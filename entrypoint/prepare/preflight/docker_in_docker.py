@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.dockerd import arguments
-from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.settings.base_settings import PRIVILEGED, BaseSettings
 
 
 STATUS = "/proc/self/status"
@@ -22,7 +22,7 @@ def problems(settings: BaseSettings, status: str = STATUS, cgroups: str = CGROUP
 
     `status` is our own in /proc, `cgroups` where they are mounted.
     """
-    if not settings.has_dockerd:
+    if settings.containers != PRIVILEGED:
         return []
     found = []
     missing = list(_missing(status, cgroups))
@@ -36,7 +36,7 @@ def problems(settings: BaseSettings, status: str = STATUS, cgroups: str = CGROUP
     if _is_mount_point(socket):
         found.append(
             f"Another engine's socket is mounted on {socket}, where Docker-in-Docker has its own: leave that out, "
-            "or set DISABLE_DIND=Y to use the other engine."
+            f"or use that engine with OCTO_NODE_CONTAINERS=external and DOCKER_HOST=unix://{socket}."
         )
     return [(ExitCode.DOCKER_IN_DOCKER, sentence) for sentence in found]
 
@@ -44,7 +44,7 @@ def problems(settings: BaseSettings, status: str = STATUS, cgroups: str = CGROUP
 def warnings(settings: BaseSettings, overlay: int = _OVERLAY) -> list[str]:
     """Return what is slow or lost if dockerd keeps its images where it will; `overlay` is that file system's number."""
     folder = _data_root(settings)
-    if not settings.has_dockerd or file_system(folder) != overlay:
+    if settings.containers != PRIVILEGED or file_system(folder) != overlay:
         return []
     sentence = (
         f"{folder} is on overlay, the container's own file system: dockerd then makes a whole copy of each layer, which"
