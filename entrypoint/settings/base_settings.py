@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from .environment import Environment
 
 
-PRIVILEGED, NONE, EXTERNAL = "privileged", "none", "external"  # ways to run execution containers
-WAYS = (PRIVILEGED, NONE, EXTERNAL)
+# ways to run execution containers
+PRIVILEGED, NONE, EXTERNAL, ROOTLESS = "privileged", "none", "external", "rootless"
+WAYS = (PRIVILEGED, NONE, EXTERNAL, ROOTLESS)
 
 
 class BaseSettings:
@@ -27,10 +28,10 @@ class BaseSettings:
     server's lines get that form, too; `drain_on_stop` and `stop_timeout`, times of a stop; `kept_secrets`, the names
     of those that Octopus.Server's environment keeps; `service_mode` of the server; `certificate_file` for https;
     `node_name`, the node's name in Octopus; `hold`, whether the server isn't to be started; `containers`, the way
-    that execution containers are run, and `engine`, where the engine for them listens, empty for none; `dockerd_args`
-    and `iptables_legacy`, as they were given; `http`, address and port for metrics, probes and the page, as they were
-    given; `search_path`, where programs are looked for; `value_names`, which values of the chart give which
-    variables, as it was given.
+    that execution containers are run, and `engine`, where the engine for them listens, empty for none;
+    `runtime_folder`, where a rootless engine has its sockets and locks; `dockerd_args` and `iptables_legacy`, as they
+    were given; `http`, address and port for metrics, probes and the page, as they were given; `search_path`, where
+    programs are looked for; `value_names`, which values of the chart give which variables, as it was given.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class BaseSettings:
         "node_name",
         "paths",
         "run_dir",
+        "runtime_folder",
         "search_path",
         "service_mode",
         "stop_timeout",
@@ -76,6 +78,7 @@ class BaseSettings:
         default = NONE if variables.is_yes(text("DISABLE_DIND")) else PRIVILEGED
         wish = text("OCTO_NODE_CONTAINERS").lower()
         self.containers = wish if wish in WAYS else default
+        self.runtime_folder = environment.public.get("XDG_RUNTIME_DIR") or _own_folder()
         self.engine = self._engine(text("DOCKER_HOST"))
         self.dockerd_args = text("OCTO_NODE_DOCKERD_ARGS")
         self.iptables_legacy = text("DOCKER_IPTABLES_LEGACY")
@@ -86,12 +89,19 @@ class BaseSettings:
     @property
     def engine_environment(self) -> dict[str, str]:
         """What leads Octopus.Server to an engine that doesn't listen where clients look by themselves."""
-        return {"DOCKER_HOST": self.engine} if self.containers == EXTERNAL else {}
+        return {"DOCKER_HOST": self.engine} if self.containers in {EXTERNAL, ROOTLESS} else {}
 
     def _engine(self, docker_host: str) -> str:
         if self.containers == EXTERNAL:
             return docker_host
+        if self.containers == ROOTLESS:
+            shared = self.paths.engine_folder
+            return f"unix://{shared if os.path.isdir(shared) else self.runtime_folder}/docker.sock"
         return "" if self.containers == NONE else f"unix://{self.paths.docker_socket}"
+
+
+def _own_folder() -> str:
+    return f"/tmp/octo-engine-{os.getuid()}"  # noqa: S108 - only used if it is ours alone
 
 
 def _machine_name() -> str:

@@ -152,9 +152,10 @@ VARIABLES = (
     ),
     V(
         "OCTO_NODE_CONTAINERS",
-        "privileged|none|external",
-        "Which engine runs execution containers: dockerd in a privileged container, none (as `DISABLE_DIND=Y`), or one "
-        "that runs elsewhere, such as in a sidecar. `privileged` if not set, or `none` with `DISABLE_DIND=Y`.",
+        "privileged|none|external|rootless",
+        "Which engine runs execution containers: dockerd in a privileged container, none (as `DISABLE_DIND=Y`), one "
+        "that runs elsewhere, such as in a sidecar, or a rootless dockerd in an unprivileged container. `privileged` "
+        "if not set, or `none` with `DISABLE_DIND=Y`.",
     ),
     V(
         "OCTO_NODE_DOCKERD_ARGS",
