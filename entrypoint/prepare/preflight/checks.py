@@ -14,7 +14,7 @@ from entrypoint.settings.problems import ProblemsError
 from entrypoint.sqlserver import trust
 from entrypoint.structured_log import Logger
 
-from . import docker_in_docker, execution_containers, writable_folders
+from . import docker_in_docker, execution_containers, rootless_engine, writable_folders
 
 
 GRPC_PORT = 8443  # the server's own default
@@ -51,11 +51,12 @@ def warnings(configuration: Configuration) -> list[str]:
 
 def container_warnings(configuration: Configuration) -> list[str]:
     """Return what is slow, lost or without effect in the way that execution containers are run."""
+    base = configuration.base
+    found = [*docker_in_docker.warnings(base), *rootless_engine.warnings(base)]
     try:
-        found = execution_containers.warnings(configuration.base, configuration.settings())
+        return [*execution_containers.warnings(base, configuration.settings()), *found]
     except NodeError:
-        return docker_in_docker.warnings(configuration.base)
-    return [*found, *docker_in_docker.warnings(configuration.base)]
+        return found
 
 
 def trust_warnings() -> list[str]:
@@ -76,6 +77,7 @@ def problems(configuration: Configuration, *, untouched: bool = False) -> list[t
         *settings_problems(configuration),
         *file_problems(base),
         *docker_in_docker.problems(base),
+        *rootless_engine.problems(base),
         *folder_problems(base.paths, untouched=untouched),
     ]
 
