@@ -6,7 +6,7 @@ ARG UID=1001
 USER 0
 RUN command -v rootlesskit slirp4netns newuidmap setcap >/dev/null \
     || { apt-get update && apt-get install -y --no-install-recommends rootlesskit slirp4netns uidmap libcap2-bin \
-         && rm -rf /var/lib/apt/lists/*; }
+         && rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
 # In a container setuid root isn't enough for newuidmap, file capabilities are. Who copies the image has to keep them.
 RUN chmod u-s "$(command -v newuidmap)" "$(command -v newgidmap)" \
     && setcap cap_setuid=ep "$(command -v newuidmap)" && setcap cap_setgid=ep "$(command -v newgidmap)"

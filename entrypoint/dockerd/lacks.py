@@ -39,11 +39,12 @@ def user_namespaces(proc: str = "/proc") -> str | None:
     number = _tried(lambda: _unshare(_NEW_USER))
     if number is None:
         number = _tried(lambda: _unshare(_NEW_USER, _NEW_MOUNTS))
-        return None if number is None else f"a user namespace has no rights here: {_hindrance(proc)}"
-    return f"no user namespace can be made ({os.strerror(number)}): {_hindrance(proc, number)}"
+        return None if number is None else f"a user namespace has no rights here: {hindrance(proc)}"
+    return f"no user namespace can be made ({os.strerror(number)}): {hindrance(proc, number)}"
 
 
-def _hindrance(proc: str, number: int = errno.EPERM) -> str:
+def hindrance(proc: str, number: int = errno.EPERM) -> str:
+    """Return who refuses a user namespace, which fails with `number`, and what to do about it."""
     if number == errno.ENOSPC or _word(f"{proc}/sys/user/max_user_namespaces") == "0":
         return "user.max_user_namespaces is used up or 0: raise it on the machine (sysctl)"
     if _word(f"{proc}/sys/kernel/unprivileged_userns_clone") == "0":

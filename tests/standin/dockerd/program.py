@@ -29,7 +29,8 @@ def main() -> None:
             sys.exit(f"process with PID {pidfile.read_text()} is still running")
         pidfile.write_text(str(os.getpid()))
     if told.get("shim"):
-        subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
+        before = ["unshare", "--user"] if told["shim"] == "namespace" else []
+        subprocess.Popen([*before, "/bin/sleep", "1000"], start_new_session=True)
     path = options["host"].removeprefix("unix://")
     Path(path).unlink(missing_ok=True)
     Server(path, told).serve_forever()
