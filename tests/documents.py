@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pairwise
+import seccomp
 import status_schema
 import values
 from standin.octopus import about, switches
@@ -204,6 +205,7 @@ def documents() -> dict[str, str]:
         "switches.md": _switches(),
         "status.md": status_schema.page(MADE),
         "status.schema.json": status_schema.text(),
+        "../docker/seccomp/seccompprofile.yaml": iter((seccomp.manifest(),)),
         "../docker/helm/octopus/README.md": _chart(),
         "../docker/helm/octopus/defaults.yaml": iter(((values.CHART / "values.yaml").read_text(),)),
     }
