@@ -136,9 +136,9 @@ def test_a_sidecar(rootless_image: str, network: str, sql: Sql, sidecar: str) ->
     options = [each for each in tmpfs(USER) if not each.startswith(f"--tmpfs={HOME}:")]
     environ = {"DISABLE_DIND": "", "OCTO_NODE_CONTAINERS": "external"}
     environ["DOCKER_HOST"] = "unix:///run/octo-engine/docker.sock"
-    docker(
-        "run", "--rm", "--user=0", f"--volume={sidecar}-home:{HOME}", "--entrypoint=chown", rootless_image, USER, HOME
-    )
+    # an empty volume would get the owner of the image's folder each time that it is mounted
+    owner = ("--user=0", f"--volume={sidecar}-home:/v", "--entrypoint=sh", rootless_image)
+    docker("run", "--rm", *owner, "-c", f"touch /v/.kept; chown {USER} /v")
     with Node(rootless_image, network, (*BARE, *RESTRICTED, *options, *shared), **environ) as node:
         node.start().wait_up()
         wait_ready(node)
