@@ -15,7 +15,8 @@ from .steps import STEPS
 PAGE = ROOT / "docs" / "containers.md"
 BEGIN, END = "<!-- Made by scripts/trial-containers. -->\n", "<!-- End. -->\n"
 READY_SECONDS, STEP_SECONDS = 90.0, 90
-Result = tuple[bool, str]  # whether it went well, and the last line of what was said
+WORDS = 300  # characters of what a step that failed said
+Result = tuple[bool, str]  # whether it went well, and what was said
 
 
 def main(arguments: list[str]) -> int:
@@ -62,7 +63,7 @@ def _step(inside: list[str], way: str, step: str, script: str) -> Result:
     done = docker(*inside, bounded, check=False, seconds=STEP_SECONDS + 30)
     lines = done.stdout.strip().splitlines()
     well = done.returncode == 0
-    said = "" if well else lines[-1] if lines else f"exit code {done.returncode}"
+    said = "" if well else " ".join(lines)[:WORDS] if lines else f"exit code {done.returncode}"
     print(f"{way}: {'ok  ' if well else 'FAIL'} {step} ({time.monotonic() - begun:.1f} s) {said}", flush=True)
     return well, said
 
@@ -76,10 +77,5 @@ def table(found: dict[str, dict[str, Result]]) -> str:
         lines.append(f"| {step} | {' | '.join(cells)} |")
     good = {way: sum(1 for well, _ in steps.values() if well) for way, steps in found.items()}
     lines.append(f"| of {len(STEPS)} | {' | '.join(str(good[way]) for way in heads)} |")
-    said = [
-        f"- {way}, *{step}*: `{words.strip()[:200]}`"
-        for way in heads
-        for step, (well, words) in found[way].items()
-        if not well
-    ]
+    said = [f"- {way}, *{step}*: `{words}`" for way in heads for step, (well, words) in found[way].items() if not well]
     return "\n".join([*lines, "", *said, ""])
