@@ -7,7 +7,7 @@ import pytest
 from container import images
 from container.containers import HELD, Node, Sql, unique
 from container.engine import docker
-from container.test_dind import IMPORT, SERVER, STEP
+from container.test_dind import SERVER, STEP
 from container.test_users import HOME, tmpfs
 from processes import ROOT, wait_until
 
@@ -22,6 +22,11 @@ ENGINE = (
     *("--cap-add=SETUID", "--cap-add=SETGID", SECCOMP, "--security-opt=systempaths=unconfined"),
     *("--device=/dev/net/tun", "--volume=/var/lib/docker"),
 )
+# an image in whose folders every user may look
+BOX = """
+mkdir -p /tmp/box/bin && cp /bin/busybox /tmp/box/bin
+tar -C /tmp/box -c bin | docker --host unix:///run/docker.sock import - box >/dev/null
+"""
 RESTRICTED = ("--security-opt=no-new-privileges",)
 
 
@@ -73,8 +78,8 @@ def test_it_is_killed(node: Node, name: str) -> None:
     """An engine that is killed is started again, and its containers, which live on, are killed before that."""
     node.start().wait_up()
     wait_ready(node)
-    node.execute("sh", "-c", IMPORT.replace("docker", "docker --host unix:///run/docker.sock"))
-    started = ("docker", "--host=unix:///run/docker.sock", "run", "--detach", "--init=false", "--user", "12:12", "box")
+    node.execute("sh", "-c", BOX)
+    started = ("docker", "--host=unix:///run/docker.sock", "run", "--detach", "--user", "12:12", "box")
     node.execute(*started, "/bin/busybox", "sleep", "54321")
     server = json.loads(node.verb("status", "--json").stdout)["server"]["pid"]
     node.execute("pkill", "-KILL", "-x", "-o", name)
@@ -90,7 +95,7 @@ def test_a_task_outlives_the_stop(node: Node, sql: Sql) -> None:
     node.environ |= {"OCTO_NODE_DRAIN_ON_STOP": "600"}
     node.start().wait_up()
     wait_ready(node)
-    node.execute("sh", "-c", IMPORT.replace("docker", "docker --host unix:///run/docker.sock"))
+    node.execute("sh", "-c", BOX)
     task = node.task(Command=["docker", "run", "--rm", "-v", "/artifacts:/artifacts", "box", "/bin/busybox", *HELD])
     wait_until(lambda: node.execute("docker", "--host=unix:///run/docker.sock", "ps", "-q"), what="the container runs")
     assert node.stop_draining() == 0, node.log
