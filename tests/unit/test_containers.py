@@ -30,6 +30,12 @@ OURS = "unix:///var/run/docker.sock"
             "tcp://x:1",
             {"DOCKER_HOST": "tcp://x:1"},
         ),
+        (
+            {"OCTO_NODE_CONTAINERS": "rootless", "XDG_RUNTIME_DIR": "/run/user/7", "OCTO_NODE_ROOT": "/nowhere"},
+            "rootless",
+            "unix:///run/user/7/docker.sock",
+            {"DOCKER_HOST": "unix:///run/user/7/docker.sock"},
+        ),
         ({"OCTO_NODE_CONTAINERS": "nonsense", "DISABLE_DIND": "Y"}, "none", "", {}),
     ],
 )
