@@ -21,6 +21,7 @@ STATUS = "/proc/self/status"
 PROGRAMS = ("dockerd", "rootlesskit", "slirp4netns", "newuidmap", "newgidmap")
 _SECONDS = 10.0  # for the kernel's answer
 _CAPABILITIES = {"SETGID": 1 << 6, "SETUID": 1 << 7}
+_ADMINISTRATION = {"NET_ADMIN": 1 << 12, "SYS_ADMIN": 1 << 21}
 _NEW_USER, _NEW_PID, _NEW_MOUNTS = 1 << 28, 1 << 29, 1 << 17
 _MINIMUM = 65536  # ids that an image may use
 _DOCUMENT = "docs/containers.md"
@@ -80,6 +81,15 @@ def capabilities(status: str = STATUS) -> str | None:
         return None
     options = " ".join(f"--cap-add {name}" for name in missing)
     return f"newuidmap can't have {' and '.join(missing)}: run the container with {options}"
+
+
+def administration(status: str = STATUS) -> str | None:
+    """Root of a user namespace has to be able to mount, and to make networks, within it."""
+    effective = int(_field(status, "CapEff") or "0", 16)
+    missing = [name for name, bit in _ADMINISTRATION.items() if not effective & bit]
+    if not missing:
+        return None
+    return f"root of this user namespace has no {' and '.join(missing)}: add it (capabilities.add); it is void outside"
 
 
 def file_capabilities(search_path: str) -> str | None:

@@ -82,6 +82,16 @@ def test_missing_capabilities(bounds: str, said: str) -> None:
     assert said in told("capabilities()", "setpriv", f"--bounding-set={bounds}")
 
 
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [("-net_admin", "has no NET_ADMIN: add it"), ("-net_admin,-sys_admin", "has no NET_ADMIN and SYS_ADMIN")],
+)
+def test_root_of_a_namespace(bounds: str, said: str) -> None:
+    """Root of a pod's own user namespace needs two capabilities there."""
+    assert said in told("administration()", "setpriv", f"--bounding-set={bounds}")
+    assert told("administration()", "unshare", "--user", "--map-root-user") == "None"
+
+
 def test_a_masked_proc() -> None:
     """Where a part of /proc is covered, as Docker covers some, no container gets one of its own."""
     script = 'mount -t tmpfs none /proc/tty && exec "$@"'

@@ -51,7 +51,9 @@ def _of_the_way(base: BaseSettings) -> Iterator[str | None]:
     uid = os.geteuid()
     if rootless.is_namespace_root():
         yield lacks.programs(base.search_path, _WITHOUT_KIT)
+        yield lacks.administration()
         yield lacks.proc()
+        yield lacks.writable(base.paths.under_root("/etc/docker"), "dockerd's key")
         return
     if uid == 0:
         yield (
