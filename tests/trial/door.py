@@ -14,6 +14,8 @@ from .steps import STEPS
 
 PAGE = ROOT / "docs" / "containers.md"
 BEGIN, END = "<!-- Made by scripts/trial-containers. -->\n", "<!-- End. -->\n"
+FIGURES = "seconds to the first answer, seconds of one `docker run`, memory of the engine"
+BOX = dict(STEPS)["import an image"]
 READY_SECONDS, STEP_SECONDS = 90.0, 90
 WORDS = 300  # characters of what a step that failed said
 Result = tuple[bool, str]  # whether it went well, and what was said
@@ -52,9 +54,23 @@ def _try(site: ways.Site, way: str) -> dict[str, Result]:
     while docker(*inside, "docker version", check=False).returncode:
         assert time.monotonic() - begun < READY_SECONDS, docker("logs", name, check=False).stdout
         time.sleep(0.05)
-    print(f"{way}: answers after {time.monotonic() - begun:.1f} s", flush=True)
+    answered = time.monotonic() - begun
+    print(f"{way}: answers after {answered:.1f} s", flush=True)
     docker(*inside, "mkdir -p $W")
-    return {step: _step(inside, way, step, script) for step, script in STEPS}
+    found = {step: _step(inside, way, step, script) for step, script in STEPS}
+    return found | {FIGURES: (True, f"{answered:.1f} s, {_one_run(inside):.2f} s, {_memory(site):.0f} MB")}
+
+
+def _one_run(inside: list[str]) -> float:
+    """Return the seconds of one `docker run`, without those of the outer `docker exec`."""
+    script = "docker run --rm box true; t=$(date +%s%N); docker run --rm box true; echo $(($(date +%s%N) - t))"
+    return int(docker(*inside, f"{BOX}\n{script}").stdout.split()[-1]) / 1e9
+
+
+def _memory(site: ways.Site) -> float:
+    """Return the memory of the engine's processes, in MB: what is resident of dockerd, containerd and rootlesskit."""
+    script = "ps -C dockerd,containerd,rootlesskit,exe,slirp4netns -o rss= | awk '{ sum += $1 } END { print sum }'"
+    return int(docker("exec", site.engine, "sh", "-c", script).stdout or 0) / 1e3
 
 
 def _step(inside: list[str], way: str, step: str, script: str) -> Result:
@@ -75,6 +91,9 @@ def table(found: dict[str, dict[str, Result]]) -> str:
     for step, _ in STEPS:
         cells = ["yes" if found[way].get(step, (False, ""))[0] else "**no**" for way in heads]
         lines.append(f"| {step} | {' | '.join(cells)} |")
+    figures = " | ".join(found[way].get(FIGURES, (True, "?"))[1] for way in heads)
+    lines.append(f"| {FIGURES} | {figures} |")
+    found = {way: {step: came for step, came in steps.items() if step != FIGURES} for way, steps in found.items()}
     good = {way: sum(1 for well, _ in steps.values() if well) for way, steps in found.items()}
     lines.append(f"| of {len(STEPS)} | {' | '.join(str(good[way]) for way in heads)} |")
     said = [f"- {way}, *{step}*: `{words}`" for way in heads for step, (well, words) in found[way].items() if not well]

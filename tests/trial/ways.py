@@ -33,6 +33,7 @@ class Site:
         self.network = network
         self.folder = folder
         self.address = ""  # the registry's
+        self.engine = ""  # the container of the last engine that was started
         self.made: list[str] = []
         self.volumes: list[str] = []
 
@@ -101,7 +102,7 @@ def privileged(one: Site) -> tuple[str, str]:
     options, environ = nested()
     given = (*options, "--user=0", *(f"--env={name}={value}" for name, value in environ.items() if value))
     network = f"--network={one.network}"
-    name = one.run(unique("privileged"), *given, network, *one.certificates(), one.image, *_START)
+    one.engine = name = one.run(unique("privileged"), *given, network, *one.certificates(), one.image, *_START)
     return name, "unix:///var/run/docker.sock"
 
 
@@ -112,10 +113,10 @@ def rootless(one: Site) -> tuple[str, str]:
     return _rootless(one, given), "unix:///run/octo-engine/docker.sock"
 
 
-def sidecar(one: Site) -> tuple[str, str]:
+def sidecar(one: Site, options: tuple[str, ...] = (*_BARE, *_ROOTLESS)) -> tuple[str, str]:
     """Start a rootless engine beside a restricted container, which has its network, as in a pod."""
     shared = (f"--volume={one.volume()}:{HOME}", f"--volume={one.volume()}:/run/octo-engine")
-    given = (*_BARE, *_ROOTLESS, *shared, *one.certificates(), "--env=OCTO_NODE_CONTAINERS=rootless")
+    given = (*options, *shared, *one.certificates(), "--env=OCTO_NODE_CONTAINERS=rootless")
     beside = _rootless(one, given)
     idle = ("--entrypoint=sleep", one.image, "10000")
     name = one.run(
@@ -124,8 +125,22 @@ def sidecar(one: Site) -> tuple[str, str]:
     return name, "unix:///run/octo-engine/docker.sock"
 
 
+def chart(one: Site) -> tuple[str, str]:
+    """Do the same as the chart and compose.sidecar.yaml: a plain user in a privileged container."""
+    return sidecar(
+        one, ("--user=1001:0", "--read-only", "--tmpfs=/tmp:exec", "--privileged", "--volume=/var/lib/docker")
+    )
+
+
 def _rootless(one: Site, given: tuple[str, ...]) -> str:
-    return one.run(unique("rootless"), *given, f"--network={one.network}", f"--env=HOME={HOME}", one.image, *_START)
+    network = f"--network={one.network}"
+    one.engine = one.run(unique("rootless"), *given, network, f"--env=HOME={HOME}", one.image, *_START)
+    return one.engine
 
 
-WAYS = {"privileged": privileged, "external: rootless sidecar": sidecar, "rootless": rootless}
+WAYS = {
+    "privileged": privileged,
+    "rootless": rootless,
+    "external: rootless sidecar": sidecar,
+    "external: the chart's sidecar": chart,
+}
