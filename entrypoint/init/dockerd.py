@@ -26,6 +26,7 @@ WAITER = "await-dockerd"  # ends when the engine answers: process 1 has no socke
 # what it ends with then, and what that means: the engine starts containers, or answers and starts none
 _ANSWERS: "Mapping[int | None, str]" = {ExitCode.DONE: "ready", ExitCode.DOCKER_IN_DOCKER: "failing"}
 STOP_SECONDS = 20.0  # between TERM and KILL; dockerd itself gives its containers 15
+AGAIN_SECONDS = 300.0  # before one that answers and starts no container is tried again
 PATIENCE = "dockerd's patience"
 PATIENCE_SECONDS = 30.0  # the start of the server is held up no longer
 # what it is called, and what is said of it: that it is started, or gone
@@ -34,6 +35,12 @@ _OURS = ("dockerd", "is started", "exited unexpectedly and will be restarted")
 
 def _others(host: str) -> tuple[str, str, str]:
     return f"The engine at {host}", "is waited for; octo-node starts none", "is lost and will be looked for again"
+
+
+def _start(starter: "Starter", role: str, verb: str, parent_death: int) -> bool:
+    program = processes.Program(command_lines.own(verb), starter.environments.public)
+    program.parent_death = parent_death
+    return starter.start_or_retry(role, program)
 
 
 class Dockerd:
@@ -60,7 +67,8 @@ class Dockerd:
             self._timers.set(PATIENCE, PATIENCE_SECONDS)
         self._children.codes.pop(WAITER, None)
         # the launcher becomes dockerd, with the same pid
-        if self._start(ROLE, "start-dockerd" if self._is_ours else "watch-engine", signal.SIGTERM):
+        verb = "start-dockerd" if self._is_ours else "watch-engine"
+        if _start(self._starter, ROLE, verb, signal.SIGTERM):
             self._restarts += 1
             told = {"pid": self._children.pid(ROLE)} if self._is_ours else {}
             self._report.say("info", f"{self._name} {self._started}.", **told)
@@ -69,12 +77,15 @@ class Dockerd:
     def ask(self) -> None:
         """Start the process that waits for its answer, unless it runs."""
         if self._children.pid(WAITER) is None:
-            self._start(WAITER, WAITER, signal.SIGKILL)
+            _start(self._starter, WAITER, WAITER, signal.SIGKILL)
 
-    def _start(self, role: str, verb: str, parent_death: int) -> bool:
-        program = processes.Program(command_lines.own(verb), self._starter.environments.public)
-        program.parent_death = parent_death
-        return self._starter.start_or_retry(role, program)
+    def ask_again(self, code: int) -> None:
+        """Have it tried again after a while, if the process that waited for it ended with the `code` of a failed trial.
+
+        A full disk, for example, may be emptied without a restart.
+        """
+        if code == ExitCode.DOCKER_IN_DOCKER:
+            self._timers.set(WAITER, AGAIN_SECONDS)
 
     def gate(self) -> Event | None:
         """Return READY_TO_START once prepare has ended well and dockerd answers, or has had its time."""

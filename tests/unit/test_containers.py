@@ -3,11 +3,14 @@
 import socket
 import threading
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from entrypoint.base import engine
 from entrypoint.dockerd import ping, watch
+from entrypoint.init import dockerd
+from entrypoint.init.children import ChildEnvironments, Starter
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.environment import Environment
 
@@ -91,6 +94,16 @@ def test_a_ping_over_tcp(answer: bytes, said: str | None) -> None:
         thread.start()
         assert ping.problem(f"tcp://127.0.0.1:{server.getsockname()[1]}") == said
         thread.join()
+
+
+@pytest.mark.parametrize(("code", "again"), [(0, False), (17, True), (143, False)])
+def test_one_that_fails_is_tried_again(code: int, *, again: bool) -> None:
+    """An engine that answers and starts no container is tried again later: its disk may be emptied meanwhile."""
+    environment = Environment({})
+    settings = BaseSettings(environment)
+    starter = Starter(ChildEnvironments(environment, settings), cast("Any", None))
+    dockerd.Dockerd(starter, settings).ask_again(code)
+    assert starter.timers.is_set(dockerd.WAITER) is again
 
 
 @pytest.mark.parametrize(("first", "said"), [(b"404", "Connection refused"), (b"200", "it closed its connections")])
