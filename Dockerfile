@@ -14,15 +14,19 @@ RUN python3 -m pip --version && dpkg -s libodbc2 tdsodbc patchelf >/dev/null \
          libodbc2 tdsodbc patchelf; }
 COPY . /source
 RUN python3 /source/docker/assemble.py --driver "${ODBC_DRIVER}" /opt/octo-node
-# An image volume has the root of its image, and is mounted at /opt/octo-node.
-RUN mkdir /links && for each in $(ls /opt/octo-node); do ln -s "opt/octo-node/$each" "/links/$each"; done
+# An image volume has the root of its image, and is mounted at /opt/octo-node. Scanners look for Debian's packages at
+# the root, and follow no link.
+RUN mkdir /links && for each in $(ls /opt/octo-node); do ln -s "opt/octo-node/$each" "/links/$each"; done \
+    && rm /links/var && cp -r /opt/octo-node/var /links/var
 
 FROM scratch AS octo-node
 ARG VERSION
+ARG BUILD_IMAGE
 LABEL org.opencontainers.image.title="octo-node" \
       org.opencontainers.image.description="octo-node for Octopus Server's own image: copies itself into a volume" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
+      io.octo-node.build-image="${BUILD_IMAGE}" \
       io.octo-node.version="${VERSION}"
 COPY --from=build /opt/octo-node /opt/octo-node
 COPY --from=build /links /
@@ -32,11 +36,13 @@ CMD ["--help"]
 
 FROM ${OCTOPUS_IMAGE}
 ARG OCTOPUS_IMAGE
+ARG BUILD_IMAGE
 ARG VERSION
 LABEL org.opencontainers.image.title="octo-node" \
       org.opencontainers.image.description="Octopus Server with octo-node as its entrypoint and node supervisor" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="${OCTOPUS_IMAGE}" \
+      io.octo-node.build-image="${BUILD_IMAGE}" \
       io.octo-node.version="${VERSION}"
 COPY --from=build /opt/octo-node /opt/octo-node
 COPY --from=build /opt/octo-node/bin/octo-node /usr/local/bin/octo-node

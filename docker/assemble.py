@@ -16,9 +16,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import bill
 
 
 SOURCE = Path(__file__).resolve().parents[1]
@@ -31,8 +32,6 @@ LEFT_OUT = (
     *("_test*.so", "_xxtestfuzz*.so", "xx*.so", "_ctypes_test*.so", "_tkinter*.so", "_curses*.so", "readline*.so"),
     *("_sqlite3*.so", "_dbm*.so", "_gdbm*.so", "nis*.so", "ossaudiodev*.so"),
 )
-# what rich needs for colours of source code and for Markdown, of which octo-node shows none: 10 MB
-UNUSED = ("pygments", "markdown_it", "mdurl")
 # the C library's own, which find each other: only the loader's path is told to the interpreter
 GLIBC = re.compile(
     r"(ld-linux.*|linux-vdso|lib(c|m|dl|rt|util|pthread|resolv|anl|nsl|mvec|thread_db|BrokenLocale|nss_\w+))\.so\.\d+"
@@ -48,69 +47,81 @@ def main() -> None:
     """Make the folder, or print what has to be installed in it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--driver", choices=("freetds", "msodbcsql18"), default="freetds")
-    parser.add_argument("--requirements", action="store_true", help="only print them")
+    parser.add_argument("--requirements", action="store_true", help="only print the files that name them")
     parser.add_argument("home", type=Path, nargs="?", default=Path("/opt/octo-node"))
     given = parser.parse_args()
     needed = requirements(given.driver)
     if given.requirements:
         print(*needed, sep="\n")  # noqa: T201 - for scripts/build-image
         return
-    copy_interpreter(given.home)
-    install(given.home / "packages", needed)
-    (copy_freetds if given.driver == "freetds" else move_microsoft)(given.home)
-    copy_libraries(given.home)
-    copy_c_library(given.home)
-    compile_all(given.home)
-    write_manifest(given.home)
-    report(given.home)
+    home = given.home
+    copied = [*copy_interpreter(home)]
+    install(home / "packages", needed)
+    copied += (copy_freetds if given.driver == "freetds" else move_microsoft)(home)
+    copied += copy_libraries(home)
+    copied += copy_c_library(home)
+    compile_all(home)
+    bill.write(home, SOURCE, copied, version())
+    write_manifest(home)
+    report(home)
 
 
-def requirements(driver: str) -> list[str]:
-    """Return what octo-node needs of the package index; Microsoft's driver comes from there too."""
-    project = tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]
-    return [*project["dependencies"], *(["mssql-python-odbc"] if driver == "msodbcsql18" else [])]
+def requirements(driver: str) -> list[Path]:
+    """Return the files that name what octo-node needs of the package index; Microsoft's driver comes from there too."""
+    names = ["runtime", *(["microsoft"] if driver == "msodbcsql18" else [])]
+    return [SOURCE / "requirements" / f"{name}.txt" for name in names]
 
 
-def copy_interpreter(home: Path) -> None:
-    """Copy the interpreter and the standard library; it finds the one from the other."""
+def version() -> str:
+    """Return octo-node's version."""
+    text = (SOURCE / "entrypoint" / "__init__.py").read_text()
+    return text.partition('__version__ = "')[2].partition('"')[0]
+
+
+def copy_interpreter(home: Path) -> list[str]:
+    """Copy the interpreter and the standard library; it finds the one from the other. Return what was copied."""
     (home / "bin").mkdir(parents=True)
-    shutil.copy(os.path.realpath(sys.executable), home / "bin" / "python3")
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    shutil.copytree(sysconfig.get_path("stdlib"), home / "lib" / version, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    program, library = os.path.realpath(sys.executable), Path(sysconfig.get_path("stdlib"))
+    shutil.copy(program, home / "bin" / "python3")
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    copied = shutil.copytree(library, home / "lib" / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
     shutil.copy(SOURCE / "docker" / "launcher.py", home / "bin" / "octo-node")
     (home / "bin" / "octo-node").chmod(0o755)
+    return [program, *(str(library / path.relative_to(copied)) for path in copied.rglob("*") if path.is_file())]
 
 
-def install(packages: Path, needed: Iterable[str]) -> None:
+def install(packages: Path, needed: Iterable[Path]) -> None:
     """Put octo-node and what it needs into a folder; from the wheels that were brought along, if there are any."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--root-user-action=ignore"]
     offline = ["--no-index", "--find-links", str(WHEELS)] if WHEELS.is_dir() else []
-    run(*pip, "--no-compile", "--no-cache-dir", "--only-binary=:all:", "--target", str(packages), *offline, *needed)
+    files = [f"--requirement={path}" for path in needed]
+    pip += ["--no-compile", "--no-cache-dir", "--only-binary=:all:", "--require-hashes", "--no-deps"]
+    run(*pip, "--target", str(packages), *offline, *files)
     shutil.rmtree(packages / "bin", ignore_errors=True)
     for tests in [*packages.glob("*/tests"), *packages.glob("*/test")]:
         shutil.rmtree(tests)
-    for unused in UNUSED:
-        shutil.rmtree(packages / unused, ignore_errors=True)
     shutil.copytree(SOURCE / "entrypoint", packages / "entrypoint", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(SOURCE / "docs", packages / "entrypoint" / "docs")  # for `octo-node explain`
 
 
-def copy_freetds(home: Path) -> None:
-    """Take Debian's build of FreeTDS along."""
+def copy_freetds(home: Path) -> list[str]:
+    """Take Debian's build of FreeTDS along. Return what was copied."""
     listed = run("dpkg", "-L", "tdsodbc").split()
     library = next(path for path in listed if path.endswith("/libtdsodbc.so"))
     shutil.copy(library, home / "lib")
     register(home, "FreeTDS", home / "lib" / "libtdsodbc.so")
+    return [library]
 
 
-def move_microsoft(home: Path) -> None:
-    """Take Microsoft's driver, with its texts and licence, out of the package that brings it."""
+def move_microsoft(home: Path) -> list[str]:
+    """Take Microsoft's driver, with its texts and licence, out of the package that brings it. Nothing is Debian's."""
     package = home / "packages" / "mssql_python_odbc"
     found = package / "libs" / "linux" / "debian_ubuntu" / os.uname().machine.replace("aarch64", "arm64")
     found.rename(home / "msodbcsql18")
     shutil.copy(package / "libs" / "LICENSING", home / "msodbcsql18")
     shutil.rmtree(package)
     register(home, MICROSOFT, next((home / "msodbcsql18" / "lib").glob("libmsodbcsql-18*.so*")))
+    return []
 
 
 def register(home: Path, name: str, library: Path) -> None:
@@ -119,12 +130,16 @@ def register(home: Path, name: str, library: Path) -> None:
     (home / "odbc" / "odbcinst.ini").write_text(f"[{name}]\nDriver={library}\n")
 
 
-def copy_libraries(home: Path) -> None:
-    """Copy what the binaries are linked to, what that is linked to, and have each look for it in our folder only."""
+def copy_libraries(home: Path) -> list[str]:
+    """Copy what the binaries are linked to, what that is linked to, and have each look for it in our folder only.
+
+    Return what was copied.
+    """
     own = home / "lib"
-    for name, path in linked(binaries(home)).items():
-        if not path.startswith(f"{home}/"):  # a wheel's own library stays where it is
-            shutil.copy(path, own / name)
+    # a wheel's own library stays where it is
+    copied = {name: path for name, path in linked(binaries(home)).items() if not path.startswith(f"{home}/")}
+    for name, path in copied.items():
+        shutil.copy(path, own / name)
     for binary in binaries(home):
         if GLIBC.fullmatch(binary.name):
             continue
@@ -133,21 +148,26 @@ def copy_libraries(home: Path) -> None:
         path = ":".join(dict.fromkeys([*kept, f"$ORIGIN/{relative}" if relative != "." else "$ORIGIN"]))
         # RPATH: LD_LIBRARY_PATH comes before a RUNPATH
         run("patchelf", "--force-rpath", "--set-rpath", path, str(binary))
+    return list(copied.values())
 
 
-def copy_c_library(home: Path) -> None:
-    """Copy the rest of the C library: its loader, what it loads itself, its character sets (FreeTDS needs them)."""
+def copy_c_library(home: Path) -> list[str]:
+    """Copy the rest of the C library: its loader, what it loads itself, its character sets (FreeTDS needs them).
+
+    Return what was copied.
+    """
     own, python = home / "lib", home / "bin" / "python3"
     folder = Path(linked([Path(sys.executable).resolve()])["libc.so.6"]).resolve().parent
-    for name in LOADED_LATER:
-        if (folder / name).exists():
-            shutil.copy(folder / name, own)
+    later = [folder / name for name in LOADED_LATER if (folder / name).exists()]
+    for path in later:
+        shutil.copy(path, own)
     loader = Path(run("patchelf", "--print-interpreter", str(python)).strip())
     shutil.copy(loader, own / loader.name)
     run("patchelf", "--set-interpreter", str(own / loader.name), str(python))
     # without its cache, which has no place for another folder
     shutil.copytree(folder / "gconv", own / "gconv", ignore=shutil.ignore_patterns("gconv-modules.cache"))
     redirect(own / "libc.so.6", str(folder / "gconv"), own / "gconv")
+    return [str(loader), *map(str, later), *map(str, (folder / "gconv").iterdir())]
 
 
 def redirect(library: Path, old: str, new: Path) -> None:

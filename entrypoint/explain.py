@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markdown import Markdown
 
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
@@ -54,12 +53,18 @@ def explain(words: Sequence[str]) -> ExitCode:
             f"Did you mean `octo-node explain {nearest[0]}`?" if nearest else "`octo-node explain` lists what there is."
         )
         raise NodeError(ExitCode.USAGE, f"Nothing is known of {subject!r}. {hint}")
-    console = Console(emoji=False)
-    if console.is_terminal:
-        console.print(Markdown(found))
-    else:
-        sys.stdout.write(found.rstrip() + "\n")
+    _show(found)
     return ExitCode.DONE
+
+
+def _show(text: str) -> None:
+    """Print a document as it is written; on a terminal its headings stand out."""
+    console = Console(highlight=False, emoji=False, markup=False)
+    if not console.is_terminal:
+        sys.stdout.write(text.rstrip() + "\n")
+        return
+    for line in text.rstrip().splitlines():
+        console.print(line, style="bold" if line.startswith("#") else None, soft_wrap=True)
 
 
 def subject_names() -> list[str]:

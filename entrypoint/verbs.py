@@ -87,7 +87,7 @@ def run(  # noqa: PLR0913 - each verb has a few of these
 
 def _hider(hidden: list[str], learnt: int | None) -> Callable[[str], None]:
     def hide(secret: str) -> None:
-        hidden.append(secret)
+        hidden.extend(redact.forms([secret]))
         secrets_memfd.learn(secret, learnt)
 
     return hide

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import limits
 import pairwise
 import seccomp
 import status_schema
@@ -48,6 +49,21 @@ reported at once (exit code 11). `octo-node check` reports the same without star
 - `SSL_CERT_FILE` and `SSL_CERT_DIR`, of OpenSSL and .NET, name the issuers of certificates that Octopus.Server and
   octo-node trust: [image.md](image.md#certificates).
 - Everything else, proxies and `OCTOPUS__*` included, is passed on untouched.
+"""
+LIMITS = f"""\
+# Limits on what is read
+{MADE}
+
+Whatever octo-node reads has a limit of size, and where somebody else may be slow to give it, of time. A file or an
+answer that has more harms nothing but itself: the last column says what becomes of it. Each limit is a constant of the
+code, by the name in brackets; a test asks each reader for more than that, and another one finds readers that aren't
+here.
+
+Files of the kernel's, and those that only octo-node itself can write, have the size that these give them. How long
+commands may take stands in [commands.md](commands.md), and how long each wait may in [environment.md](environment.md).
+
+| what is read | limit | more than that |
+|---|---|---|
 """
 OFFICIAL = """
 ## Of the official image
@@ -203,6 +219,7 @@ def documents() -> dict[str, str]:
         "commands.md": _commands(),
         "values.md": _values(),
         "switches.md": _switches(),
+        "limits.md": _limits(),
         "status.md": status_schema.page(MADE),
         "status.schema.json": status_schema.text(),
         "../docker/seccomp/seccompprofile.yaml": iter((seccomp.manifest(),)),
@@ -210,6 +227,11 @@ def documents() -> dict[str, str]:
         "../docker/helm/octopus/defaults.yaml": iter(((values.CHART / "values.yaml").read_text(),)),
     }
     return {name: "".join(text) for name, text in made.items()}
+
+
+def _limits() -> Iterator[str]:
+    yield LIMITS
+    yield from limits.rows()
 
 
 def _environment() -> Iterator[str]:

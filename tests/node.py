@@ -49,6 +49,7 @@ class Node:
         self.run_dir = folder / "run"
         self.root = folder / "root"
         self.above: tuple[str, ...] = ()  # a command that is to run all of it, such as `setpriv --bounding-set=...`
+        self.below = BELOW_A_SHELL  # a process 1 that runs what follows, where octo-node is a subreaper
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._log = folder / "log"
@@ -91,7 +92,7 @@ class Node:
 
         The log, emptied, gets its output, unless `streams` (stdin, stdout, stderr) say otherwise.
         """
-        below = [] if mode == "process 1" else BELOW_A_SHELL
+        below = [] if mode == "process 1" else self.below
         self._depth = 1 if mode == "process 1" else 2
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(

@@ -44,11 +44,11 @@ def up(node: Scripted, mode: str = "process 1") -> Scripted:
     return node
 
 
-def nothing_left(node: Scripted) -> bool:
+def nothing_left(node: Node) -> bool:
     """Return whether no process knows the node's folder any more."""
     return not [pid for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))) if is_of(node, pid)]
 
 
-def is_of(node: Scripted, pid: int) -> bool:
+def is_of(node: Node, pid: int) -> bool:
     """Return whether process `pid` has the folder of `node` among its arguments."""
     return any(str(node.folder) in word for word in arguments(pid))

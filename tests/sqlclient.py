@@ -39,16 +39,24 @@ say(level="end", took=time.monotonic() - begun, **said)
 """
 
 
+def with_hosts(path: Path, lines: str) -> list[str]:
+    """Return a command that runs another one where /etc/hosts has `lines`, which are put into the file `path`."""
+    path.write_text(lines)
+    isolated = ["unshare", *([] if os.getuid() == 0 else ["-Ur"]), "-m"]
+    return [*isolated, "sh", "-c", f'mount --bind {path} /etc/hosts && exec "$@"', "sh"]
+
+
 class Client:
-    """A process that waits for SQL Server with one driver."""
+    """A process that waits for SQL Server with one driver. Attribute: `above`, a command that runs it."""
 
     def __init__(self, folder: Path, driver: str) -> None:
+        self.above: list[str] = []
         self.environment = os.environ | {"PYTHONPATH": str(ROOT)} | odbcini.environment(folder, [driver])
 
     def start(self, text: str, wait: float = 10, pause: float = 0.1) -> subprocess.Popen[str]:
         """Start to wait with connection string `text`; return once it waits."""
         process = subprocess.Popen(
-            [sys.executable, "-c", CLIENT, json.dumps([text, wait, pause])],
+            [*self.above, sys.executable, "-c", CLIENT, json.dumps([text, wait, pause])],
             env=self.environment,
             stdout=subprocess.PIPE,
             text=True,

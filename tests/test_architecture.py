@@ -108,7 +108,7 @@ DEAR = {
     "email", "getpass", "hashlib", "html", "http", "importlib.metadata", "inspect", "json", "locale", "logging",
     "multiprocessing", "pathlib", "pickle", "random", "re", "shutil", "site", "socket", "ssl", "string", "subprocess",
     "tempfile", "textwrap", "threading", "traceback", "typing", "urllib", "uuid", "warnings", "zipfile",
-    "prometheus_client", "psutil", "pyodbc", "requests", "structlog", "tenacity", "waitress",
+    "prometheus_client", "psutil", "pyodbc", "rich", "structlog", "tenacity", "waitress",
 }  # fmt: skip
 PROCESS_1_MODULES = 32  # of the standard library, beyond those of a bare interpreter
 PROBE_MODULES = 2

@@ -20,9 +20,11 @@ import yaml
 
 
 CHART = Path(__file__).with_name("octopus")
-FIRST = ("Secret", "PersistentVolumeClaim", "StatefulSet", "Service", "Ingress")
+CLAIM = "PersistentVolumeClaim"
+FIRST = ("Secret", CLAIM, "StatefulSet", "Service", "Ingress")
 OFFICIAL = "octopusdeploy-helm-"
 KEEP = "helm.sh/resource-policy"
+UNUSED = ": what is in it would seem gone"
 # where a release may keep SQL Server's password, as the chart looks it up
 PASSWORDS = (("{}-sapassword", "secret"), ("mssql", "sa_password"))
 
@@ -133,7 +135,7 @@ def tell(before: list[Object], after: list[Object]) -> int:
         print(f"{kind}:")
         for fate in fates(of(before, kind), of(after, kind)):
             print(f"  {fate.word:9}{fate.name}{f': {fate.why}' if fate.why else ''}")
-            bad |= fate.word in {"refused", "lost"} or (fate.word == "deleted" and kind == "PersistentVolumeClaim")
+            bad |= fate.word in {"refused", "lost"} or (fate.word in {"deleted", "left"} and kind == CLAIM)
     return int(bad)
 
 
@@ -155,7 +157,7 @@ def fates(before: Mapping[str, Object], after: Mapping[str, Object]) -> Iterator
             del new[renamed]
             yield Fate("renamed", name, f"{renamed}, so its address changes")
         elif (one["metadata"].get("annotations") or {}).get(KEEP) == "keep":
-            yield Fate("left", name, "Helm keeps it, nothing uses it")
+            yield Fate("left", name, f"Helm keeps it, nothing uses it{UNUSED if one['kind'] == CLAIM else ''}")
         else:
             yield deleted(name, one, after)
     yield from (Fate("new", name) for name in new if name not in gone)
@@ -193,13 +195,25 @@ def secret(name: str, old: Object, new: Object) -> Fate:
 
 
 def claim(name: str, old: Object, new: Object) -> Fate:
-    """Return what becomes of a claim: its mode and its class can't be changed."""
-    for field in ("accessModes", "storageClassName"):
-        was, would = old["spec"].get(field), new["spec"].get(field)
-        if was != would and would is not None:
-            return Fate("refused", name, f"{field} is {was}, and can't become {would}")
-    was, would = (one["spec"]["resources"]["requests"]["storage"] for one in (old, new))
+    """Return what becomes of a claim, as the chart has it: its mode stays, its class can't be changed, it can grow."""
+    modes, wanted = old["spec"]["accessModes"], new["spec"]["accessModes"]
+    if not {wanted[0], "ReadWriteMany"} & set(modes):
+        return Fate("refused", name, f"it is {', '.join(modes)}, and can't become {wanted[0]}")
+    was, would = old["spec"].get("storageClassName") or "", new["spec"].get("storageClassName")
+    if would is not None and was != would:
+        return Fate("refused", name, f"its storage class is {was!r}, and can't become {would!r}")
+    was, would = (str(one["spec"]["resources"]["requests"]["storage"]) for one in (old, new))
+    if size(would) < size(was):
+        return Fate("refused", name, f"it has {was}, and can't be made smaller ({would})")
     return Fate("kept", name, "" if was == would else f"{was} becomes {would}")
+
+
+def size(quantity: str) -> float:
+    """Return the bytes of a quantity as Kubernetes writes it."""
+    number = quantity.rstrip("kKMGTPEim")
+    unit = quantity[len(number) :]
+    base = 1024 if unit.endswith("i") else 1000
+    return float(number) * (0.001 if unit == "m" else base ** " KMGTPE".index(unit[:1].upper() or " "))
 
 
 def statefulset(name: str, old: Object, new: Object) -> Fate:

@@ -1,5 +1,6 @@
 """The exit codes of octo-node; `docs/troubleshooting.md` has a section for each."""
 
+import signal
 from enum import IntEnum
 
 
@@ -35,3 +36,16 @@ def of_status(status: int) -> int:
     """Return the code for a `waitpid` status: the process's own, or 128 + its signal."""
     signal = status & 0x7F
     return of_signal(signal) if signal else status >> 8
+
+
+def words(code: int) -> str:
+    """Return how a process ended, by the `code` of subprocess: `with exit code 3`, or `by signal KILL`."""
+    return f"with exit code {code}" if code >= 0 else f"by signal {signal_name(-code)}"
+
+
+def signal_name(number: int) -> str:
+    """Return a signal's name without SIG, or its number where it has none."""
+    try:
+        return signal.Signals(number).name.removeprefix("SIG")
+    except ValueError:
+        return str(number)

@@ -57,7 +57,7 @@ class Collector:
         answers: dict[str, tuple[bytes, bool]] = {}
         try:
             for subject in subjects:
-                if subject in self._hanging and not _has_ended(self._hanging[subject], 0):
+                if self._hangs(subject):
                     answers[subject] = b"", False
                 else:
                     asked[subject] = _start(work, subject)
@@ -71,6 +71,12 @@ class Collector:
             # who hangs in the kernel can't be waited for
             self._hanging |= {name: pid for name, (pid, _) in asked.items() if not _has_ended(pid, end)}
         return answers
+
+    def _hangs(self, subject: str) -> bool:
+        """Return whether the process that was asked for `subject` hangs still; it is reaped once it has ended."""
+        if subject in self._hanging and _has_ended(self._hanging[subject], 0):
+            del self._hanging[subject]
+        return subject in self._hanging
 
 
 def _has_ended(pid: int, deadline: float) -> bool:

@@ -19,13 +19,17 @@ def sentence(folder: str | None) -> str:
 
     Such as `not up yet: preparing, waiting for SQL Server db,1433 for 42 s`.
     """
-    node = state_reader.read(folder, statefile.NODE)
-    if node is None:
+    return told(state_reader.read(folder, statefile.NODE), state_reader.read(folder, statefile.PREPARE))
+
+
+def told(node: "Mapping[str, object] | None", prepare: "Mapping[str, object] | None") -> str:
+    """Return the same from the content of the state files."""
+    if not node:
         return "no state of a node was found here"
     phase = str(node.get("phase"))
     if not state_reader.is_live(node):
         return f"the node has ended ({phase})"
-    what = _doing(state_reader.read(folder, statefile.PREPARE), node) if phase == Phase.PREPARING else ""
+    what = _doing(prepare, node) if phase == Phase.PREPARING else ""
     early = phase in {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
     return f"{'not up yet: ' if early else 'the node is '}{phase}{what}"
 
@@ -45,6 +49,13 @@ def doing(prepare: "Mapping[str, object]", node: "Mapping[str, object]") -> "tup
         return (f"waiting for {name}" if waits else ""), None
     since = prepare.get("since")
     return str(prepare["doing"]), since if isinstance(since, float) and abs(since) < _MOST else None
+
+
+def phase_seconds(node: "Mapping[str, object]") -> float | None:
+    """Return the seconds that a node is in its phase by its state file, None if that doesn't tell."""
+    phases = node.get("phases")
+    since = phases.get(node.get("phase")) if isinstance(phases, dict) else None
+    return max(time.monotonic() - since, 0.0) if isinstance(since, int | float) else None
 
 
 def database_away(folder: str | None, seconds: float) -> str:

@@ -1,5 +1,8 @@
 """Redacts secrets in everything that is written."""
 
+from . import secret_forms
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,12 +32,14 @@ def _by_name(text: str) -> str:
 
 
 def forms(secrets: "Iterable[str]") -> list[str]:
-    """Return `secrets` in every form that may be printed.
+    """Return `secrets` in every form that may be printed, the longest first.
 
-    A licence is handed on without its line breaks, and drivers print the password alone of a connection string.
+    A licence is handed on without its line breaks, drivers print the password alone of a connection string, and
+    programs write JSON, addresses, base64 and command lines.
     """
-    found = {form for secret in secrets for form in (secret, "".join(secret.split()), *passwords(secret))}
-    return [form for form in found if form]
+    values = [value for secret in secrets for value in (secret, *passwords(secret))]
+    found = {form for value in values for form in secret_forms.all_forms(value) if len(form) >= _SHORTEST}
+    return sorted(found, key=len, reverse=True)
 
 
 def passwords(text: str) -> list[str]:

@@ -3,7 +3,7 @@
 import os
 import select
 
-from . import json_text, log_line
+from . import json_text, log_line, prctl
 
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ def run(process: str) -> int:
 
     Who starts it should block the signals of a stop: whoever writes is ended first, and its last lines count.
     """
+    prctl.hide_memory()  # what the server prints isn't ours to keep: no core dump of it
     begun = b""
     while chunk := os.read(_STDIN, _CHUNK):
         *lines, begun = (begun + chunk).split(b"\n")

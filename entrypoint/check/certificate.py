@@ -8,6 +8,8 @@ import datetime
 import socket
 import ssl
 
+from entrypoint.base import forked
+
 
 _SEQUENCE, _VERSION, _UTC, _GENERAL = 0x30, 0xA0, 0x17, 0x18
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
@@ -29,15 +31,22 @@ def of_file(content: bytes) -> datetime.datetime:
 
 
 def of_server(port: int, seconds: float) -> datetime.datetime:
-    """Return when the certificate ends with which this host answers on `port`. Raise OSError or NoCertificateError."""
+    """Return when the certificate ends with which this host answers on `port`, within `seconds` in all.
+
+    Raise OSError or NoCertificateError.
+    """
+    return not_after(forked.run(_certificate_of, [str(port)], seconds)[str(port)] or b"")
+
+
+def _certificate_of(port: str) -> bytes:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with (
-        socket.create_connection(("localhost", port), seconds) as plain,
+        socket.create_connection(("localhost", int(port))) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as encrypted,
     ):
-        return not_after(encrypted.getpeercert(binary_form=True) or b"")
+        return encrypted.getpeercert(binary_form=True) or b""
 
 
 def not_after(der: bytes) -> datetime.datetime:

@@ -155,7 +155,9 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
             ends = certificate.of_server(settings.https_port, TLS_SECONDS)
         except (OSError, certificate.NoCertificateError):
             yield unknown(
-                "certificate", f"Until when the certificate in {path} is valid is seen once the node answers."
+                "certificate",
+                f"{path} is no certificate in PEM or DER that can be read (a PKCS#12 file can't be without its "
+                "password): until when it is valid is seen once the node answers.",
             )
             return
     left = ends - datetime.datetime.now(datetime.UTC)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from entrypoint.base import state_reader
+from entrypoint.base import state_reader, statefile
 from entrypoint.octopus import node_table
 from entrypoint.octopus.node_table import DEAD_SECONDS, HEARTBEAT_SECONDS
 from entrypoint.settings.configuration import Settings
@@ -25,7 +25,7 @@ def look(connection: Connection, settings: Settings, alive: list[str]) -> Iterat
     own = settings.octopus_server_node_name
     yield passed("nodes", f"Other nodes that are alive: {', '.join(alive) or 'none'}.")
     folder = state_reader.find_folder(settings.base.run_dir)
-    node = state_reader.read(folder, "node")
+    node = state_reader.read(folder, statefile.NODE)
     if node is not None and state_reader.is_live(node):
         yield unknown(
             "node name", f"{own} runs here; whether another node has its name can only be told where it doesn't."
@@ -55,5 +55,5 @@ def _has_a_twin(connection: Connection, own: str) -> bool:
 
 def _last_seen(connection: Connection, own: str) -> int | None:
     """Return the sign of life of a node that may be alive; None if it says it is offline, or gave none for long."""
-    found = [row for row in node_table.others(connection, "") if row.name == own]
+    found = [row for row in node_table.others(connection, "") if row.name.lower() == own.lower()]
     return found[0].last_seen if found and found[0].age < DEAD_SECONDS else None

@@ -34,6 +34,8 @@ SOURCES = (
     "status.txt", "status.json", "check.txt", "check.json", "nodes.txt", "environment.txt", "versions.txt", "state.txt",
     "octo-node.log", "octopus-server.log", "termination-message.txt", "processes.txt", "kernel.txt", "volumes.txt",
 )  # fmt: skip
+_OWN = {"octo-node", "entrypoint", "Octopus.Server", "Octopus.Server.dll", "Octopus.Server.exe", "dockerd"}
+_INTERPRETERS = ("python", "sh", "bash", "dash", "dotnet")  # what they run is in one of the words that follow
 _VERBS = {
     "status.txt": ("status",),
     "status.json": ("status", "--json"),
@@ -143,7 +145,11 @@ def _file(path: str, limit: int = FILE_BYTES, *, follow: bool = False) -> Iterat
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
         with open(os.open(path, flags), "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+            status = os.fstat(file.fileno())
+            if not follow and status.st_nlink > 1:
+                yield "It has a second name, and so it may be another's.\n"
+                return
+            size = status.st_size
             if size > limit:
                 file.seek(size - limit)
                 file.readline()
@@ -157,10 +163,22 @@ def _processes() -> Iterator[str]:
         try:
             told = process.as_dict(["pid", "ppid", "username", "status", "memory_info", "cmdline", "name"])
             memory = told["memory_info"].rss >> 20 if told["memory_info"] else 0
-            words = " ".join(commandline.masked(told["cmdline"] or [f"[{told['name']}]"]))
+            words = _shown(told["cmdline"] or [f"[{told['name']}]"])
             yield f"{told['pid']} {told['ppid']} {told['username']} {told['status']} {memory} MiB {words}\n"
         except psutil.Error:
             continue
+
+
+def _shown(words: list[str]) -> str:
+    """Return a command line without secrets; of a program that isn't ours, only its name: others' secrets are unknown.
+
+    What `init` is given to run isn't ours either.
+    """
+    is_interpreted = os.path.basename(words[0]).startswith(_INTERPRETERS)
+    names = {os.path.basename(word) for word in words[: 4 if is_interpreted else 1]}
+    if names & _OWN and "init" not in words:
+        return " ".join(commandline.masked(words))
+    return f"{words[0]} ({len(words) - 1} arguments)" if len(words) > 1 else words[0]
 
 
 def _volume(path: str) -> str:

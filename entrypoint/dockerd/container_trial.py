@@ -47,7 +47,7 @@ def problem(host: str, owner: str, seconds: float = SECONDS) -> str | None:
         raise TimeoutError(f"no container was started within {seconds:g} s") from error
     except OSError as error:
         return engine.reason(error)[:_WORDS]
-    except (http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+    except (http.client.HTTPException, ValueError, LookupError, TypeError, RecursionError) as error:
         return str(error)[:_WORDS] or type(error).__name__
     finally:
         _take_away(host, name, mark)
@@ -92,7 +92,7 @@ def _take_away(host: str, name: str, mark: str) -> None:
         try:
             _within(_AFTERWARDS)
             _ask(host, method, target)
-        except (OSError, http.client.HTTPException, ValueError):
+        except (OSError, http.client.HTTPException, ValueError, RecursionError):
             continue  # it is small, and the next trial takes it away
         finally:
             _within(0)

@@ -2,8 +2,10 @@
 
 import errno
 import os
+import select
 import shutil
 import subprocess
+import time
 
 from entrypoint.settings import variables
 
@@ -16,6 +18,7 @@ COMMANDS = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6ta
 NFT, LEGACY = "nft", "legacy"
 _NAMES = ("ip_tables_names", "ip6_tables_names", "arp_tables_names")  # tables of the legacy kind, if there are any
 _SECONDS = 10
+_MOST = 4096  # bytes of what one of them prints that are kept: a list of rules may be long
 _LATER = {errno.EAGAIN, errno.ENOMEM}  # tells of the container's limits, and nothing of iptables
 
 
@@ -79,22 +82,39 @@ class Iptables:
         if program is None:
             return None
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 [program, argument],
                 env=self._environ,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                timeout=_SECONDS,
-                check=False,
             )
-        except subprocess.TimeoutExpired:
-            return None
         except OSError as error:
             if error.errno in _LATER:
                 raise
             return None
-        return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
+        with process:
+            said = _said(process, time.monotonic() + _SECONDS)
+        return said.decode(errors="replace").strip() if process.returncode == 0 else None
+
+
+def _said(process: "subprocess.Popen[bytes]", deadline: float) -> bytes:
+    """Return the first bytes that `process` prints, once it has ended; it is killed at `deadline` (monotonic)."""
+    pipe = process.stdout.fileno() if process.stdout else -1
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    said = b""
+    try:
+        while poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+            chunk = os.read(pipe, _MOST)
+            if not chunk:
+                process.wait(max(deadline - time.monotonic(), 0))
+                break
+            said = (said + chunk)[:_MOST]
+    except subprocess.TimeoutExpired:
+        pass
+    process.kill()
+    return said
 
 
 def _has_words(path: str) -> bool:

@@ -24,6 +24,7 @@ _CAPABILITIES = {"SETGID": 1 << 6, "SETUID": 1 << 7}
 _ADMINISTRATION = {"NET_ADMIN": 1 << 12, "SYS_ADMIN": 1 << 21}
 _NEW_USER, _NEW_PID, _NEW_MOUNTS = 1 << 28, 1 << 29, 1 << 17
 _MINIMUM = 65536  # ids that an image may use
+MOST = 1 << 16  # bytes that are read of a file
 _DOCUMENT = "docs/containers.md"
 
 
@@ -201,7 +202,7 @@ def _ranges(path: str, name: str) -> list[tuple[int, int]]:
     found = []
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
+            for line in file.read(MOST).splitlines():
                 parts = line.strip().split(":")
                 if len(parts) == 3 and parts[0] == name and parts[1].isdecimal() and parts[2].isdecimal():
                     found.append((int(parts[1]), int(parts[2])))
@@ -212,7 +213,8 @@ def _ranges(path: str, name: str) -> list[tuple[int, int]]:
 
 def _is_mapped(uid_map: str, first: int, count: int) -> bool:
     with open(uid_map, encoding="ascii") as file:
-        spans = sorted((int(begin), int(begin) + int(size)) for begin, _, size in map(str.split, file))
+        lines = file.read(MOST).splitlines()
+    spans = sorted((int(begin), int(begin) + int(size)) for begin, _, size in map(str.split, lines))
     for begin, end in spans:
         if begin <= first < end:
             if first + count <= end:
@@ -225,7 +227,7 @@ def _is_mapped(uid_map: str, first: int, count: int) -> bool:
 def _word(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(4096).strip("\0 \n").partition(" ")[0]
+            return file.read(MOST).strip("\0 \n").partition(" ")[0]
     except OSError:
         return ""
 
@@ -233,6 +235,7 @@ def _word(path: str) -> str:
 def _field(path: str, name: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return dict(line.split(":", 1) for line in file if ":" in line).get(name, "").strip()
+            lines = file.read(MOST).splitlines()
     except OSError:
         return ""
+    return dict(line.split(":", 1) for line in lines if ":" in line).get(name, "").strip()

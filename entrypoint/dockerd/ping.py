@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MOST = 4096  # bytes of an answer, of which the status counts
 _PAUSES = (0.05, 1.0)  # between two: at first, and at most
-_ROOM = 4096  # bytes of an answer
 
 
 def wait(host: str, tell: "Callable[[str], None]" = lambda _: None) -> None:
@@ -30,7 +30,7 @@ def problem(host: str) -> str | None:
     try:
         with engine.connect(host) as connection:
             connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-            answer = connection.recv(_ROOM)
+            answer = connection.recv(MOST)
     except OSError as error:
         return engine.reason(error)
     if answer.split()[1:2] == [b"200"]:

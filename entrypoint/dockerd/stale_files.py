@@ -4,10 +4,11 @@ import glob
 import os
 import stat
 
-from entrypoint.base import engine
+from entrypoint.base import engine, trusted_file
 
 
 _PID_FILES = ("docker*.pid", "docker/containerd/*.pid")
+_MOST = 64  # bytes of a pid file; what is longer, or no plain file, names no process
 _SOCKETS = ("docker*.sock", "docker/*.sock", "docker/containerd/*.sock*")
 
 
@@ -29,11 +30,10 @@ def _found(run: str, patterns: tuple[str, ...]) -> list[str]:
 
 def _is_alive(path: str) -> bool:
     """Return whether the process that the file names runs, and is the one that the file is called after."""
-    with open(path, encoding="ascii", errors="replace") as file:
-        pid = file.read().strip()
-    if not pid.isdecimal():
-        return False
     try:
+        pid = trusted_file.read(path, _MOST).decode("ascii", "replace").strip()
+        if not pid.isdecimal():
+            return False
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
             return os.path.basename(path).removesuffix(".pid") in file.read()
     except OSError:

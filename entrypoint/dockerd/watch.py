@@ -8,11 +8,11 @@ from . import ping
 
 
 _EVENTS = b"GET /events?filters=%7B%22label%22%3A%5B%22io.octo-node.none%22%5D%7D HTTP/1.1\r\nHost: engine\r\n\r\n"
-_SILENCE = 30.0  # seconds after which an engine whose connection still stands is asked whether it answers
+SILENCE = 30.0  # seconds after which an engine whose connection still stands is asked whether it answers
 _TRIES = 3  # questions without an answer, after which an engine is lost
 _PAUSE = 1.0  # between them
 _POLL = 10.0  # seconds between two questions where the engine, or what stands before it, offers no events
-_ROOM = 4096
+MOST = 1 << 16  # bytes that are read: no event is asked for
 
 
 def until_lost(host: str) -> str:
@@ -30,13 +30,16 @@ def until_lost(host: str) -> str:
 
 def _listen(host: str) -> bool:
     """Wait on a stream of events, of which none comes; return whether it began and ended, rather than fell silent."""
-    has_begun = False
+    has_begun, room = False, MOST
     try:
         with engine.connect(host) as connection:
             connection.sendall(_EVENTS)
-            connection.settimeout(_SILENCE)
-            while said := connection.recv(_ROOM):
+            connection.settimeout(SILENCE)
+            while said := connection.recv(MOST):
                 has_begun = has_begun or said.split()[1:2] == [b"200"]
+                room -= len(said)
+                if room <= 0:
+                    return False  # that isn't what was asked for
     except TimeoutError:
         return False
     except OSError:

@@ -27,20 +27,49 @@ def run(argv: "Sequence[str]", environ: "Mapping[str, str]", mask: "Set[int]") -
         prctl.become_subreaper()
     program = processes.Program(argv, environ, terminal=True)
     program.mask, program.keep_ignored = mask, True
-    try:
-        pid = processes.start(program)
-    except OSError as error:
-        number = error.errno or errno.EIO
-        if not _is_there(argv[0], os.get_exec_path(environ)):
-            number = errno.ENOENT  # and not what a file or a closed folder in PATH led to
-        code = ExitCode.NOT_FOUND if number == errno.ENOENT else ExitCode.NOT_EXECUTABLE
-        raise NodeError(code, f"{argv[0]}: {resource_limits.reason(OSError(number, os.strerror(number)))}.") from error
-    os.chdir("/")  # so that no mount is kept busy by us; the command keeps its own folder
+    pid = _start(program)
     status = _until_ended(pid)
     processes.send(-pid, signal.SIGTERM)
     for _ in processes.reap():
         pass
     return of_status(status)
+
+
+def _start(program: processes.Program) -> int:
+    """Start `program` where we stand, and stand in / ourselves from before its first instruction; return its pid.
+
+    So no mount is kept busy by us. Raise NodeError (126, 127) if it can't be executed.
+    """
+    program.folder = _folder()
+    if program.folder is not None:
+        os.chdir("/")
+    try:
+        pid = processes.start(program)
+    except OSError as error:
+        if program.folder is not None:
+            os.fchdir(program.folder)  # which names of programs may be relative to
+        raise _refusal(program, error.errno or errno.EIO) from error
+    os.chdir("/")
+    if program.folder is not None:
+        os.close(program.folder)
+    return pid
+
+
+def _folder() -> int | None:
+    """Return a descriptor of the folder that we stand in; None if we may not look into it."""
+    try:
+        return os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _refusal(program: processes.Program, number: int) -> NodeError:
+    """Return why `program` can't be executed, which errno `number` says."""
+    word = program.argv[0]
+    if not _is_there(word, os.get_exec_path(program.environ)):
+        number = errno.ENOENT  # and not what a file or a closed folder in PATH led to
+    code = ExitCode.NOT_FOUND if number == errno.ENOENT else ExitCode.NOT_EXECUTABLE
+    return NodeError(code, f"{word}: {resource_limits.reason(OSError(number, os.strerror(number)))}.")
 
 
 def _is_there(word: str, search_path: "Sequence[str]") -> bool:

@@ -25,11 +25,12 @@ class Program:
     `inherit` are descriptors it keeps besides 0, 1 and 2; `mask` what is blocked in it, `keep_ignored` whether
     it keeps ignoring what our caller ignored; `parent_death` the signal it gets if this process dies (None: none);
     with `terminal` it becomes the foreground group of the terminal on its standard input, else that is the descriptor
-    `input`, or /dev/null; `output` is where it writes, our own streams by default.
+    `input`, or /dev/null; `output` is where it writes, our own streams by default; `folder` is the descriptor of the
+    folder that it stands in, ours by default.
     """
 
     __slots__ = (
-        "argv", "environ", "inherit", "input", "keep_ignored", "mask", "output", "parent_death", "terminal",
+        "argv", "environ", "folder", "inherit", "input", "keep_ignored", "mask", "output", "parent_death", "terminal",
     )  # fmt: skip
 
     def __init__(self, argv: "Sequence[str]", environ: "Mapping[str, str]", *, terminal: bool = False) -> None:
@@ -42,6 +43,7 @@ class Program:
         self.parent_death: int | None = None
         self.input: int | None = None
         self.output: int | None = None
+        self.folder: int | None = None
 
 
 def start(program: Program) -> int:
@@ -88,6 +90,8 @@ def _become(program: Program, parent: int, report: int) -> None:
         if program.output is not None:
             os.dup2(program.output, 1)
             os.dup2(program.output, 2)
+        if program.folder is not None:
+            os.fchdir(program.folder)
         for descriptor in program.inherit:
             os.set_inheritable(descriptor, True)  # noqa: FBT003 - the signature is Python's
         if program.parent_death is not None:

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from entrypoint.base import prctl
+from entrypoint.base import exitcodes, prctl
 
 
 TYPE_CHECKING = False
@@ -65,10 +65,7 @@ def is_meant_for(pid: int, number: int) -> bool:
 
 def name(number: int) -> str:
     """Return a signal's name without SIG, or its number where it has none."""
-    try:
-        return signal.Signals(number).name.removeprefix("SIG")
-    except ValueError:
-        return str(number)
+    return exitcodes.signal_name(number)
 
 
 def restore(mask: "Set[int]", *, keep_ignored: bool) -> None:

@@ -67,7 +67,7 @@ def _life(snapshot: Snapshot) -> Iterator[Metric]:
     yield InfoMetricFamily("octo_node_build", "Versions of octo-node, Octopus Server and the schema.", value=versions)
     phases = {phase.value: float(snapshot.is_live and snapshot.phase == phase) for phase in Phase}
     yield _labelled("phase", "Where the node is in its life: 1 for the phase that it is in.", "phase", phases)
-    yield _gauge("phase_seconds", "How long the node has been in its phase.", node.get("seconds"))
+    yield _gauge("phase_seconds", "How long the node has been in its phase.", snapshot.phase_seconds)
     yield _counter("orphans_reaped", "Orphaned processes that process 1 has reaped.", node.get("reaped"))
     yield _gauge("drain_wanted", "Whether a drain was asked for since the start.", drain.get("wanted"))
     yield _gauge("draining", "Whether the server takes no new tasks.", drain.get("in_force"))

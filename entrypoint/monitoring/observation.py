@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from entrypoint.base import command_lines
+from entrypoint.base import command_lines, exitcodes
 from entrypoint.structured_log import Logger
 
 
@@ -82,7 +82,7 @@ class Observer:
                 reason = self._receive(process.stdout.fileno() if process.stdout else -1)
             finally:
                 process.kill()
-        return reason or f"ended with exit code {process.returncode}"
+        return reason or f"ended {exitcodes.words(process.returncode)}"
 
     def _receive(self, descriptor: int) -> str:
         """Take the lines that `descriptor` gives; return what speaks against going on, nothing at its end."""

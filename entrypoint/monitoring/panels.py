@@ -78,9 +78,10 @@ def _warnings(snapshot: Snapshot) -> Element:
 
 def _node(snapshot: Snapshot) -> list[tuple[str, object]]:
     node, drain, versions = (snapshot.part(name) for name in ("node", "drain", "versions"))
+    is_of_now = node.get("phase") == snapshot.phase
     return [
-        ("Phase", _for(node.get("phase"), node.get("seconds"))),
-        ("Doing", _for(node.get("doing"), node.get("doing_seconds"))),
+        ("Phase", _for(snapshot.phase, snapshot.phase_seconds)),
+        ("Doing", _for(node.get("doing"), node.get("doing_seconds")) if is_of_now else None),
         ("Wanted", node.get("wanted")),
         ("Drain", _drain(drain)),
         ("Reason", node.get("reason")),

@@ -3,6 +3,9 @@
 It has no secret in its memory: what needs one is asked by the observer (`observation.py`).
 """
 
+import os
+import threading
+
 from entrypoint.base import prctl, stdio
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
@@ -35,6 +38,7 @@ def serve(base: BaseSettings, descriptors: tuple[int, ...]) -> int:
         host, port = parse(base.http)
     except ValueError as error:
         raise NodeError(ExitCode.SETTINGS, f"OCTO_NODE_HTTP is {base.http!r}, which can't be used: {error}.") from error
+    threading.excepthook = _end
     listening = listener.bind(host, port, log)
     prober, observer = Prober(), Observer(descriptors, log)
     prober.start()
@@ -42,6 +46,14 @@ def serve(base: BaseSettings, descriptors: tuple[int, ...]) -> int:
     log.info("Metrics, health endpoints and a page are offered.", address=base.http)
     Server(Application(Snapshots(base, prober, observer), log), listening).run()
     return ExitCode.DONE
+
+
+def _end(failed: threading.ExceptHookArgs) -> None:
+    """End the process with the thread that failed: process 1 starts it again, with all of its threads."""
+    try:
+        threading.__excepthook__(failed)
+    finally:
+        os._exit(ExitCode.FAULT)
 
 
 def _volunteer() -> None:

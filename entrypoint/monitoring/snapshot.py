@@ -21,15 +21,16 @@ KEEP_SECONDS = 0.5  # that a snapshot is kept for: however many ask, the files a
 class Snapshot:
     """What is known of the node.
 
-    Attributes: `name` of the node; `phase`, `unknown` if there is no state of a node, and `is_live`, whether process 1
-    runs; `sentence`, where the node is; `prepare`, the state file of that; `answers` of the probes, and how many there
-    were by kind and yes (`counts`); `facts`, what `octo-node status --json` tells (empty if that is too old or was
-    never told), its `age` in seconds, and how often the observer that tells it was started again; `taken`, when
-    (monotonic).
+    Attributes: `name` of the node; `phase`, `unknown` if there is no state of a node, `phase_seconds` since it began,
+    and `is_live`, whether process 1 runs; `sentence`, where the node is; `prepare`, the state file of that (all these
+    of one read); `answers` of the probes, and how many there were by kind and yes (`counts`); `facts`, what `octo-node
+    status --json` tells (empty if that is too old or was never told), its `age` in seconds, and how often the observer
+    that tells it was started again; `taken`, when (monotonic).
     """
 
     name: str
     phase: str
+    phase_seconds: float | None
     is_live: bool
     sentence: str
     prepare: Mapping[str, Any]
@@ -76,13 +77,15 @@ class Snapshots:
     def _take(self) -> Snapshot:
         folder = state_reader.find_folder(self._base.run_dir)
         node = state_reader.read(folder, statefile.NODE) or {}
+        prepare = state_reader.read(folder, statefile.PREPARE) or {}
         seen = self._observer.last()
         return Snapshot(
             name=self._base.node_name,
             phase=str(node.get("phase", "unknown")),
+            phase_seconds=phase_summary.phase_seconds(node),
             is_live=bool(node) and state_reader.is_live(node),
-            sentence=phase_summary.sentence(folder),
-            prepare=state_reader.read(folder, statefile.PREPARE) or {},
+            sentence=phase_summary.told(node, prepare),
+            prepare=prepare,
             answers=self._prober.answers(),
             counts=dict(self._prober.counts),
             facts={} if seen.is_stale else seen.document,

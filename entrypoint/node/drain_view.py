@@ -12,7 +12,7 @@ from rich.text import Text
 from entrypoint.octopus.running_task import Task
 
 from .facts.words import duration
-from .status_view import plain
+from .status_tables import plain
 
 
 _STDERR = 2

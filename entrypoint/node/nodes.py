@@ -21,7 +21,7 @@ from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
 from entrypoint.structured_log import Logger
 
-from . import status_view
+from . import status_tables, status_view
 from .facts import database
 from .facts.words import duration
 
@@ -41,13 +41,14 @@ def show(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"schema": SCHEMA, "nodes": found}, indent=2))
     else:
-        status_view.show(lambda _: status_view.nodes_table(found))
+        status_view.show(lambda _: status_tables.nodes_table(found))
 
 
 def remove(settings: Settings, name: str, log: Logger, *, force: bool) -> None:
     """Take the row of the node `name` away, by the API of this node's server.
 
-    Raise NodeError: (2) there is no such node; (1) it is alive, and `force` wasn't given; (21) nobody can be asked.
+    Raise NodeError: (2) there is no such node; (1) it is alive, or may be, and `force` wasn't given; (21) nobody can be
+    asked.
     """
     if not settings.api_key:
         raise NodeError(
@@ -56,18 +57,15 @@ def remove(settings: Settings, name: str, log: Logger, *, force: bool) -> None:
         )
     with _connected(settings) as connection:
         node = _named(name, node_table.everyone(connection))
-        if not force and _is_alive(connection, node, settings.octopus_server_node_name, log):
-            raise NodeError(
-                ExitCode.PROBE_NO,
-                f"{node.name} is alive ({_seen(node)}), so it isn't removed: stop it first, or give --force. "
-                "Nothing was changed.",
-            )
+        if not force:
+            _refuse_alive(connection, node, settings.octopus_server_node_name, log)
         try:
             Api(settings, key=settings.api_key).remove_node(node.id)
         except ApiError as error:
-            raise NodeError(
-                ExitCode.NODE_UNREACHABLE, f"{node.name} can't be removed: {error}. Nothing was changed."
-            ) from error
+            if _is_known(connection, node):
+                raise NodeError(
+                    ExitCode.NODE_UNREACHABLE, f"{node.name} can't be removed: {error}. Its row is still there."
+                ) from error
         _wait_until_gone(connection, node)
     print(f"{node.name} is removed: it doesn't count for the licence any more. If it comes back, so does its row.")
 
@@ -82,6 +80,21 @@ def _named(name: str, known: Sequence[KnownNode] | None) -> KnownNode:
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(names) or 'none'}."
     raise NodeError(ExitCode.USAGE, f"There is no node named {name}: {hint}")
+
+
+def _refuse_alive(connection: Connection, node: KnownNode, own: str, log: Logger) -> None:
+    if _is_alive(connection, node, own, log):
+        raise NodeError(
+            ExitCode.PROBE_NO,
+            f"{node.name} is alive ({_seen(node)}), so it isn't removed: stop it first, or give --force. "
+            "Nothing was changed.",
+        )
+    if node.is_alive is None:
+        raise NodeError(
+            ExitCode.PROBE_NO,
+            f"Whether {node.name} is alive isn't told by this database, so it isn't removed: make sure that it is "
+            "stopped, and give --force. Nothing was changed.",
+        )
 
 
 def _is_alive(connection: Connection, node: KnownNode, own: str, log: Logger) -> bool:
@@ -104,7 +117,7 @@ def _is_alive(connection: Connection, node: KnownNode, own: str, log: Logger) ->
 
 def _wait_until_gone(connection: Connection, node: KnownNode) -> None:
     deadline = time.monotonic() + _GONE_SECONDS
-    while any(found.id == node.id for found in node_table.everyone(connection) or []):
+    while _is_known(connection, node):
         if time.monotonic() >= deadline:
             raise NodeError(
                 ExitCode.NODE_UNREACHABLE,
@@ -112,6 +125,10 @@ def _wait_until_gone(connection: Connection, node: KnownNode) -> None:
                 "if the node runs, it has made it anew.",
             )
         time.sleep(_LOOK_SECONDS)
+
+
+def _is_known(connection: Connection, node: KnownNode) -> bool:
+    return any(found.id == node.id for found in node_table.everyone(connection) or [])
 
 
 def _seen(node: KnownNode) -> str:

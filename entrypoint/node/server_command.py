@@ -7,8 +7,11 @@ what follows.
 import codecs
 import os
 import re
+import select
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Sequence
 
 from entrypoint.base import redact, resource_limits
@@ -21,6 +24,8 @@ from entrypoint.settings.paths import Paths
 
 _CHUNK = 1 << 16
 _LONGEST = 1 << 20  # characters of a line that are kept back
+_LOOK_SECONDS = 0.1  # between two looks whether the command has ended
+_REST_SECONDS = 1.0  # for what is left to read then: a process that it left running may keep the pipe for ever
 _STDOUT = 1
 _STARTS = {"run", "service"}
 _NAMES = ("password", "pwd")  # as `redact` masks what follows
@@ -37,6 +42,8 @@ def run(paths: Paths, runner: Runner, arguments: Sequence[str], secrets: Sequenc
     if arguments[0] in _STARTS:
         raise NodeError(ExitCode.USAGE, f"`{arguments[0]}` isn't for here: `octo-node run` starts the server.")
     command = commandline.server(paths, *arguments) if _needs_instance(arguments) else _plain(paths, arguments)
+    stops: list[int] = []  # that come before there is a process to hand them on to
+    signal.signal(signal.SIGTERM, lambda number, _frame: stops.append(number))
     try:
         process = runner.attach(command, piped=masked)
     except OSError as error:
@@ -49,8 +56,10 @@ def run(paths: Paths, runner: Runner, arguments: Sequence[str], secrets: Sequenc
         # a stop is handed on; Ctrl-C reaches the command by the terminal, and what it does about it is its own
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
+        for number in stops:
+            process.send_signal(number)
         if process.stdout is not None:
-            _copy(process.stdout.fileno(), Mask(secrets))
+            _copy(process, process.stdout.fileno(), Mask(secrets))
         code = process.wait()
     return of_signal(-code) if code < 0 else code
 
@@ -64,9 +73,21 @@ def _plain(paths: Paths, arguments: Sequence[str]) -> list[str]:
     return [*(paths.server_command() or ["Octopus.Server"]), *arguments]
 
 
-def _copy(descriptor: int, mask: "Mask") -> None:
-    while chunk := os.read(descriptor, _CHUNK):
-        _write(mask.take(chunk))
+def _copy(process: subprocess.Popen[bytes], descriptor: int, mask: "Mask") -> None:
+    """Show what `process` writes to the pipe `descriptor` until it has ended."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    deadline: float | None = None
+    while deadline is None or time.monotonic() < deadline:
+        if process.poll() is not None and deadline is None:
+            deadline = time.monotonic() + _REST_SECONDS
+        if poll.poll(_LOOK_SECONDS * 1000):
+            chunk = os.read(descriptor, _CHUNK)
+            if not chunk:
+                break
+            _write(mask.take(chunk))
+        elif deadline is not None:
+            break
     _write(mask.rest())
 
 
@@ -104,8 +125,19 @@ class Mask:
         places = [named.start()] if named else []
         places += [len(text) - _begun(secret, text) for secret in self._secrets]
         places += [len(text) - _begun(name, text.lower()) for name in _NAMES]
-        begin = min(places, default=len(text))
+        begin = self._before_whole_ones(text, min(places, default=len(text)))
         return begin if len(text) - begin <= _LONGEST else len(text)
+
+    def _before_whole_ones(self, text: str, begin: int) -> int:
+        """Return `begin`, or where a whole secret begins that it would cut in two: its end may begin another one."""
+        while cut := [place for secret in self._secrets if 0 <= (place := _across(secret, text, begin)) < begin]:
+            begin = min(cut)
+        return begin
+
+
+def _across(word: str, text: str, place: int) -> int:
+    """Return where `word` stands in `text` so that `place` is within it; -1 if it doesn't."""
+    return text.find(word, max(place - len(word) + 1, 0), place + len(word) - 1) if word else -1
 
 
 def _begun(word: str, text: str) -> int:

@@ -9,12 +9,15 @@ from rich.text import Text
 from entrypoint.base import oom
 from entrypoint.base.phases import Phase
 from entrypoint.node.facts import words
-from entrypoint.node.facts.schema import ClusterNode, Dockerd, Facts, Ping, Server, Task
+from entrypoint.node.facts.schema import ClusterNode, Dockerd, Facts, Node, Ping, Server
 from entrypoint.settings.base_settings import EXTERNAL
 
+from .status_tables import MOST_TASKS, bars, nodes_table, plain, tasks_table
 
-BAR = 30  # columns of the longest bar
+
+MOST_NODES = 8  # that are shown; `octo-node nodes` shows all
 _GOOD, _BAD, _WAITING, _FAINT = "green", "red", "yellow", "dim"
+_MOST_REASON = 8  # lines of a reason that are shown: the first ones, and the last
 _PROC = "/proc"
 _KIBI = 1024
 _PIPE_WIDTH = 10_000  # columns: who reads a pipe wants whole lines
@@ -43,11 +46,6 @@ def screen(facts: Facts, console: Console) -> RenderableType:
     return Group(Text(plain(facts["summary"]), style=f"bold {_colour(facts)}"), grid)
 
 
-def plain(text: str) -> str:
-    """Return `text` on one line, with nothing in it that a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
 def _colour(facts: Facts) -> str:
     node, ping = facts["node"], facts["ping"]
     if not facts["live"]:
@@ -74,7 +72,7 @@ def _rows(facts: Facts, console: Console) -> Iterator[Row]:
     if facts["last_end"] is not None:
         yield "last end", Text(_last_end(facts))
     if facts["nodes"]:
-        yield "nodes", nodes_table(facts["nodes"])
+        yield "nodes", _nodes(facts["nodes"])
     told = {"tasks", "settings", "SQL Server"} if facts["live"] or facts["node"]["reason"] else {"SQL Server"}
     if unknown := [f"{name}: {plain(why)}" for name, why in facts["unknown"].items() if name not in told]:
         yield "unknown", Text("; ".join(unknown), style=_WAITING)
@@ -85,27 +83,29 @@ def _why(facts: Facts) -> RenderableType | None:
     lines = [plain(line) for line in facts["node"]["reason"].splitlines()]
     is_over = not facts["live"] or facts["node"]["phase"] in {Phase.FAILED, Phase.HELD}
     is_told = len(lines) == 1 and facts["summary"].endswith(lines[0].removesuffix("."))
+    if len(lines) > _MOST_REASON:  # with the end of the server's log
+        left = len(lines) - _MOST_REASON + 1
+        lines = [*lines[:2], f"[{left} more lines: `octo-node status --json` has all]", *lines[left + 2 :]]
     return Text("\n".join(lines)) if lines and is_over and not is_told else None
 
 
 def _of_the_server(facts: Facts) -> Iterator[Row]:
-    server, drain = facts["server"], facts["drain"]
+    server = facts["server"]
     yield "tasks", _tasks(facts)
-    if drain["wanted"] and drain["in_force"] is False:
-        yield "drain", Text(f"was asked for at {words.clock(drain['since'])}, and isn't in force", style=_WAITING)
-    elif drain["in_force"]:
-        yield "drain", Text(_drain(facts))
+    if (drain := _drain(facts)) is not None:
+        yield "drain", drain
     if (ping := facts["ping"]) is not None:
-        yield "answers", _answers(ping)
+        yield "answers", _answers(ping, facts["node"]["phase"])
     if server is not None:
         yield "server", Text(_server(server))
     elif facts["node"]["phase"] in {Phase.UP, Phase.STARTING} and _PROC not in facts["unknown"]:
         yield "server", Text("Octopus.Server doesn't run", style=_BAD)
 
 
-def _answers(ping: Ping) -> Text:
+def _answers(ping: Ping, phase: str | None) -> Text:
     if not ping["status"]:
-        return Text(plain(ping["words"]), style=_BAD)
+        why = ping["words"].partition("doesn't answer: ")[2] or ping["words"]
+        return Text(plain(f"none: {why}"), style=_WAITING if phase == Phase.STARTING else _BAD)
     is_fine = ping["status"] == 418 or 200 <= ping["status"] <= 299
     word = " (draining)" if ping["status"] == 418 else "" if is_fine else ", which isn't as it should be"
     return Text(f"{ping['status']}{word}, in {milliseconds(ping['seconds'])}", style="" if is_fine else _BAD)
@@ -120,29 +120,23 @@ def _tasks(facts: Facts) -> RenderableType:
         return Text(plain(f"which run can't be told: {facts['unknown'].get('tasks', '')}"), style=_WAITING)
     if not tasks:
         return Text(f"none runs{f', {waiting}' if waiting else ''}")
-    table = tasks_table(tasks)
-    if waiting:
-        table.add_row(Text(waiting))
-    return table
+    left = len(tasks) - MOST_TASKS
+    lines = ([f"and {left} more: `octo-node status --json` has all"] if left > 0 else []) + (
+        [waiting] if waiting else []
+    )
+    return Group(tasks_table(tasks), *map(Text, lines))
 
 
-def tasks_table(tasks: list[Task]) -> Table:
-    """Return the tasks, a line each: which, for how long, what it does."""
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, justify="right")
-    table.add_column(overflow="ellipsis", no_wrap=True)
-    for task in tasks:
-        age = "" if task["seconds"] is None else words.duration(task["seconds"])
-        state = " (is being cancelled)" if task["state"] == "Cancelling" else ""
-        table.add_row(Text(plain(task["id"])), age, Text(plain(task["description"]) + state))
-    return table
-
-
-def _drain(facts: Facts) -> str:
-    since = f"since {words.clock(facts['drain']['since'])}: " if facts["drain"]["since"] else ""
-    how = "" if facts["drain"]["wanted"] else ", though not by octo-node: in the portal, or before this start"
-    return f"{since}it takes no new tasks{how}. `octo-node undrain` has it take tasks again"
+def _drain(facts: Facts) -> Text | None:
+    drain = facts["drain"]
+    if drain["in_force"]:
+        since = f"since {words.clock(drain['since'])}: " if drain["since"] else ""
+        how = "" if drain["wanted"] else ", though not by octo-node: in the portal, or before this start"
+        return Text(f"{since}no new tasks are taken{how}; `octo-node undrain` ends that")
+    if not drain["wanted"] or facts["server"] is None:
+        return None
+    is_not = "it isn't in force" if drain["in_force"] is False else "whether it is in force can't be told"
+    return Text(f"asked for at {words.clock(drain['since'])}; {is_not}", style=_WAITING)
 
 
 def _server(server: Server) -> str:
@@ -159,7 +153,8 @@ def _sql(facts: Facts) -> Text:
     if sql["answers"] and sql["answer_seconds"] is not None and sql["login_seconds"] is not None:
         answer, login = milliseconds(sql["answer_seconds"]), milliseconds(sql["login_seconds"])
         return Text(plain(f"{where}: answers in {answer}, a login in {login}"))
-    return Text(plain(f"{where}: {sql['trouble']}" if where else sql["trouble"]), style=_BAD)
+    is_early = facts["node"]["phase"] in {Phase.PREFLIGHT, Phase.PREPARING}
+    return Text(plain(f"{where}: {sql['trouble']}" if where else sql["trouble"]), style=_WAITING if is_early else _BAD)
 
 
 def _of_the_container(facts: Facts) -> Iterator[Row]:
@@ -171,10 +166,22 @@ def _of_the_container(facts: Facts) -> Iterator[Row]:
         limit, peak = container["memory_limit_bytes"], container["memory_peak_bytes"]
         of = f" of {size(limit)} ({100 * used / limit:.0f} %)" if limit else ", no limit"
         yield "memory", Text(f"{size(used)}{of}{f', at most {size(peak)}' if peak is not None else ''}")
+    else:
+        yield "memory", Text("can't be told: no control group is to be seen here", style=_FAINT)
     if container["oom_kills"]:
         yield "memory", Text(oom.sentence(container["oom_kills"]), style=_BAD)
-    if reaped := facts["node"]["reaped"]:
-        yield "reaped", Text(_count(reaped, "orphan"))
+    if (spent := container["cpu_seconds"]) is not None:
+        yield "CPU", Text(f"{words.duration(spent)} used, {_processors(container['cpu_limit'])}")
+    yield "process 1", Text(_process_1(facts["node"]))
+
+
+def _processors(limit: float | None) -> str:
+    return "no limit" if limit is None else f"of {limit:g} processor{'' if limit == 1 else 's'} at most"
+
+
+def _process_1(node: Node) -> str:
+    lasts = "" if node["seconds"] is None else f" for {words.duration(node['seconds'])}"
+    return f"wanted {node['wanted']}, in phase {node['phase']}{lasts}; {_count(node['reaped'] or 0, 'orphan')} reaped"
 
 
 def _dockerd(dockerd: Dockerd, name: str) -> str:
@@ -190,28 +197,23 @@ def _dockerd(dockerd: Dockerd, name: str) -> str:
 
 def _versions(facts: Facts) -> str:
     versions = facts["versions"]
-    named = {"server": "Octopus.Server", "schema": "schema", "sql_server": "SQL Server"}
-    told = [f"{name} {version}" for key, name in named.items() if (version := versions.get(key))]
-    return plain(", ".join([f"octo-node {versions['octo_node']}", *told]))
+    told: list[tuple[str, str | None]] = [("octo-node", versions["octo_node"])]
+    if versions["server"] == versions["schema"]:
+        told.append(("server + schema", versions["server"]))
+    else:
+        told += [("server", versions["server"]), ("schema", versions["schema"])]
+    told.append(("SQL Server", versions["sql_server"]))
+    return plain(", ".join(f"{name} {version}" for name, version in told if version))
 
 
 def _boot(facts: Facts, console: Console) -> RenderableType:
     boot = facts["boot"]
-    full = "█" if console.encoding.lower().startswith("utf") else "#"
-    longest = max(step["seconds"] for step in boot["steps"])
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, justify="right")
-    table.add_column(no_wrap=True)
-    for step in boot["steps"]:
-        filled = round(BAR * step["seconds"] / longest) if longest else 0
-        table.add_row(step["name"], f"{step['seconds']:.1f} s", full * filled)
     whole = boot["seconds"] or 0.0
     so_far = f"{whole:.1f} s until now" if facts["live"] else f"ended after {whole:.1f} s"
     if facts["node"]["phase"] == Phase.HELD:
         so_far = f"held after {whole:.1f} s"
     line = f"up after {whole:.1f} s" if boot["is_over"] else so_far
-    return Group(Text(plain(line)), table)
+    return Group(Text(plain(line)), bars(boot["steps"], console))
 
 
 def _last_end(facts: Facts) -> str:
@@ -225,35 +227,12 @@ def _last_end(facts: Facts) -> str:
     return f"{when}exit code {end['code']}{reason}"
 
 
-def nodes_table(nodes: list[ClusterNode]) -> Table:
-    """Return the cluster's nodes, a line each; this one has a star."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=_FAINT)
-    for name in ("", "node", "version", "state", "last seen", "tasks"):
-        table.add_column(name, no_wrap=name not in {"node", "state"}, overflow="fold")
-    for node in nodes:
-        table.add_row(
-            "*" if node["is_this"] else "",
-            Text(plain(node["name"])),
-            Text(plain(node["version"] or "unknown")),
-            _state(node),
-            "never" if node["seen_seconds"] is None else f"{words.duration(node['seen_seconds'])} ago",
-            _load(node),
-        )
-    return table
-
-
-def _state(node: ClusterNode) -> Text:
-    draining = "draining" if node["is_draining"] else ""
-    if node["is_alive"]:
-        return Text(draining or "alive", style=_WAITING if draining else _GOOD)
-    state = "offline" if node["is_offline"] else "unknown" if node["is_alive"] is None else "no sign of life"
-    return Text(f"{state}, {draining}" if draining else state, style=_FAINT if node["is_offline"] else _WAITING)
-
-
-def _load(node: ClusterNode) -> str:
-    if node["tasks"] is None:
-        return "unknown"
-    return f"{node['tasks']} of {node['cap']}" if node["cap"] is not None else str(node["tasks"])
+def _nodes(nodes: list[ClusterNode]) -> RenderableType:
+    shown = sorted(nodes, key=lambda node: (not node["is_this"], node["is_alive"] is True and not node["is_draining"]))
+    left = len(nodes) - MOST_NODES
+    if left <= 0:
+        return nodes_table(nodes)
+    return Group(nodes_table(shown[:MOST_NODES]), Text(f"and {left} more: `octo-node nodes` has all"))
 
 
 def _count(number: int, what: str) -> str:

@@ -161,8 +161,11 @@ def _document(path: str, body: bytes) -> _Json:
 
 
 def _text(item: _Json, name: str) -> str:
-    """Return a text of a JSON object, empty if it isn't there; what is printed of it is at most a line."""
-    return str(item.get(name) or "")[:1000]
+    """Return a text of a JSON object, empty if it isn't there; what is printed of it is at most a line.
+
+    It can be written as UTF-8: JSON may name half a character.
+    """
+    return str(item.get(name) or "")[:1000].encode("utf-8", "replace").decode()
 
 
 def _age(started: object) -> float | None:

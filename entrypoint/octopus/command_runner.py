@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
 from typing import IO, Self
 
-from entrypoint.base import prctl, resource_limits
+from entrypoint.base import exitcodes, prctl, resource_limits
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode, of_signal
 from entrypoint.structured_log import Logger
@@ -24,6 +24,7 @@ from .command_output import CommandOutput, summary
 CHUNK = 1 << 12  # bytes read between two looks at the clock
 END_SECONDS = 30.0  # between TERM and KILL
 TICK_SECONDS = 10.0
+_BY_KERNEL = " The kernel does that where memory runs out: raise the limit of the container then."
 POLL_SECONDS = 0.1  # where the kernel can't tell that a process has ended
 
 
@@ -71,11 +72,12 @@ class Runner:
                 raise
         if stop.number is not None:
             raise SystemExit(of_signal(stop.number))
-        self._log.info(f"`{name}` ended.", code=process.returncode, seconds=round(time.monotonic() - begun, 1))
+        code = process.returncode
+        self._log.info(f"`{name}` ended.", code=_shown(code), seconds=round(time.monotonic() - begun, 1))
         if not ended:
             raise CommandError(f"`{name}` was ended: it took more than {seconds:g} s.", str(output))
-        if process.returncode != 0:
-            raise CommandError(f"`{name}` failed with exit code {process.returncode}.", str(output))
+        if code:
+            raise CommandError(f"`{name}` {_failed(code)}", str(output))
         return str(output)
 
     def attach(self, command: Sequence[str], *, piped: bool) -> subprocess.Popen[bytes]:
@@ -97,6 +99,16 @@ class Runner:
             )
         except OSError as error:
             raise CommandError(f"`{name}` can't be started: {resource_limits.reason(error)}.", "") from error
+
+
+def _failed(code: int) -> str:
+    if code > 0:
+        return f"failed {exitcodes.words(code)}."
+    return f"was ended {exitcodes.words(code)}.{_BY_KERNEL if -code == signal.SIGKILL else ''}"
+
+
+def _shown(code: int) -> int:
+    return of_signal(-code) if code < 0 else code
 
 
 def _end(process: subprocess.Popen[bytes], seconds: float) -> None:

@@ -77,8 +77,21 @@ def _answer(reader: "_Bounded", method: str, *, with_body: bool) -> Answer:
     response = http.client.HTTPResponse(reader, method=method)  # type: ignore[arg-type]  # all it needs is `makefile`
     response.begin()
     reader.bytes_left += BODY_BYTES
-    body = response.read() if with_body else b""
+    body = _body(response) if with_body else b""
     return Answer(response.status, response.reason, pause_of(response.getheader("Retry-After")), body)
+
+
+def _body(response: http.client.HTTPResponse) -> bytes:
+    """Return the body. Raise ValueError if it is too long, HTTPException if it is cut off.
+
+    Memory is had for what is asked for, and `read()` without a size asks for what Content-Length says.
+    """
+    body = response.read(BODY_BYTES + 1)
+    if len(body) > BODY_BYTES:
+        raise ValueError("the answer is too long")
+    if response.length:
+        raise http.client.IncompleteRead(body, response.length)
+    return body
 
 
 class _Bounded(io.RawIOBase):
@@ -120,7 +133,7 @@ def pause_of(value: str | None) -> float | None:
 
 def _reason(error: Exception, seconds: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {seconds:g} s"
+        return f"no answer within {round(seconds, 1):g} s"
     if isinstance(error, http.client.HTTPException):
         return "the answer isn't HTTP"
     return str(getattr(error, "strerror", None) or error)

@@ -6,8 +6,9 @@ from entrypoint.sqlserver.connect import Connection, Rows
 from entrypoint.sqlserver.error_classes import classify
 
 
-# no such column, table or function, no right to read it (object, column), values of other kinds than we expect
-_UNKNOWN = {195, 206, 207, 208, 229, 230, 241, 245, 402, 8114, 8116, 8117}
+# no such column, table or function, no right to read it (object, column, database's state, server's state), values of
+# other kinds than we expect
+_UNKNOWN = {195, 206, 207, 208, 229, 230, 241, 245, 262, 297, 300, 371, 402, 8114, 8116, 8117}
 
 
 class UnknownError(Exception):

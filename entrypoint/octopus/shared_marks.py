@@ -4,6 +4,7 @@ A node's container leaves its mark when it is configured, and nobody ever needs 
 nodes that the database calls alive.
 """
 
+import itertools
 import os
 from collections.abc import Iterable
 
@@ -48,10 +49,11 @@ def _leave(folder: str, node: str) -> None:
 def read(folder: str) -> list[str]:
     """Return the nodes that left a mark in `folder`; none if there are none, or they can't be read."""
     try:
-        names = os.listdir(f"{folder}/{FOLDER}")
+        with os.scandir(f"{folder}/{FOLDER}") as entries:
+            names = [entry.name for entry in itertools.islice(entries, MOST)]
     except OSError:
         return []
-    return sorted(bytes.fromhex(name).decode("utf-8", "replace") for name in names[:MOST] if _is_mark(name))
+    return sorted(bytes.fromhex(name).decode("utf-8", "replace") for name in names if _is_mark(name))
 
 
 def _file(node: str) -> str:

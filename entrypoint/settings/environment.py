@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+SECONDS_DIGITS = 7  # before the point, of a number of seconds
+
+
 class UnreadableError(ValueError):
     """A NAME_FILE that can't give the value; the message is a finished sentence."""
 
@@ -80,7 +83,9 @@ class Environment:
     def seconds(self, name: str) -> float:
         """Return the value of `name` in seconds, its default where it is none; 0 if it has no default either."""
         for text in (self.text(name), BY_NAME[name].default):
-            if text.isascii() and text.replace(".", "", 1).isdigit():
+            digits, _, _ = text.partition(".")
+            # as many as preflight takes: process 1 couldn't wait for infinity
+            if text.isascii() and text.replace(".", "", 1).isdigit() and len(digits) <= SECONDS_DIGITS:
                 return float(text)
         return 0.0
 

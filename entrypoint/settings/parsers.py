@@ -15,6 +15,7 @@ from entrypoint.sqlserver import connection_string
 from entrypoint.sqlserver.connection_string import ConnectionString, ConnectionStringError
 
 from . import command_overrides, variables
+from .environment import SECONDS_DIGITS
 from .variables import Variable
 
 
@@ -56,7 +57,7 @@ def _count(name: str, text: str) -> int:
 
 
 def _seconds(name: str, text: str) -> float:
-    if not re.fullmatch(r"\d{1,7}(\.\d+)?", text, re.ASCII):
+    if not re.fullmatch(rf"\d{{1,{SECONDS_DIGITS}}}(\.\d+)?", text, re.ASCII):
         raise ValueError(f"{name} is {text!r}, but it must be a number of seconds, such as 60.")
     return float(text)
 

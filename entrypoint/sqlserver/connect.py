@@ -24,6 +24,7 @@ _LONGEST = 300  # characters of a driver's text
 
 
 QUERY_SECONDS = 15  # for an answer
+MOST_ROWS = 1 << 16  # of an answer: no table that is asked has as many nodes, tasks or columns
 LONGEST_LOGIN = 60  # seconds for a login, where the connection string sets no limit: a paused Azure SQL needs them
 LOCK_SECONDS = 5.0  # for a table that somebody has locked: then error 1222
 GRACE_SECONDS = 1.0  # beyond a driver's own limit, which ends more gently than ours
@@ -95,7 +96,10 @@ def _fetch(raw: pyodbc.Connection, timeout: int, statement: str, parameters: tup
     raw.timeout = timeout
     with raw.cursor() as cursor:
         cursor.execute(statement, *parameters)
-        return Rows(cursor.fetchall() if cursor.description else [])
+        found = Rows(cursor.fetchmany(MOST_ROWS + 1) if cursor.description else [])
+        if len(found) > MOST_ROWS:
+            raise pyodbc.DataError("22000", f"[22000] The answer has more than {MOST_ROWS} rows (0)")
+        return found
 
 
 def _why(error: OSError, seconds: float) -> str:

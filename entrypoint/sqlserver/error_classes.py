@@ -111,7 +111,7 @@ _STATES = {
 }
 _SAYING_NOTHING = {"01000", "HY000", "S1000"}
 _FREETDS_OWN = range(20000, 20100)  # not SQL Server's: include/freetds/tds.h
-_NUMBER = re.compile(r"\((-?\d+)\)(?: \(SQL\w+\))?(?=; \[|\Z)")
+_NUMBER = re.compile(r"\((-?\d{1,10})\)(?: \(SQL\w+\))?(?=; \[|\Z)")
 
 
 def classify(error: pyodbc.Error) -> Verdict:

@@ -11,6 +11,7 @@ from . import call_timeout
 
 BROWSER_PORT = 1434
 _INSTANCE_REQUEST = b"\x04"  # CLNT_UCAST_INST of [MC-SQLR]
+BROWSER_BYTES = 1 << 16  # of the SQL Server Browser's answer: a datagram
 RESOLVE_SECONDS = 10.0
 _ANSWER_HEADER = 3  # bytes: the kind, and the length
 _REASONS = {
@@ -71,12 +72,13 @@ def ask_browser(host: str, instance: str, seconds: float = 1.0, port: int = BROW
         try:
             sock.connect(where)
             sock.send(_INSTANCE_REQUEST + instance.encode() + b"\0")
-            answer = sock.recv(1 << 16)
+            answer = sock.recv(BROWSER_BYTES)
         except OSError as error:
             raise UnreachableError("no SQL Server Browser") from error
     words = answer[_ANSWER_HEADER:].decode("ascii", "replace").split(";")
     told = dict(zip(words[::2], words[1::2], strict=False)).get("tcp", "")
-    if not told.isdigit():
+    # whoever answers on the way may say anything: it is checked before it is made a number
+    if not (told.isdecimal() and len(told) <= len("65535") and 0 < int(told) < 1 << 16):
         raise UnreachableError("unknown instance")
     return int(told)
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import kubernetes_validate
@@ -130,3 +131,15 @@ def test_the_document_selects_all_nodes() -> None:
     for selector in selectors:
         wanted = dict(pair.split("=") for pair in selector.split(",")).items()
         assert {name for name, found in labels.items() if wanted <= found.items()} == {"octopus", "octopus-ui"}
+
+
+def test_the_packaged_chart(tmp_path: Path) -> None:
+    """The chart as a release has it is the chart: Helm reads it, and renders the same."""
+    program = (
+        "import build, pathlib, sys; build.pack(pathlib.Path(sys.argv[1]), 'octopus', pathlib.Path(sys.argv[2]), 0)"
+    )
+    archive = tmp_path / "octopus.tgz"
+    subprocess.run([sys.executable, "-c", program, CHART, archive], cwd=ROOT / "release", check=True, timeout=60)
+    values = f"--values={CHART / 'examples' / 'single.yaml'}"
+    plain, packed = (helm.run("template", "x", str(chart), values).stdout for chart in (CHART, archive))
+    assert plain == packed != ""

@@ -12,6 +12,7 @@ from processes import ROOT
 
 
 OFFICIAL = ROOT / "tests" / "kubernetes" / "official"
+KEPT = "{helm.sh/resource-policy: keep}"
 SECRETS = {"masterkey": helm.KEY, "sapassword": "S3cret-of-sa", "connectionstring": helm.CONNECTION}
 
 
@@ -65,7 +66,7 @@ def test_what_would_be_lost(manifest: Path) -> None:
     """A claim that can't be what the values say, names that change, and a Secret that goes are told, with code 1."""
     done = rehearse(manifest, usual(storageClassName="azurefile"))
     assert done.returncode == 1
-    assert "refused artifacts-claim: storageClassName is , and can't become azurefile" in lines(done)
+    assert "refused artifacts-claim: its storage class is '', and can't become 'azurefile'" in lines(done)
     done = rehearse(manifest, usual() | {"nameOverride": "octopus"})
     told = lines(done)
     assert "deleted octopus-octopus-deploy" in told
@@ -74,6 +75,23 @@ def test_what_would_be_lost(manifest: Path) -> None:
     done = rehearse(manifest, usual(**shared))
     assert done.returncode == 1
     assert "deleted artifacts-claim" in lines(done)
+    done = rehearse(manifest, usual(artifactVolume={"size": "100Mi"}))
+    assert done.returncode == 1
+    assert "refused artifacts-claim: it has 1Gi, and can't be made smaller (100Mi)" in lines(done)
+
+
+def test_a_claim_that_is_left(manifest: Path) -> None:
+    """A claim that Helm keeps and nothing uses any more is a loss; a mode that the chart keeps is none."""
+    text = manifest.read_text()
+    claim = "{name: artifacts-claim, "
+    assert claim in text
+    manifest.write_text(text.replace(claim, f"{claim}annotations: {KEPT}, "))
+    done = rehearse(manifest, usual(sharedVolume={"enabled": True}))
+    assert "left artifacts-claim: Helm keeps it, nothing uses it: what is in it would seem gone" in lines(done)
+    assert done.returncode == 1
+    done = rehearse(manifest, usual(replicaCount=1))
+    assert "kept artifacts-claim" in lines(done)
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_refusal(manifest: Path) -> None:

@@ -75,8 +75,6 @@ class Project:
         self.settings = dict(settings) | {name: str(port) for name, port in ports.items()}
         self.settings |= {"OCTO_NODE_IMAGE": images.OWN, "OCTO_NODE_TAG": "latest", "SQL_IMAGE": images.SQL}
         self.settings |= {"OCTOPUS_IMAGE": images.OCTOPUS, "ACCEPT_EULA": "Y", "ACCEPT_OCTOPUS_EULA": "Y"}
-        # the stand-in speaks no TLS
-        self.settings["DB_CONNECTION_STRING"] += ";Encrypt=False"
         self.env_file = folder / ".env"
         self._command = [*command(), "--project-name", self.name, "--env-file", str(self.env_file)]
         self._command += [word for file in files for word in ("--file", str(FOLDER / file))]

@@ -7,7 +7,11 @@ import pytest
 from container import images
 from container.containers import JOURNAL, PASSWORD, Node, Sql
 from container.engine import ask, docker
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from processes import ROOT
+
+import entrypoint
 
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the images
@@ -17,7 +21,7 @@ INTERPRETER = "/opt/octo-node/bin/python3"
 CONNECT = f"""
 import sys
 sys.path.insert(0, "/opt/octo-node/packages")
-import os, ssl, psutil, pyodbc, requests, structlog, tenacity, threading
+import os, ssl, prometheus_client, psutil, pyodbc, rich, structlog, tenacity, threading, waitress
 threading.Thread(target=os.getpid).start()
 login = "SERVER=%s;UID=sa;PWD={PASSWORD};" % sys.argv[1]
 found = pyodbc.connect("DRIVER={{%s}};" % pyodbc.drivers()[0] + login).execute("SELECT 6*7").fetchone()
@@ -39,6 +43,25 @@ for folder, _, names in os.walk("/opt/octo-node"):
                 print("not compiled:", path)
         if name in {"cc", "gcc", "as", "ld", "pip", "Python.h"}:
             print("not needed:", path)
+"""
+
+MODULES = """
+import sys
+sys.path.insert(0, "/opt/octo-node/packages")
+import importlib, pkgutil, entrypoint
+for module in pkgutil.walk_packages(entrypoint.__path__, "entrypoint."):
+    if not module.name.endswith((".__main__", ".probe")):
+        importlib.import_module(module.name)
+"""
+# in one JSON: the bill, Debian's packages, those that have a licence here, Python's packages, all shared licence texts
+SHIPPED = """
+import glob, json, os
+os.chdir("/opt/octo-node")
+bill = json.load(open("sbom.cdx.json"))
+packages = os.listdir("var/lib/dpkg/status.d")
+licences = [name for name in packages if os.path.getsize("licenses/%s/copyright" % name)]
+python = [os.path.basename(name).split("-")[0] for name in glob.glob("packages/*.dist-info")]
+print(json.dumps([bill, packages, licences, python, os.listdir("licenses/common"), os.listdir("licenses")]))
 """
 
 
@@ -114,6 +137,33 @@ def test_microsofts_driver(sql: Sql, network: str, docker_engine: None) -> None:
     driver = ("--network", network, "--env", "ODBCSYSINI=/opt/octo-node/odbc")
     found = docker(*isolated(image, *driver), CONNECT, MICROSOFT).stdout
     assert found == "['ODBC Driver 18 for SQL Server'] 42\n"
+
+
+def test_nothing_that_a_verb_needs_is_left_out(bare: str) -> None:
+    """Every module of octo-node finds what it imports, and `explain` finds its documents."""
+    assert docker(*isolated(bare), MODULES).stdout == ""
+    assert "SQL Server" in docker("run", "--rm", bare, "explain", "12").stdout
+
+
+def test_all_that_is_shipped_is_told(bare: str) -> None:
+    """Each library has its package data and licence, in a valid bill of materials; LGPL libraries have their text."""
+    bill, packages, licences, python, texts, own = json.loads(docker(*isolated(bare), SHIPPED).stdout)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
+    assert licences == packages
+    assert {"libc6", "libodbc2", "libodbcinst2", "libssl3", "libgnutls30", "tdsodbc", "zlib1g"} <= {*packages}
+    assert {"LGPL-2", "LGPL-2.1", "LGPL-3", "GPL-2", "Apache-2.0"} <= {*texts}
+    assert "octo-node" in own
+    kinds = [each["purl"].removeprefix("pkg:").partition("/")[0] for each in bill["components"]]
+    assert (kinds.count("deb"), kinds.count("pypi"), len(kinds)) == (len(packages), len(python), len(kinds))
+
+
+def test_says_from_what_it_is_made(image: str) -> None:
+    """The image's labels tell octo-node's version and commit, the image below and the one that the libraries are of."""
+    labels = json.loads(ask("inspect", "--format", "{{json .Config.Labels}}", image))
+    assert labels["io.octo-node.version"] == entrypoint.__version__
+    assert labels["io.octo-node.build-image"] == images.DEBIAN
+    assert labels["org.opencontainers.image.base.name"] == images.OCTOPUS
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", labels["org.opencontainers.image.revision"])
 
 
 def test_any_environment(image: str, sql: Sql, network: str) -> None:

@@ -57,8 +57,12 @@ def put_into(node: Node, container: Container, folder: Path, driver: str) -> Non
     usual = {"PATH", "PYTHONPATH", "DISABLE_DIND"}
     ours = {name: value for name, value in node.environment.items() if name in usual or name.startswith("STANDIN_")}
     places = {name: value for name, value in node.environment.items() if name.startswith("OCTO_NODE_")}
+    dockerd = folder / "bin" / "dockerd"  # as the official image has it
+    dockerd.parent.mkdir()
+    dockerd.symlink_to("/bin/true")
     node.environment = {
         **ours,
+        "PATH": f"{dockerd.parent}:{ours['PATH']}",
         **container.environment,
         **places,
         **odbcini.environment(folder, [driver]),

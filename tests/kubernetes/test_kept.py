@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from kubernetes.release import NAME, Release, usual
+from kubernetes.release import NAME, OLD, Release, usual
 from processes import wait_until
 
 
@@ -77,9 +77,10 @@ def test_a_drawn_master_key(fresh: Release) -> None:
     """More nodes than one, without a key, get one that is drawn once; a node's own volume with a key is respected."""
     values = usual(2)
     values["octopus"]["masterKey"] = ""
+    values["octopus"]["image"]["tag"] = OLD  # an image that isn't there: no pod is waited for
     fresh.set("install", values)
     drawn = secret(fresh, "masterkey")["keeps"]
-    assert len(base64.b64decode(drawn)) == 16
+    assert len(base64.b64decode(drawn)) == 32, "as this version of the server draws it"
     fresh.set("upgrade", values)
     assert secret(fresh, "masterkey")["keeps"] == drawn
 
@@ -109,6 +110,21 @@ def test_what_cannot_be_changed(fresh: Release) -> None:
     assert "The StatefulSet octopus has volumes none, which can't be changed to server-log-volume with 200Mi" in said
     assert "delete statefulset octopus --cascade=orphan" in said
     assert [one["spec"] for one in fresh.namespace.objects("statefulset")] == before
+
+
+def test_files_do_not_seem_gone(fresh: Release) -> None:
+    """One volume for all files in place of four, or the other way round, would be new and empty: it is refused."""
+    values = usual(0)
+    fresh.set("install", values)
+    values["octopus"]["sharedVolume"]["enabled"] = False
+    assert "The nodes' files are in shared-claim" in fresh.refusal("upgrade", values)
+    fresh.helm("uninstall", "octopus")
+    fresh.namespace.kubectl("delete", "persistentvolumeclaim", "--all", "--wait=false")
+    wait_until(lambda: fresh.namespace.objects("persistentvolumeclaim") == [], what="the claims are gone")
+    fresh.set("install", values)
+    values["octopus"]["sharedVolume"]["enabled"] = True
+    said = fresh.refusal("upgrade", values)
+    assert "The nodes' files are in package-repository-claim, artifacts-claim, task-log-claim, audit-log-claim" in said
 
 
 def test_the_database_outlives_the_nodes(fresh: Release) -> None:

@@ -47,8 +47,9 @@ def test_any_user_of_group_0(fresh: Release) -> None:
     """As on OpenShift: a high uid that no image knows, group 0, and an fsGroup of the cluster's."""
     values = makers(OLD)
     values["openshift"] = True
-    values["octopus"]["containerSecurityContext"] = {"runAsUser": 1000680000, "runAsGroup": 0}
-    values["octopus"]["podSecurityContext"] = {"fsGroup": 1000680000}
+    for section in ("octopus", "mssql"):  # what the cluster gives there, which the chart leaves to it
+        values[section]["containerSecurityContext"] = {"runAsUser": 1000680000, "runAsGroup": 0}
+        values[section]["podSecurityContext"] = {"fsGroup": 1000680000}
     fresh.install(values)
     fresh.helm("test", "octopus", "--timeout", "3m")
     assert fresh.nodes.restarts("octopus-0") == 0

@@ -12,7 +12,7 @@ from processes import ROOT
 REQUIRED = "OCTO_TEST_MONITORING"  # `required`: what is missing is a failure
 CHART = ROOT / "docker" / "helm" / "octopus" / "monitoring"
 EXAMPLES = ROOT / "docker" / "monitoring"
-NODE_MODULES = ROOT / ".venv" / "npm-monitoring" / "node_modules"
+NODE_MODULES = ROOT / ".venv" / "npm" / "monitoring" / "node_modules"
 AXE = NODE_MODULES / "axe-core" / "axe.min.js"
 CHROMIUM = "/usr/bin/chromium"
 

@@ -1,9 +1,11 @@
 """What most tests of whole processes begin with."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from init_program import Mode, Terminal
 from node import Node
 from standin.sqlserver.testing import SqlServer
 
@@ -21,3 +23,18 @@ def node(tmp_path: Path, sql: SqlServer) -> Iterator[Node]:
     with Node(tmp_path, sql, STANDIN_OCTOPUS_POLL="0.2") as found:
         found.start().wait_phase("up")
         yield found
+
+
+@pytest.fixture(params=["process 1", "subreaper"])
+def mode(request: pytest.FixtureRequest) -> Mode:
+    """Give each way to start octo-node."""
+    return Mode(request.param)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """Give a pseudo-terminal."""
+    one = Terminal()
+    yield one
+    os.close(one.keyboard)
+    os.close(one.inside)

@@ -158,7 +158,7 @@ def test_settings_wait_for_an_upgrade(two: tuple[Node, Node], sql: SqlServer) ->
     boot(one)
     with closing(sql.connect(database="master")) as upgrade:
         upgrade.execute(LOCK, "Exclusive")
-        other.start().wait_log("Waiting for another node to finish upgrading the schema.")
+        other.start().wait_log("Waiting for another node to finish upgrading the schema (")
         assert "waiting for another node to finish upgrading the schema" in other.verb("probe", "startup").stdout
         assert commands(other) == ["create-instance", "database"]
     other.wait_phase("up")

@@ -1,15 +1,14 @@
 """`octo-node diagnose`: one archive with everything but secrets, in every phase, whatever hangs."""
 
-import io
 import os
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
 from node import DATABASE, Node
 from processes import OCTO_NODE, ROOT, enter
 from standin.sqlserver.testing import PASSWORD, SqlServer
+from tarballs import unpacked
 
 
 SECRETS = {
@@ -35,13 +34,6 @@ def connection_string(sql: SqlServer) -> str:
     return f"Server=127.0.0.1,{sql.port};Database={DATABASE};User Id=octopus;Password='{SQL_PASSWORD}';Encrypt=False"
 
 
-def unpacked(content: bytes) -> dict[str, str]:
-    """Return the files of an archive, by their names in its folder."""
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        files = {entry.name.partition("/")[2]: archive.extractfile(entry) for entry in archive.getmembers()}
-        return {name: file.read().decode() for name, file in files.items() if file is not None}
-
-
 def diagnosed(node: Node, *words: str) -> dict[str, str]:
     """Return what `octo-node diagnose` collects beside a node; no secret is in it."""
     command = [*enter(node.pid), *OCTO_NODE, "diagnose", "--output", "-", *words]
@@ -63,8 +55,12 @@ def test_a_node_that_is_up(tmp_path: Path, sql: SqlServer) -> None:
         log = node.root / "home/octopus/.octopus/OctopusServer/Server/Logs/OctopusServer.txt"
         with log.open("a") as file:
             file.write("".join(f"the server says {secret}\n" for secret in SECRETS.values()))
+        step = subprocess.Popen([*enter(node.pid), "sh", "-c", "exec sleep 1000 1000", f"--password={FOREIGN}"])
         found = diagnosed(node)
+        step.kill()
+        step.wait()
 
+        assert "sleep (2 arguments)" in found["processes.txt"]
         assert "octopus-0 is up" in found["status.txt"]
         assert "this node would start" in found["check.txt"]
         assert "the server says ********" in found["octopus-server.log"]

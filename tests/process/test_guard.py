@@ -150,7 +150,7 @@ def test_sql_restarts_during_the_wait_for_the_lock(stack: ExitStack, tmp_path: P
     first, second = nodes(stack, tmp_path, sql, 2, NEW, STANDIN_OCTOPUS_MIGRATION="5")
     first.start()
     wait_until(lambda: begun([first], "--upgrade"), what="it upgrades")
-    second.start().wait_log("Waiting for another node to finish upgrading the schema.")
+    second.start().wait_log("Waiting for another node to finish upgrading the schema (")
     sql.restart()
 
     assert first.wait() == 12
@@ -212,7 +212,7 @@ def test_tables_that_a_migration_has_locked(stack: ExitStack, tmp_path: Path, sq
         "times": 1,
     }
     sql.control(statement_errors=[locked])
-    second.start().wait_log("Waiting for another node to finish upgrading the schema.")
+    second.start().wait_log("Waiting for another node to finish upgrading the schema (")
     assert "waiting for another node to finish upgrading the schema" in second.verb("probe", "startup").stdout
     for node in (first, second):
         node.wait_phase("up")
@@ -228,7 +228,7 @@ def test_waits_for_older_nodes(stack: ExitStack, tmp_path: Path, sql: SqlServer)
     up(olds)
     new = nodes(stack, tmp_path, sql, 3, NEW)[2]
     new.start().wait_log("other nodes still run on it: octopus-0, octopus-1")
-    assert "waiting for nodes of another version to stop: octopus-0, octopus-1" in new.state("prepare")["doing"]
+    assert "waiting for nodes of another version to stop (octopus-0, octopus-1)" in new.state("prepare")["doing"]
     assert "waiting for nodes of another version" in new.verb("probe", "startup").stdout
     assert olds[0].terminate() == 0
     new.wait_log("other nodes still run on it: octopus-1.")

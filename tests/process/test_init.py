@@ -7,14 +7,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from init_program import (
+    AT_ONCE,
+    FORWARDED,
+    PRINT_SIGNALS,
+    PROGRAMS,
+    SUSPENDS,
+    Mode,
+    Terminal,
+    line,
+    on_terminal,
+)
 from processes import (
-    BELOW_A_SHELL,
     NAMESPACE,
     OCTO_NODE,
     ROOT,
@@ -26,98 +34,6 @@ from processes import (
     status,
     wait_until,
 )
-
-
-PROGRAMS = ROOT / "tests" / "process" / "programs"
-PRINT_SIGNALS = (sys.executable, str(PROGRAMS / "print_signals.py"))
-SUSPENDS = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
-FORWARDED = sorted(signal.valid_signals() - SUSPENDS - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD})
-AT_ONCE = 4  # programs run side by side where there are many
-
-
-class Started:
-    """A running `octo-node init`: its `pid`, and the `process` that was started for it."""
-
-    def __init__(self, process: subprocess.Popen[bytes], depth: int) -> None:
-        self.process = process
-        self.pid = process.pid
-        for _ in range(depth):
-            self.pid = wait_until(lambda: next(iter(children(self.pid)), None))
-
-    def command(self, name: str = "") -> int:
-        """Return the pid of the command, once it is executed; its arguments then have the word `name`."""
-
-        def executed() -> int | None:
-            for child in children(self.pid):
-                words = arguments(child)
-                if words and words != arguments(self.pid) and (not name or any(name in word for word in words)):
-                    return child
-            return None
-
-        return wait_until(executed, what=f"{name or 'the command'} is executed")
-
-    def wait(self) -> int:
-        """Return its exit code."""
-        return self.process.wait(60)
-
-
-class Mode:
-    """How octo-node is started."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.is_process_1 = name == "process 1"
-        self.above = [*NAMESPACE, *([] if self.is_process_1 else BELOW_A_SHELL)]
-        self._depth = 1 if self.is_process_1 else 2
-
-    def run(
-        self, *words: str, stdin: str = "", env: dict[str, str] | None = None
-    ) -> "subprocess.CompletedProcess[str]":
-        """Run octo-node with arguments `words` until it ends; `stdin` is what it can read."""
-        return subprocess.run(
-            [*self.above, *OCTO_NODE, *words],
-            cwd=ROOT,
-            env=env,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def init(self, *command: str) -> int:
-        """Run `command` by `octo-node init` until it ends; return the exit code."""
-        return self.run("init", "--", *command).returncode
-
-    @contextmanager
-    def start(self, *command: str, before: tuple[str, ...] = (), **streams: int) -> Iterator[Started]:
-        """Start `command` by `octo-node init`; `before` is a command that starts octo-node. Its end ends them all."""
-        process = subprocess.Popen(
-            [*before, *self.above, *OCTO_NODE, "init", "--", *command],
-            cwd=ROOT,
-            stdin=streams.get("stdin", subprocess.DEVNULL),
-            stdout=streams.get("stdout", subprocess.PIPE),
-            stderr=streams.get("stderr"),
-        )
-        try:
-            yield Started(process, self._depth)
-        finally:
-            process.kill()
-            process.wait()
-            if process.stdout:
-                process.stdout.close()
-
-
-@pytest.fixture(params=["process 1", "subreaper"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Give each way to start octo-node."""
-    return Mode(request.param)
-
-
-def line(started: Started) -> str:
-    """Return the next line of what the command prints."""
-    assert started.process.stdout is not None
-    return started.process.stdout.readline().decode().strip()
 
 
 def masks(text: str) -> dict[str, set[int]]:
@@ -318,44 +234,6 @@ def test_a_signal_right_after_the_start_is_not_swallowed(mode: Mode) -> None:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         assert set(pool.map(end_early, range(100))) == {143}
-
-
-class Terminal:
-    """A pseudo-terminal: what is typed, and what was shown."""
-
-    def __init__(self) -> None:
-        self.keyboard, self.inside = os.openpty()
-        os.set_blocking(self.keyboard, False)
-        self._shown = b""
-
-    def type(self, text: str) -> None:
-        """Type `text`."""
-        os.write(self.keyboard, text.encode())
-
-    def shows(self, text: str) -> bool:
-        """Return whether `text` was shown since this was last true."""
-        with suppress(OSError):  # nothing new, or everybody has closed it
-            self._shown += os.read(self.keyboard, 65536)
-        before, found, after = self._shown.partition(text.encode())
-        self._shown = after if found else before
-        return bool(found)
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    """Give a pseudo-terminal."""
-    one = Terminal()
-    yield one
-    os.close(one.keyboard)
-    os.close(one.inside)
-
-
-@contextmanager
-def on_terminal(mode: Mode, terminal: Terminal, *command: str) -> Iterator[Started]:
-    """Start `command` by octo-node on `terminal`, as `docker run -it` does."""
-    streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal.inside)
-    with mode.start(*command, before=("setsid", "-c"), **streams) as started:
-        yield started
 
 
 def test_ctrl_c_ends_the_command(mode: Mode, terminal: Terminal) -> None:

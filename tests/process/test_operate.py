@@ -194,6 +194,15 @@ def test_a_node_that_died_is_removed(node: Node, sql: SqlServer) -> None:
     assert node.verb("nodes", "remove", "lives").returncode == 1
     assert node.verb("nodes", "remove", "lives", "--force").returncode == 0
 
+    sql.query(
+        DATABASE,
+        "INSERT INTO dbo.OctopusServerNode (Id, Name, Rank, MaxConcurrentTasks, IsInMaintenanceMode, JSON) "
+        "VALUES ('OctopusServerNodes-mute', 'mute', '', 5, 0, '{}')",
+    )
+    refused = node.verb("nodes", "remove", "mute")
+    assert (refused.returncode, "isn't told by this database" in refused.stderr) == (1, True), refused.stderr
+    assert node.verb("nodes", "remove", "mute", "--force").returncode == 0
+
 
 def test_a_node_that_is_held(node: Node) -> None:
     """Held, it is configured and has no server: alive and not ready, repaired by the server's own commands."""
@@ -252,6 +261,17 @@ def test_the_server_s_commands(node: Node) -> None:
     assert [node.verb("server", *words).returncode for words in ((), ("run",), ("--help",))] == [2, 2, 0]
 
 
+def test_a_server_s_command_that_leaves_a_process(node: Node) -> None:
+    """A command is over when it has ended, whoever keeps its output open; a stop is handed on to it."""
+    node.start().wait_phase("up")
+    executable = node.folder / "Octopus/Octopus.Server"
+    executable.write_text("#!/bin/sh\nsleep 1000 & echo said\n")
+    done = node.verb("server", "show-thumbprint")
+    assert (done.returncode, done.stdout) == (0, "said\n")
+    executable.write_text("#!/bin/sh\ntrap 'exit 9' TERM; kill $PPID; while :; do sleep 0.1; done\n")
+    assert node.verb("server", "show-thumbprint").returncode == 9
+
+
 def test_a_drain_on_a_terminal(node: Node) -> None:
     """On a terminal a drain shows each task with its age and the time left, and sums up at the end."""
     node.start().wait_phase("up")
@@ -289,7 +309,7 @@ def test_the_server_s_lines_as_json(node: Node) -> None:
 
 
 def test_a_wrapper_that_is_killed(node: Node) -> None:
-    """The process that wraps the server's lines is replaced when it was killed, and no line is lost."""
+    """The process that wraps the server's lines is replaced when it was killed."""
     node.environment |= {"OCTO_NODE_LOG_FORMAT": "json", "OCTO_NODE_WRAP_SERVER_LOG": "Y"}
     node.start().wait_phase("up")
     [wrapper] = [pid for pid in node.pids() if "wrap-log" in arguments(pid)]

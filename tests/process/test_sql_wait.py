@@ -257,6 +257,14 @@ def test_instance_without_tcp() -> None:
         network.ask_browser("127.0.0.1", "octo", port=port)
 
 
+@pytest.mark.parametrize("told", [b"", b"0", b"65536", b"9" * 5000, b"-1", b"1 "])
+def test_instance_with_a_port_that_is_none(told: bytes) -> None:
+    """Whatever a Browser says, or who answers in its place, only a port is taken for one."""
+    answer = b"ServerName;DB;tcp;" + told + b";;"
+    with browser(answer) as (port, _), pytest.raises(network.UnreachableError, match="unknown instance"):
+        network.ask_browser("127.0.0.1", "octo", port=port)
+
+
 def test_no_browser() -> None:
     """A Browser that doesn't answer costs a second at most."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

@@ -124,6 +124,23 @@ def test_a_body_without_an_end_is_no_answer(answer: Answer) -> None:
         assert time.monotonic() - begun < 20
 
 
+@pytest.mark.parametrize("length", ["1048577", "99999999999", "9" * 18, "9" * 25])
+def test_a_body_that_is_announced_as_large_is_none(length: str) -> None:
+    """No memory is asked for by what Content-Length says; a body that is shorter than that is none either."""
+    with serve(says(HEAD + f"Content-Length: {length}\r\n".encode(), b'{"Items": []}')) as port:
+        with pytest.raises(ApiError, match="doesn't answer"):
+            api(port).running_tasks("octopus-0")
+        assert api(port).ping().status == 200
+
+
+def test_half_a_character_is_no_fault() -> None:
+    """An Id that JSON spells as half a character is asked for as something else, and can be printed."""
+    body = json.dumps({"Items": [{"Id": "\ud800", "Name": "octopus-0", "Description": "\udfff"}], "TotalResults": 1})
+    with serve(says(HEAD, body.encode())) as port:
+        (task,) = api(port).running_tasks("octopus-0")
+        assert f"{task.id} {task.description}".encode()
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 401, 403, 404])
 def test_a_refusal_is_not_asked_again(status: int) -> None:
     """A redirect, to a login page or to https, is a refusal like 401 and 403, and isn't followed."""

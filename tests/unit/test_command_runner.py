@@ -69,6 +69,13 @@ def test_an_exception_is_told_by_its_first_line(tmp_path: Path, text: str, first
     assert caught.value.output.startswith(first), "whoever looks for the cause finds it"
 
 
+@pytest.mark.parametrize(("end", "said"), [("exit 3", "failed with exit code 3"), ("kill -SEGV $$", "by signal SEGV")])
+def test_an_end_is_told_as_what_it_was(end: str, said: str) -> None:
+    """A command that a signal ended has no exit code: the signal is named."""
+    with pytest.raises(command_runner.CommandError, match=said):
+        run(end)
+
+
 def test_a_short_error_is_told_as_it_is() -> None:
     """A message without a stack trace, or a short one, isn't changed."""
     for text in ("No.\nNever.", f"Sorry.\n{SQL}\n   at A.B()\n   at C.D()"):

@@ -1,10 +1,9 @@
 """What is told of a node: bounded in time, true for each form of the sources, in words for people."""
 
+import datetime
 import itertools
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ import jsonschema
 import pytest
 import readings
 import status_schema
-from processes import ROOT
 from rich.console import Console
 
 from entrypoint.base import forked, redact
@@ -22,7 +20,7 @@ from entrypoint.node import status_view
 from entrypoint.node.drain_messages import Tally
 from entrypoint.node.facts import container, words
 from entrypoint.node.facts.assembly import Assembly
-from entrypoint.node.facts.schema import Container, Facts
+from entrypoint.node.facts.schema import Container, Facts, Sql
 from entrypoint.node.server_command import Mask
 from entrypoint.octopus.running_task import Task
 
@@ -199,6 +197,97 @@ def test_the_first_line(told: dict[str, object], said: str) -> None:
         assert max(map(len, capture.get().splitlines())) <= width
 
 
+def shown(found: Facts, width: int = 80) -> str:
+    """Return the screen of `status`."""
+    console = Console(width=width, highlight=False)
+    with console.capture() as capture:
+        console.print(status_view.screen(found, console))
+    return capture.get()
+
+
+STEPS = [{"name": name, "seconds": seconds} for name, seconds in (("preflight", 0.2), ("guard", 0.0), ("server", 2.0))]
+CLUSTER = [
+    {"id": f"N-{number}", "name": f"octopus-{number}", "is_this": number == 0, "version": "2026.2.197"}
+    | {"seen_seconds": 3, "is_alive": number != 20, "is_offline": False, "is_draining": False, "cap": 5, "tasks": 0}
+    for number in range(32)
+]
+SQL = Sql(
+    address="db,1433", database="Octo", answers=True, login_seconds=0.03, answer_seconds=0.001, trouble=""
+)  # fmt: skip
+EVERYTHING: dict[str, object] = {
+    "node": {"reaped": 12},
+    "boot": {"began": None, "seconds": 2.2, "is_over": True, "steps": STEPS},
+    "drain": drain(),
+    "ping": ping(418),
+    "tasks_by_api": [TASK | {"id": f"ServerTasks-{number}", "seconds": float(number)} for number in range(30)],
+    "queued": 7,
+    "dockerd": {"state": "ready", "restarts": 1, "pid": 50, "cpu_seconds": None, "memory_bytes": None},
+    "dockerd_usage": (5.5, 90 << 20),
+    "containers": 2,
+    "container": {"memory_bytes": 3 << 29, "memory_limit_bytes": 4 << 30, "memory_peak_bytes": 2 << 30}
+    | {"oom_kills": 0, "cpu_limit": 2.0, "cpu_seconds": 321.0},
+    "versions": {"octo_node": "0.1.0", "server": "2026.2.197"},
+    "schema_version": "2026.2.197",
+    "sql_version": "16.0.4135.4",
+    "nodes": CLUSTER,
+    "warnings": ["The licence ends in 12 days."],
+    "last_end": {"time": None, "phase": "failed", "code": 12, "reason": "SQL Server was lost."},
+}
+
+
+def test_the_screen_has_everything_and_is_short() -> None:
+    """Each thing that is told of a node is on the screen, and long lists are cut: the oldest tasks, unusual nodes."""
+    now = datetime.datetime.now(datetime.UTC).isoformat()
+    found = facts(**EVERYTHING | {"drain": drain(since=now)})
+    found["sql"] = SQL
+    screen = shown(found)
+    for text in (
+        "octopus-0 is draining since",
+        "ServerTasks-29  29 s  Deploy",
+        "and 22 more: `octo-node status --json` has all",
+        "7 queued on all nodes",
+        "no new tasks are taken; `octo-node undrain` ends that",
+        "db,1433, Octo: answers in 1 ms, a login in 30 ms",
+        "dockerd is ready: process 50, restarts: 1, 2 containers, 90 MiB",
+        "1.5 GiB of 4.0 GiB (38 %), at most 2.0 GiB",
+        "5 min 21 s used, of 2 processors at most",
+        "wanted up, in phase up for 1 s; 12 orphans reaped",
+        "octo-node 0.1.0, server + schema 2026.2.197, SQL Server 16.0.4135.4",
+        "server     2.0 s  ███",
+        "The licence ends in 12 days.",
+        "exit code 12: SQL Server was lost",
+        "octopus-20  2026.2.197  no sign of life  3 s ago    0 of 5",
+        "and 24 more: `octo-node nodes` has all",
+    ):
+        assert text in screen, screen
+    assert "guard" not in screen, "it took no time"
+    assert len(screen.splitlines()) <= 40
+
+
+def test_a_run_folder_that_hangs_is_not_the_absence_of_a_node() -> None:
+    """Where the run folder gives no answer, status doesn't say that no node runs."""
+    configuration = readings.configuration({"OCTOPUS_SERVER_NODE_NAME": "octopus-0"})
+    found = Assembly(configuration).facts({}, {"the run folder": "no answer within 1 s"}, 1.0)
+    assert found["summary"] == "where octopus-0 is can't be told: the run folder gives no answer within 1 s"
+
+
+def test_a_drain_that_cannot_be_told_is_told_as_that() -> None:
+    """While the server doesn't answer, a drain that was asked for isn't forgotten; nor is its reason a long number."""
+    screen = shown(facts(drain=drain(), ping=ping(0) | {"words": "http://x doesn't answer: no answer within 0.5 s"}))
+    assert "; whether it is in force can't be told" in screen
+    assert "none: no answer within 0.5 s" in screen
+
+
+def test_a_long_reason_is_cut_in_its_middle() -> None:
+    """Why a node ended fits on a screen, though the end of the server's log is a part of it."""
+    reason = "\n".join(["It ended. See below:", *(f"line {number}" for number in range(50))])
+    screen = shown(facts(live=False, node={"phase": "stopped", "code": 7, "reason": reason}))
+    assert "[44 more lines: `octo-node status --json` has all]" in screen
+    assert "line 0" in screen
+    assert "line 44" not in screen
+    assert "line 45" in screen
+
+
 def test_a_terminal_obeys_nothing_that_it_is_told() -> None:
     """What others wrote, such as a task's description, is shown without what a terminal would obey, markup neither."""
     evil = {**TASK, "description": "\x1b]0;title\x07[red]x\x9b31m\r\n"}
@@ -260,22 +349,13 @@ def test_secrets_in_a_stream() -> None:
         assert b"".join([*parts, mask.rest()]) == wanted
 
 
+def test_a_secret_whose_end_may_begin_another_one() -> None:
+    """A whole secret at the end of what came isn't cut in two because its last letters may begin a word to mask."""
+    mask = Mask(["hunter2-pass", "assassin"])
+    assert b"hunter2-p" not in b"".join([mask.take(b"it is hunter2-pass"), mask.take(b"\n"), mask.rest()])
+
+
 def test_a_prompt_is_shown_at_once() -> None:
     """A prompt without a newline isn't kept back, nor is one for a password."""
     assert Mask(SECRETS).take(b"Enter the password: ") == b"Enter the password: "
     assert Mask(SECRETS).take(b"Continue? [y/N] ") == b"Continue? [y/N] "
-
-
-def test_what_the_image_leaves_out_isnt_needed() -> None:
-    """The packages that docker/assemble.py leaves out aren't loaded by what is shown on a terminal."""
-    program = (
-        "import sys\n"
-        "sys.modules.update(dict.fromkeys(('pygments', 'markdown_it', 'mdurl')))\n"
-        "from rich.console import Console\n"
-        "from rich.live import Live\n"
-        "from entrypoint.node import drain_view, nodes, status, status_view\n"
-        "console = Console(force_terminal=True, width=80)\n"
-        "with Live(console=console, auto_refresh=False, screen=True) as live:\n"
-        "    live.update(drain_view.table([], 1.0), refresh=True)\n"
-    )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60, capture_output=True)

@@ -4,6 +4,9 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+from processes import wait_until
+
 from entrypoint.base import forked
 
 
@@ -32,3 +35,23 @@ def test_a_child_that_hangs_is_given_up(tmp_path: Path) -> None:
         return Path(subject).read_bytes()
 
     assert forked.run(work, [str(fifo), str(plain)], SECONDS) == {str(fifo): None, str(plain): b"there"}
+
+
+def test_who_hung_is_asked_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a killed process that didn't end at once is gone, its subject is asked in every round that follows."""
+    monkeypatch.setattr(forked, "_KILLED_SECONDS", 0)  # nobody ends in no time
+    fifo = tmp_path / "subject"
+    os.mkfifo(fifo)
+    collector = forked.Collector()
+
+    def work(subject: str) -> list[bytes]:
+        return [Path(subject).read_bytes()]
+
+    def collected() -> tuple[bytes, bool]:
+        return collector.collect(work, [str(fifo)], 60 if fifo.is_file() else SECONDS)[str(fifo)]
+
+    assert collected() == (b"", False)
+    fifo.unlink()
+    fifo.write_text("there")
+    for _ in range(3):
+        wait_until(lambda: collected() == (b"there", True))

@@ -1,8 +1,11 @@
 """What is served by HTTP: metrics, health endpoints and the page, whatever a client sends and whoever is silent."""
 
 import contextlib
+import json
+import os
 import random
 import socket
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from monitoring_site import FACTS, get, is_closed, served, slow_clients
 from processes import wait_until
 from prometheus_client.parser import text_string_to_metric_families
 
-from entrypoint.base import command_lines, listen_address
+from entrypoint.base import command_lines, listen_address, procfs
 from entrypoint.monitoring import listener, observation, server
 from entrypoint.prepare.preflight import checks
 from entrypoint.structured_log import logger
@@ -125,6 +128,23 @@ def test_metrics_tell_the_facts() -> None:
     assert found["octo_node_sql_answer_seconds"] == 0.0012
     assert found["octo_node_build_info{octopus=2026.2.197,schema=2026.2.197,version=0.1.0}"] == 1
     assert all(name.startswith("octo_node_") for name in found)
+
+
+def test_phase_and_its_seconds_are_of_one_moment(tmp_path: Path) -> None:
+    """Phase, its seconds and the sentence are of one read of the state file, whatever the older facts say."""
+    folder = tmp_path / "run"
+    folder.mkdir(0o700)
+    now, offset = time.monotonic(), time.time() - time.monotonic()
+    state = {"pid": os.getpid(), "start": procfs.start_time(os.getpid()), "clock": offset, "phase": "stopping"}
+    (folder / "node.json").write_text(json.dumps({**state, "phases": {"up": now - 900, "stopping": now - 30}}))
+    with served(OCTO_NODE_RUN_DIR=str(folder)) as port:
+        found = samples(get(port, "/metrics")[1])
+        page = get(port, "/")[1]
+    assert FACTS["node"]["phase"] == "up"
+    assert found["octo_node_phase{phase=stopping}"] == 1
+    assert 30 <= found["octo_node_phase_seconds"] < 900, "not the 4000 s of the phase before"
+    assert "The node is stopping" in page
+    assert "4000" not in page
 
 
 @pytest.mark.parametrize("age", [None, 61.0])
@@ -256,7 +276,7 @@ esac
     monkeypatch.setattr(command_lines, "own", lambda _verb: [str(program)])
     observer = observation.Observer((), logger("http", []))
     assert observer.last() == observation.Observation({}, None, is_stale=True)
-    assert observer.watch() == "ended with exit code -11"
+    assert observer.watch() == "ended by signal SEGV"
     assert observer.last().document == {"queued": 1}
     assert "without an end" in observer.watch()
     monkeypatch.setattr(observation, "SILENCE_SECONDS", 0.2)

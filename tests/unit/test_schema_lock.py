@@ -1,5 +1,6 @@
 """The guard's locks: many share them, one has them alone, and each knows in which mode it holds them."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -80,13 +81,27 @@ def test_who_is_in_the_way_is_told(make: Make, held: str, wanted: str, said: str
     assert caught.value.code == ExitCode.OTHER_VERSION
 
 
+def test_who_has_the_lock_is_named_where_that_may_be_seen(make: Make, octopus_sql: SqlServer) -> None:
+    """The host of who holds the lock is named; a login that may not look at others' sessions waits without a name."""
+    make(EXCLUSIVE)
+    cause = "another node to finish upgrading the schema"
+    with pytest.raises(NodeError, match=rf"{cause} \({socket.gethostname()}\):"):
+        make(SHARED)
+    octopus_sql.control(permissions={"VIEW SERVER STATE": 0})
+    try:
+        with pytest.raises(NodeError, match=f"{cause}:"):
+            make(SHARED)
+    finally:
+        octopus_sql.control()
+
+
 def test_an_exclusive_lock_is_had_once_the_last_has_gone(make: Make) -> None:
     """A node that changes the schema waits for all that write settings, says so, and then has the locks alone."""
     first, second = make(SHARED), make(SHARED)
     waiting = threading.Thread(target=make, args=(EXCLUSIVE, time.monotonic() + 60))
     waiting.start()
     wait_until(lambda: make.told, what="it says that it waits")
-    assert make.told[0] == "waiting for other nodes to finish writing their settings"
+    assert make.told[0] == f"waiting for other nodes to finish writing their settings ({socket.gethostname()})"
     first.release()
     second.release()
     waiting.join(60)

@@ -212,7 +212,19 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("5", 5.0), ("0", 0.0), ("2.5", 2.5), ("", 30.0), ("soon", 30.0), ("-1", 30.0), ("1e3", 30.0), ("²", 30.0)],
+    [
+        *(
+            ("5", 5.0),
+            ("0", 0.0),
+            ("2.5", 2.5),
+            ("9999999", 9999999.0),
+            ("", 30.0),
+            ("soon", 30.0),
+            ("-1", 30.0),
+            ("1e3", 30.0),
+        ),
+        *(("²", 30.0), ("10000000", 30.0), ("9" * 400, 30.0)),
+    ],
 )
 def test_seconds_that_make_no_sense_are_the_default(text: str, value: float) -> None:
     """Process 1 goes by the default where preflight will refuse the value."""

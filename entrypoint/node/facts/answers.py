@@ -57,7 +57,7 @@ def containers(host: str, seconds: float) -> int | None:
         connection.request("GET", _CONTAINERS)
         answer = connection.getresponse()
         found = json.loads(answer.read(_MOST))
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, http.client.HTTPException, ValueError, RecursionError):
         return None
     finally:
         connection.close()

@@ -46,7 +46,11 @@ def fragments(settings: Settings, seconds: float) -> Iterator[dict[str, object]]
             found["answer_seconds"] = round(time.monotonic() - begun, 4)
             yield {"sql": found | {"answers": True}}
             yield from _of_octopus(connection, settings.octopus_server_node_name)
-    except (ConnectError, NodeError) as error:
+    except ConnectError as error:
+        # FreeTDS tells no difference, and a second login to find out might lock the account
+        why = f"the login is refused, or {string.database} isn't there yet" if error.verdict.unsure else str(error)
+        yield {"sql": found | {"answers": False, "trouble": why}}
+    except NodeError as error:
         yield {"sql": found | {"answers": False, "trouble": str(error)}}
     except pyodbc.Error as error:
         told = describe(error, string.password)

@@ -8,14 +8,14 @@ from typing import cast
 from entrypoint.base import forked, resource_limits
 from entrypoint.settings.configuration import Configuration, Settings
 
-from . import answers, assembly, container, database, processes, states
+from . import answers, assembly, container, database, processes, states, words
 from .schema import Facts
 
 
 SECONDS = 1.2  # for everything that is asked: with the start of a process, `status` stays below 2 s
 Fragment = Mapping[str, object]
 _STATES, _PROCESSES, _CONTAINER, _SERVER, _SQL, _DOCKERD = (
-    "the run folder", "/proc", "the control group", "Octopus.Server", database.SOURCE, "dockerd",
+    words.RUN_FOLDER, "/proc", "the control group", "Octopus.Server", database.SOURCE, "dockerd",
 )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ class Gatherer:
         unknown: dict[str, str] = {}
         for source, (text, is_whole) in found.items():
             if not is_whole:
-                unknown[source] = f"no answer within {seconds:g} s"
+                unknown[source] = f"no answer within {round(seconds, 1):g} s"
             for fragment in _lines(text):
                 unknown |= cast("dict[str, str]", fragment.pop("unknown", {}))
                 told |= fragment

@@ -8,6 +8,7 @@ from entrypoint.base.phases import Phase
 from .schema import Facts
 
 
+RUN_FOLDER = "the run folder"  # what it is called among the sources
 _DAY = 86400.0
 
 
@@ -18,6 +19,8 @@ def summary(facts: Facts, process_1: str) -> str:
     """
     node = facts["node"]
     name, phase = node["name"], node["phase"]
+    if phase is None and RUN_FOLDER in facts["unknown"]:
+        return f"where {name} is can't be told: {RUN_FOLDER} gives {facts['unknown'][RUN_FOLDER]}"
     if phase is None:
         return f"no node runs here: process 1 is {process_1 or 'unknown'}, not `octo-node run`"
     if not facts["live"]:

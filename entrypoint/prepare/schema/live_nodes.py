@@ -93,7 +93,7 @@ def wait(
 
 
 def _tell(context: Context, names: list[str], begun: float) -> None:
-    context.progress.doing(f"waiting for nodes of another version to stop: {', '.join(names)}", begun)
+    context.progress.doing(f"waiting for nodes of another version to stop ({', '.join(names)})", begun)
     context.log.warning(
         f"The database isn't of this server's version, {context.version}, and other nodes still run on it: "
         f"{', '.join(names)}. Stop them, and this node continues.",
@@ -121,7 +121,7 @@ def check_refusal(error: CommandError, context: Context) -> None:
             ExitCode.OTHER_VERSION,
             f"Octopus.Server still refuses to upgrade the schema because of other nodes: {error} Stop all of them.",
         ) from error
-    context.progress.doing("waiting for other nodes to stop, because the server refuses the upgrade while they run")
+    context.progress.doing("waiting for other nodes to stop (the server refuses the upgrade while they run)")
     context.log.warning("The server refuses the upgrade because of other nodes; it will be retried.")
 
 

@@ -12,6 +12,7 @@ import pyodbc
 
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
+from entrypoint.octopus import queries
 from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
 from entrypoint.sqlserver.connection_string import ConnectionString
 from entrypoint.sqlserver.error_classes import classify
@@ -34,6 +35,17 @@ _MODE = "SELECT APPLOCK_MODE('public', ?, 'Session')"
 _COULD_SHARE = "SELECT APPLOCK_TEST('public', ?, 'Shared', 'Session')"
 # what a node waits for, by whether the lock can be had in shared mode
 _CAUSES = ("another node to finish upgrading the schema", "other nodes to finish writing their settings")
+# the hosts of those who have it: the containers of nodes. Who may not look (VIEW SERVER STATE, in Azure VIEW DATABASE
+# STATE) waits without names. The description has the resource's first 32 characters, in brackets:
+# learn.microsoft.com, sys.dm_tran_locks
+_HOLDERS = """
+SELECT DISTINCT s.host_name FROM sys.dm_tran_locks AS l
+JOIN sys.dm_exec_sessions AS s ON s.session_id = l.request_session_id
+WHERE l.resource_type = 'APPLICATION' AND l.request_status = 'GRANT' AND l.resource_database_id = DB_ID()
+AND CHARINDEX(?, l.resource_description) > 0
+"""
+_DESCRIBED = 32
+_MOST_HOLDERS = 5  # that are named
 _TIMED_OUT = -1
 
 
@@ -112,7 +124,7 @@ class SchemaLock:
             connection.timeout = int(SLICE_SECONDS) + QUERY_SECONDS
             while not get_lock(connection, resource, patience, self._mode):
                 now = time.monotonic()
-                cause = _CAUSES[int(connection.execute(_COULD_SHARE, resource).fetchval() == 1)]
+                cause = _cause(connection, resource)
                 if now >= deadline:
                     raise _too_late(cause, now - begun)
                 if now - told >= TELL_SECONDS:
@@ -137,6 +149,17 @@ class SchemaLock:
                 raise _lost(self._mode, describe(error, self._where.password)) from error
             if mode != self._mode:
                 raise _lost(self._mode, f"the lock is in mode {mode}")
+
+
+def _cause(connection: Connection, resource: str) -> str:
+    """Return what is waited for, with the names of those who have the lock, as far as SQL Server tells."""
+    cause = _CAUSES[int(connection.execute(_COULD_SHARE, resource).fetchval() == 1)]
+    described = f"[{resource}]" if len(resource) < _DESCRIBED else f"[{resource[:_DESCRIBED]}"
+    try:
+        holders = sorted(str(host).strip() for (host,) in queries.rows(connection, _HOLDERS, described) if host)
+    except queries.UnknownError:
+        return cause
+    return f"{cause} ({', '.join(holders[:_MOST_HOLDERS])})" if holders else cause
 
 
 def get_lock(connection: Connection, resource: str, seconds: float, mode: str) -> bool:

@@ -62,14 +62,22 @@ def leave_last_line_open() -> None:
 
 def say(message: str) -> None:
     """Say something on stdout."""
-    print(message, flush=True)
+    _print(message, sys.stdout)
     _write("INFO", message)
+
+
+def _print(message: str, stream: TextIO) -> None:
+    """Print a line; where nobody can read it any more, all that follows is lost, as with .NET's console."""
+    try:
+        print(message, file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def complain(message: str, level: str = "ERROR") -> None:
     """Say something on stderr."""
     shown = f"{RED}{message}{PLAIN}" if switches.on("ansi") else message
-    print(shown, file=sys.stderr, flush=True)
+    _print(shown, sys.stderr)
     _write(level, message)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from .databases import COLLATION
+from .errors import SqlError
 from .scope import Column, literal, quote
 from .sqltypes import BIT, DATETIME, INT, NVARCHAR, SMALLINT, SYSNAME, TINYINT, SqlType
 from .sqltypes import parse as parse_type
@@ -176,6 +177,7 @@ _LOCK = [
 _TYPE = [("name", SYSNAME), ("system_type_id", TINYINT), ("user_type_id", INT), ("schema_id", INT)]
 _PRINCIPAL = [("name", SYSNAME), ("principal_id", INT), ("type", _CODE), ("type_desc", _NAMED)]
 
+_LOOK = "VIEW SERVER STATE"
 VIEWS: dict[tuple[str, str], tuple[list[tuple[str, SqlType]], Maker]] = {
     ("sys", "databases"): (_DATABASE, _databases),
     ("sys", "sysdatabases"): (_DATABASE, _databases),
@@ -204,6 +206,8 @@ def view(parts: list[str], session: Session) -> tuple[str, list[Column]] | None:
         key = ("sys", parts[-1].lower())
     if key not in VIEWS:
         return None
+    if key[1] == "dm_tran_locks" and session.server.control.keys.get("permissions", {}).get(_LOOK) == 0:
+        raise SqlError(300, f"{_LOOK} permission was denied on object 'server', database 'master'.", level=14)
     columns, maker = VIEWS[key]
     database = session.open(parts[-3]) if len(parts) > 2 and parts[-3] else session.database
     titles = ", ".join(f"column{place} AS {quote(name)}" for place, (name, _) in enumerate(columns, 1))

@@ -5,8 +5,9 @@ answer to a LOGIN7), `statement` (it takes the login and answers no query; with 
 in them). `manner`: {place: "half" or "trickle"}: from there on, half of an answer and then silence, or a byte a second.
 `login_delay`: seconds that a login takes. `closed`: how a login into a database that is there but can't be opened is
 refused: `own`, with the database's own error (922, 942, 924, 916), or `4060`, as a missing one is. Both are seen of
-real servers [?]. `roles`: {role: 0} of which no login is a member, `permissions`: {permission: 0} that none has,
-`collation` of every database, `properties`: {name: value} of SERVERPROPERTY, `clock`: seconds that it is ahead.
+real servers [?]. `roles`: {role: 0} of which no login is a member, `permissions`: {permission: 0} that none has:
+without VIEW SERVER STATE a look at locks is refused (300). `collation` of every database, `properties`: {name: value}
+of SERVERPROPERTY, `clock`: seconds that it is ahead.
 """
 
 from __future__ import annotations

@@ -38,6 +38,29 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* Which of these claims are there, in words. */ -}}
+{{- define "octopus.present" -}}
+{{- $present := list -}}
+{{- range .names }}{{ if lookup "v1" "PersistentVolumeClaim" $.root.Release.Namespace . }}{{ $present = append $present . }}{{ end }}{{ end -}}
+{{- join ", " $present -}}
+{{- end -}}
+
+{{- /* Refuses to give the nodes new volumes where their files are in others: one for all, or four. */ -}}
+{{- define "octopus.refuseEmptyFolders" -}}
+{{- $octopus := .Values.octopus -}}
+{{- $own := list -}}
+{{- range include "octopus.shared" . | fromYamlArray }}{{ if not (index $octopus .values).existingClaim }}{{ $own = append $own .claim }}{{ end }}{{ end -}}
+{{- $four := include "octopus.present" (dict "root" . "names" $own) -}}
+{{- $one := include "octopus.present" (dict "root" . "names" (list "shared-claim")) -}}
+{{- $enabled := $octopus.sharedVolume.enabled -}}
+{{- if and $enabled (not $octopus.sharedVolume.existingClaim) $four (not $one) -}}
+{{- fail (printf "The nodes' files are in %s: with octopus.sharedVolume.enabled=true, in a new volume, they would seem gone. Leave it false, or copy them to a claim of yours, and name that in octopus.sharedVolume.existingClaim." $four) -}}
+{{- end -}}
+{{- if and (not $enabled) $own $one (not $four) -}}
+{{- fail "The nodes' files are in shared-claim: with octopus.sharedVolume.enabled=false, in new volumes, they would seem gone. Leave it true, or copy them to claims of yours, and name those in existingClaim of each volume." -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* The parts of a StatefulSet that can't be changed, in words. */ -}}
 {{- define "octopus.fixed" -}}
 {{- $volumes := list -}}

@@ -70,11 +70,18 @@
 {{- include "octopus.kept" (dict "root" . "name" (printf "%s-masterkey" .Release.Name) "key" "secret") -}}
 {{- end -}}
 
+{{- /* The size of a key that is drawn: what this version of Octopus.Server draws, 32 bytes since 2024.4. 16 are valid for all. */ -}}
+{{- define "octopus.keyBytes" -}}
+{{- $image := .Values.octopus.image -}}
+{{- $version := regexFind "^[0-9]+[.][0-9]+" (toString ($image.tag | default .Chart.AppVersion)) -}}
+{{- if and $version (not $image.digest) (semverCompare ">=2024.4.0" (printf "%s.0" $version)) }}32{{ else }}16{{ end -}}
+{{- end -}}
+
 {{- /* Notes where the master key comes from, and the key, so that both are the same in all of a release. */ -}}
 {{- define "octopus.settleMasterKey" -}}
 {{- $source := include "octopus.findMasterKey" . -}}
 {{- $_ := set .Values "masterKeySource" $source -}}
-{{- if eq $source "drawn" }}{{ $_ := set .Values.octopus "masterKey" (randBytes 16) }}{{ end -}}
+{{- if eq $source "drawn" }}{{ $_ := set .Values.octopus "masterKey" (randBytes (include "octopus.keyBytes" . | int)) }}{{ end -}}
 {{- if eq $source "kept" }}{{ $_ := set .Values.octopus "masterKey" (include "octopus.keptMasterKey" .) }}{{ end -}}
 {{- end -}}
 

@@ -1,0 +1,126 @@
+"""HTTP answers to probe, settle and drain: whatever is answered, they know what to make of it, in words."""
+
+import functools
+import json
+import socket
+import threading
+
+import readings
+
+from entrypoint import http_probe
+from entrypoint.node.ping import Ping, Throttle
+from entrypoint.octopus import http
+from entrypoint.octopus.api import Api, ApiError
+from entrypoint.octopus.running_task import Task
+
+from . import Target
+
+
+KEY = "API-CANARY4711"
+NODE = "octopus-0"
+SECONDS = 20.0
+SETTINGS = {"ACCEPT_EULA": "Y", "DB_CONNECTION_STRING": "Server=db;Database=o;User ID=sa;Password=p"}
+LIST = json.dumps(
+    {
+        "Items": [
+            {"Id": "OctopusServerNodes-1", "Name": NODE, "StartTime": "2026-01-01T00:00:00Z", "State": "Executing"}
+        ],
+        "TotalResults": 1,
+    }
+).encode()
+WORDS = (
+    b"HTTP/1.1 ", b"HTTP/1.0 ", b"HTTP/0.9", b"200 OK\r\n", b"418 I'm a teapot\r\n", b"429 Busy\r\n",
+    b"100 Continue\r\n\r\n", b"302 Found\r\n", b"\r\n", b"\r\n\r\n", b"Content-Length: ",
+    b"Transfer-Encoding: chunked\r\n", b"Retry-After: ", b"Wed, 21 Oct 2026 07:28:00 GMT", b"9" * 20, b"9" * 5000,
+    b"-1", b"0", b"5", b"ffffffffffffffff\r\n", b"\0", b"Connection: keep-alive\r\n", b"Location: /\r\n", b"{", b"}",
+    b"[", b"]", b'"', b":", b",", b'"Items"', b'"Id"', b'"Name"', b'"octopus-0"', b'"TotalResults"', b'"StartTime"',
+    b'"0001-01-01T00:00:00+23:59"', b"null", b"true", b"1e999", b"NaN", b"[" * 2000, b"\xff", b"\\ud800", LIST,
+)  # fmt: skip
+SEEDS = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    b"HTTP/1.1 418 \r\n\r\n",
+    LIST,
+    b'{"Items": []}',
+)
+
+
+class _Server:
+    """Answers each request on its `port` with the bytes `answer`, and hangs up."""
+
+    def __init__(self) -> None:
+        self.answer = b""
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port: int = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            with connection:
+                try:
+                    connection.recv(1 << 16)
+                    connection.sendall(self.answer)
+                    connection.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass  # who asked has hung up
+
+
+@functools.cache
+def _server() -> _Server:
+    return _Server()
+
+
+@functools.cache
+def _api() -> Api:
+    settings = readings.settings(SETTINGS | {"OCTO_NODE_WEB_PORT": str(_server().port)})
+    return Api(settings, key=KEY, seconds=SECONDS)
+
+
+def check(data: bytes) -> None:
+    """Ask with the probe, the ping of settle and the questions of drain, and get these bytes each time.
+
+    What looks like JSON is the body of a right answer.
+    """
+    is_document = data[:1] in (b"{", b"[")
+    _server().answer = b"HTTP/1.1 200 OK\r\n\r\n" + data if is_document else data
+    if not is_document:
+        _probed()
+        _pinged()
+    _listed()
+
+
+def _probed() -> None:
+    given = ("http", "127.0.0.1", _server().port, "")
+    for kind in http_probe.PATHS:
+        code, words = http_probe.answer(kind, SECONDS, given)
+        assert code in {0, 1}
+        assert words.startswith(f"{kind}: ")
+        assert len(words) < 500
+
+
+def _pinged() -> None:
+    said = Ping(_api(), Throttle()).ask()
+    assert len(said.words) < 500
+    try:
+        answer = _api().ping()
+    except ApiError:
+        return
+    assert answer.pause is None or http.PAUSE_SECONDS[0] <= answer.pause <= http.PAUSE_SECONDS[1]
+
+
+def _listed() -> None:
+    for ask in (lambda: _api().running_tasks(NODE), lambda: _api().cancel(Task("a/b", "", "", None)), _forget):
+        try:
+            ask()
+        except ApiError as error:
+            assert KEY not in str(error)
+            assert 0 <= error.pause <= http.PAUSE_SECONDS[1]
+
+
+def _forget() -> None:
+    _api()._node_ids.clear()  # noqa: SLF001 - each input begins anew
+
+
+TARGETS = (Target("http-answers", check, WORDS, SEEDS),)
