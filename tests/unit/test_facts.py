@@ -221,7 +221,8 @@ EVERYTHING: dict[str, object] = {
     "ping": ping(418),
     "tasks_by_api": [TASK | {"id": f"ServerTasks-{number}", "seconds": float(number)} for number in range(30)],
     "queued": 7,
-    "dockerd": {"state": "ready", "restarts": 1, "pid": 50, "cpu_seconds": None, "memory_bytes": None},
+    "dockerd": {"state": "ready", "restarts": 1, "pid": 50, "cpu_seconds": None, "memory_bytes": None}
+    | {"way": "privileged", "problem": "it is slow", "host": None},
     "dockerd_usage": (5.5, 90 << 20),
     "containers": 2,
     "container": {"memory_bytes": 3 << 29, "memory_limit_bytes": 4 << 30, "memory_peak_bytes": 2 << 30}
@@ -248,7 +249,7 @@ def test_the_screen_has_everything_and_is_short() -> None:
         "7 queued on all nodes",
         "no new tasks are taken; `octo-node undrain` ends that",
         "db,1433, Octo: answers in 1 ms, a login in 30 ms",
-        "dockerd is ready: process 50, restarts: 1, 2 containers, 90 MiB",
+        "dockerd is ready: process 50, restarts: 1, 2 containers, 90 MiB; it is slow",
         "1.5 GiB of 4.0 GiB (38 %), at most 2.0 GiB",
         "5 min 21 s used, of 2 processors at most",
         "wanted up, in phase up for 1 s; 12 orphans reaped",
