@@ -62,11 +62,12 @@ LIMITS = (
     ),
     Limit("certificates in a folder", ("sqlserver.trust._MOST_FILES", "sqlserver.trust._MOST_BYTES"), "left out"),
     Limit("the ODBC drivers' configuration", ("sqlserver.driver_manager._MAX_FILE",), "left out"),
+    Limit("the version in a mark", ("octopus.shared_marks.VERSION_BYTES",), "cut"),
     Limit("marks of other nodes", ("octopus.shared_marks.MOST", "octopus.shared_marks.SECONDS"), "left out"),
     Limit(
         "files of an earlier installation",
         ("prepare.schema.earlier_installation.MOST", "prepare.schema.earlier_installation.SECONDS"),
-        "counts as none",
+        "counts as files; a folder that hangs is refused",
     ),
     Limit("versions that nodes recorded", ("octopus.version_history.MOST",), "left out: the newest are read"),
     Limit("an engine's answer to a ping", ("dockerd.ping.MOST", "base.engine.SECONDS"), "no answer"),
@@ -158,6 +159,7 @@ READERS = {
     "octopus.http._body": "an answer of the server's API",
     "octopus.http.readinto": "the headers of an answer",
     "octopus.notes_file.__init__": "notes on what was configured",
+    "octopus.shared_marks._version": "the version in a mark",
     "octopus.shared_marks.read": "marks of other nodes",
     "prepare.preflight.docker_in_docker._mounts": KERNEL,
     "prepare.schema.earlier_installation.first_file": "files of an earlier installation",
@@ -167,10 +169,9 @@ READERS = {
     "sqlserver.connect._fetch": "SQL Server's answer to a question",
     "sqlserver.driver_manager._is_of_nobody_here": KERNEL,
     "sqlserver.driver_manager.libraries": "the ODBC drivers' configuration",
-    "sqlserver.handshake._exactly": "SQL Server's handshake",
     "sqlserver.handshake._shake_hands": OWN,
     "sqlserver.network.ask_browser": "the SQL Server Browser's answer",
-    "sqlserver.prelogin._ask": "SQL Server's answer to PRELOGIN",
+    "sqlserver.network.receive": "its caller's limit",
     "sqlserver.trust._contents": "certificates in a folder",
 }
 

@@ -43,10 +43,18 @@ def _certificate_of(port: str) -> bytes:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with (
-        socket.create_connection(("localhost", int(port))) as plain,
+        _connection(int(port)) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as encrypted,
     ):
         return encrypted.getpeercert(binary_form=True) or b""
+
+
+def _connection(port: int) -> socket.socket:
+    """Return a connection to this host; the resolver isn't asked."""
+    try:
+        return socket.create_connection(("127.0.0.1", port))
+    except OSError:
+        return socket.create_connection(("::1", port))
 
 
 def not_after(der: bytes) -> datetime.datetime:

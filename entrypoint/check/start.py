@@ -51,6 +51,9 @@ def look(ready: Ready, found: Situation, context: Context) -> Iterator[Finding]:
     problems = list(_refusals(ready, found, context))
     for error in problems:
         yield from of_error("database", error)
+    reminder = earlier_installation.reminder(context, found)
+    if reminder is not None:
+        yield warned("database", reminder)
     if not problems:
         yield from _waits(ready, found, context)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _TAIL = 2048  # bytes of the server's log that go into the termination message
 _LOOK = 16384  # bytes of it that are searched: a .NET stack is longer than what is told
+_FRAMES = 5  # lines of a stack trace that are told
 # OctopusDeploy issue 7790; `octopus/server_refusals.py` says the same of a command
 _OTHER_SCHEMA = b"nexpected upgrade history"
 _HINT = (
@@ -144,9 +145,10 @@ class Report:
 
 
 def tail(path: str) -> "tuple[str, bool]":
-    """Return the whole lines among the last bytes of the server's log, and whether its end tells of a refused schema.
+    """Return the last lines of the server's log, and whether its end tells of a refused schema.
 
-    Nothing if it can't be read, or isn't the server's.
+    Of a stack trace the first frames are enough, so that what happened is there. Nothing if it can't be read, or isn't
+    the server's.
     """
     try:
         with open(trusted_file.open_plain(path), "rb") as file:
@@ -155,7 +157,19 @@ def tail(path: str) -> "tuple[str, bool]":
             text = file.read(_LOOK)
     except OSError:
         return "", False
-    end = text[-_TAIL:]
     # a line that was cut may begin in the middle of a character, or of a secret
-    whole = end.partition(b"\n")[2] if begin or len(text) > _TAIL else end
-    return whole.decode("utf-8", "replace"), _OTHER_SCHEMA in text
+    whole = text.partition(b"\n")[2] if begin else text
+    end = _without_frames(whole)
+    if len(end) > _TAIL:
+        end = end[-_TAIL:].partition(b"\n")[2]
+    return end.decode("utf-8", "replace"), _OTHER_SCHEMA in text
+
+
+def _without_frames(text: bytes) -> bytes:
+    """Return `text` with no more than _FRAMES lines of each stack trace of .NET's."""
+    lines, count = [], 0
+    for line in text.split(b"\n"):
+        count = count + 1 if line.startswith(b"   at ") else 0
+        if count <= _FRAMES:
+            lines.append(line)
+    return b"\n".join(lines)

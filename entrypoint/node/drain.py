@@ -126,7 +126,7 @@ class _Drain:
             self.note.write(look)
             self.tally.see(look.tasks)
             # a task that was taken just before the server saw the flag must be counted: it says when it has
-            if look.tasks == [] and look.draining:
+            if look.tasks == [] and look.draining and self.switch.is_set:
                 self.log.info(f"The node is drained: no task runs on it. {self.tally.sentence()}")
                 return None
             self._refuse_if_dead(look)

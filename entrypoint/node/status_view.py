@@ -73,6 +73,8 @@ def _rows(facts: Facts, console: Console) -> Iterator[Row]:
         yield "last end", Text(_last_end(facts))
     if facts["nodes"]:
         yield "nodes", _nodes(facts["nodes"])
+    elif facts["nodes"] is None and facts["sql"]["answers"] and (why := facts["unknown"].get("SQL Server")):
+        yield "nodes", Text(plain(f"can't be told: {why}"), style=_WAITING)
     told = {"tasks", "settings", "SQL Server"} if facts["live"] or facts["node"]["reason"] else {"SQL Server"}
     if unknown := [f"{name}: {plain(why)}" for name, why in facts["unknown"].items() if name not in told]:
         yield "unknown", Text("; ".join(unknown), style=_WAITING)
@@ -132,7 +134,8 @@ def _drain(facts: Facts) -> Text | None:
     if drain["in_force"]:
         since = f"since {words.clock(drain['since'])}: " if drain["since"] else ""
         how = "" if drain["wanted"] else ", though not by octo-node: in the portal, or before this start"
-        return Text(f"{since}no new tasks are taken{how}; `octo-node undrain` ends that")
+        advice = "; `octo-node undrain` ends that" if facts["node"]["phase"] == Phase.UP else ""
+        return Text(f"{since}no new tasks are taken{how}{advice}")
     if not drain["wanted"] or facts["server"] is None:
         return None
     is_not = "it isn't in force" if drain["in_force"] is False else "whether it is in force can't be told"

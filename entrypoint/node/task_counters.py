@@ -36,19 +36,26 @@ class NeverError(UnknownError):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Whether the node takes no new tasks (`draining`; None: unknown), by its ping or else its row.
+    """Whether the node takes no new tasks (`draining`; None: unknown), by its ping and its row.
 
-    `status` is what the ping answered, 0 for nothing, and `words` say it for people.
+    `status` is what the ping answered, 0 for nothing, and `words` say it for people. `is_sure` is False where only the
+    ping says so: it answers 418 for a node that is marked as offline, too (OctopusDeploy issue 7964).
     """
 
     draining: bool | None
     status: int
     words: str
+    is_sure: bool
+
+    @property
+    def known(self) -> bool | None:
+        """Whether it takes no new tasks, None unless that is sure."""
+        return self.draining if self.is_sure else None
 
     @property
     def takes_tasks(self) -> bool:
         """Whether the server answers, and takes tasks."""
-        return self.draining is False and self.status < SERVER_ERRORS
+        return self.draining is False and self.status < SERVER_ERRORS and self.status != DRAINING
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,27 +153,33 @@ class NodeWatch:
     def __init__(self, settings: Settings, log: Logger, *, seconds: float = SECONDS) -> None:
         self._node = settings.octopus_server_node_name
         self._log = log
-        self._throttle = Throttle()
-        self._ping = Ping(Api(settings, seconds=seconds), self._throttle)
+        self._throttle = Throttle()  # of the API: the ping address has a limit of its own
+        self._ping = Ping(Api(settings, seconds=seconds), Throttle())
         self._api = Api(settings, key=settings.api_key, seconds=seconds) if settings.api_key else None
         self._database: Database | None = Database(settings, max(int(seconds), 1))
         self._flagged_since: float | None = None
 
     def flag(self, left: float = LOGIN_SECONDS[1]) -> Flag:
-        """Return whether the node takes no new tasks: asked of its ping address, or of its row if that won't tell.
+        """Return whether the node takes no new tasks: asked of its ping address, and of its row unless that says no.
 
         A login for that is given up after the `left` seconds, or after a few if that is less.
         """
         if self._database is not None:
             self._database.begin(left)
         said = self._ping.ask()
-        draining = said.draining
-        if draining is None and said.status and self._database is not None:
-            try:
-                draining = self._database.is_draining()
-            except UnknownError:
-                pass
-        return Flag(draining, said.status, said.words)
+        if said.draining is False or not said.status:
+            return Flag(said.draining, said.status, said.words, is_sure=True)
+        row = self._by_row()
+        if row is None:
+            return Flag(said.draining, said.status, said.words, is_sure=False)
+        isnt = ", but its row doesn't have the flag: it is marked as offline" if said.draining and not row else ""
+        return Flag(row, said.status, said.words + isnt, is_sure=True)
+
+    def _by_row(self) -> bool | None:
+        try:
+            return None if self._database is None else self._database.is_draining()
+        except UnknownError:
+            return None
 
     def look(self, left: float) -> Observation:
         """Return what can be seen of the node now, `left` seconds before the deadline.
@@ -174,7 +187,7 @@ class NodeWatch:
         Raise NeverError if nobody can ever count its tasks.
         """
         flag = self.flag(left)
-        by_ping = flag.status in {DRAINING, *GOOD}
+        by_ping = flag.status in GOOD or (flag.status == DRAINING and flag.draining is True)
         troubles = [] if by_ping else [flag.words]
         tasks: list[Task] | None = None
         try:
@@ -185,7 +198,7 @@ class NodeWatch:
             troubles.append(str(error))
         answers = self._database is not None and self._database.answers
         return Observation(
-            tasks, flag.draining, self._has_seen(flag, by_ping), bool(flag.status), answers, "; ".join(troubles)
+            tasks, flag.known, self._has_seen(flag, by_ping), bool(flag.status), answers, "; ".join(troubles)
         )
 
     def _has_seen(self, flag: Flag, by_ping: bool) -> bool:  # noqa: FBT001 - private
@@ -216,12 +229,16 @@ class NodeWatch:
     def tasks(self, *, is_mute: bool) -> list[Task]:
         """Return the running tasks by the API, or else the database; a server that is mute isn't asked again.
 
-        Raise UnknownError if nobody can tell now, NeverError if nobody ever will.
+        Where the API knows of none, the database has to agree: a key may see less than there is. Raise UnknownError if
+        nobody can tell now, NeverError if nobody ever will.
         """
         reasons: list[str] = []
+        by_api: list[Task] | None = None
         if self._api is not None and not is_mute and not self._throttle.is_closed:
             try:
-                return self._tasks_by_api(self._api)
+                by_api = self._tasks_by_api(self._api)
+                if by_api:
+                    return by_api
             except UnknownError as error:
                 reasons.append(str(error))
         if self._database is not None:
@@ -232,13 +249,15 @@ class NodeWatch:
                 self._database = None
             except UnknownError as error:
                 reasons.append(str(error))
+        if by_api is not None:
+            return by_api
         if self._api is None and self._database is None:
             raise NeverError("neither the API nor the database tells which tasks run")
         raise UnknownError("; ".join(reasons) or "the tasks can't be counted now")
 
     def _tasks_by_api(self, api: Api) -> list[Task]:
         try:
-            return api.running_tasks(self._node)
+            found = api.running_tasks(self._node)
         except RefusedError as error:
             self._api = None
             self._log.info("The running tasks are counted another way.", reason=str(error))
@@ -247,3 +266,5 @@ class NodeWatch:
             if error.pause:
                 self._throttle.close(error.pause)
             raise UnknownError(str(error)) from error
+        self._throttle.open()
+        return found

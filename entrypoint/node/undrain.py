@@ -40,7 +40,7 @@ def undrain(configuration: Configuration, runner: Runner, log: Logger, wait: flo
     with drain_lock.undraining(folder, wait, log):
         while not switch.is_set:
             switch.try_again(deadline - time.monotonic())
-            switch.seen(watch.flag().draining)
+            switch.seen(watch.flag().known)
             if time.monotonic() >= deadline:
                 break
             time.sleep(ASK_SECONDS)

@@ -8,11 +8,15 @@ from collections.abc import Iterable, Iterator
 MAX_LINE = 1 << 16  # bytes; the rest of a longer line is dropped
 KEPT = 200  # lines that may tell why a command failed
 TOLD = 20  # lines of them that go into an error
+_MESSAGE = 3  # lines above a type that stands alone which are taken for its message
 _CUT = " ..."
 # colours, cursor movements and titles (ECMA-48), which a terminal doesn't show as text
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
-# as .NET writes an exception: its type and message, causes behind arrows, and the frames of the stack
-_EXCEPTION = re.compile(r"\b[A-Z]\w*\.[\w.+`]*Exception(?: \(0x[0-9A-Fa-f]+\))?:")
+# as .NET writes an exception: its type and message, causes behind arrows, and the frames of the stack. Octopus's log
+# writes the message first, and then the type alone (OctopusDeploy issues 4742, 5059, 9141)
+_TYPE = r"\b[A-Z]\w*\.[\w.+`]*Exception(?: \(0x[0-9A-Fa-f]+\))?"
+_EXCEPTION = re.compile(f"{_TYPE}:")
+_TYPE_ALONE = re.compile(rf"\s*{_TYPE}\s*")
 _CAUSE = re.compile(r"\s*--->")
 _FRAME = re.compile(r"\s+at \S")
 _BETWEEN = re.compile(r"\s*---")
@@ -55,43 +59,50 @@ class CommandOutput:
         return line
 
     def __str__(self) -> str:
-        """The last lines, and before them the first line of the last exception, if it isn't among them."""
-        return "\n".join(_with_head(self._lines, self._heads.last))
+        """The last lines, and before them the messages of exceptions, if they aren't among them."""
+        return "\n".join(_with_heads(self._lines, self._heads))
 
 
 def summary(output: str) -> str:
-    """Return what an error tells of `output`: the first line of the last exception, and the last lines."""
+    """Return what an error tells of `output`: the messages of its first and last exception, and the last lines."""
     lines = output.splitlines()
     heads = _Heads()
     for line in lines:
         heads.take(line)
-    return "\n".join(_with_head(lines[-TOLD:], heads.last))
+    return "\n".join(_with_heads(lines[-TOLD:], heads))
 
 
-def _with_head(lines: Iterable[str], head: str | None) -> list[str]:
+def _with_heads(lines: Iterable[str], heads: "_Heads") -> list[str]:
     found = list(lines)
-    return found if head is None or head in found else [head, *found]
+    return [*dict.fromkeys(head for head in (*heads.first, *heads.last) if head not in found), *found]
 
 
 class _Heads:
-    """Looks for exceptions in lines; `last` is the first line of the last one, which says what happened."""
+    """Looks for exceptions in lines; `first` and `last` are the lines that say what the first and the last one is."""
 
     def __init__(self) -> None:
-        self.last: str | None = None
-        self._before = ""  # the line above, if it may be a message that names no type
-        self._message = 0  # lines of the message that are still waited for: it may have several
+        self.first: list[str] = []
+        self.last: list[str] = []
+        self._above: deque[str] = deque(maxlen=_MESSAGE + 1)  # the lines above, since the last stack trace
+        self._typed: list[str] = []  # those of them that name a type and a message: the first and the last
 
     def take(self, line: str) -> None:
         """Look at the next line."""
         if _FRAME.match(line):
-            if self._before and not self._message:
-                self.last = self._before
-            self._before, self._message = "", 0
-        elif _CAUSE.match(line) or _BETWEEN.match(line):
+            self._end()
+        elif not (_CAUSE.match(line) or _BETWEEN.match(line)):
+            self._above.append(line)
+            if _EXCEPTION.search(line):
+                self._typed = [*self._typed[:1], line]
+
+    def _end(self) -> None:
+        """Note the lines above a stack trace that say what happened: those with a type, else the last one."""
+        if not self._above:
             return
-        elif self._message:
-            self._message -= 1
-        elif _EXCEPTION.search(line):
-            self.last, self._message = line, TOLD
-        else:
-            self._before = line
+        above = [line for line in self._above if line.strip()]
+        if above and _TYPE_ALONE.fullmatch(above[-1]):
+            self._typed += above
+        self.last = self._typed or above[-1:]
+        self.first = self.first or self.last
+        self._above.clear()
+        self._typed = []

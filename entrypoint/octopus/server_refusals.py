@@ -12,6 +12,8 @@ from .command_runner import CommandError
 _OTHER_SCHEMA = re.compile(r"unexpected upgrade history|extra upgrade script", re.IGNORECASE)
 # a licence that is missing or isn't enough (issues 7266, 9828; the words differ), not one that was only looked at
 _LICENCE = re.compile(r"\blicen[cs]e|\bsubscription\b", re.IGNORECASE)
+# what SQL Server says, of which the schema's own words are a part (issue 9141: an upgrade that looks at the licence)
+_SQL = re.compile(r"SqlException|\binvalid (?:column|object) name\b", re.IGNORECASE)
 _MISSED = re.compile(r"\bfail|compliant|requir|missing|expired|invalid|\b(no|not|without)\b", re.IGNORECASE)
 
 
@@ -27,7 +29,7 @@ def explain(error: CommandError, verb: str) -> NodeError:
             f"schema: start that version or a later one, or restore a backup made before it ran.\n{error}",
         )
     lines = [line for line in error.output.splitlines() if "PASS" not in line and _LICENCE.search(line)]
-    if verb == "database" and any(_MISSED.search(line) for line in lines):
+    if verb == "database" and not _SQL.search(error.output) and any(_MISSED.search(line) for line in lines):
         sentence = str(error).partition("\n")[0]
         return CommandError(
             f"{sentence} It needs a licence that covers this version: set OCTOPUS_SERVER_BASE64_LICENSE to the base64 "

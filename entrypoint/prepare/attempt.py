@@ -39,6 +39,9 @@ class Attempt:
         try:
             with self.context.progress.step("guard"):
                 found = self._look()
+            reminder = earlier_installation.reminder(self.context, found)
+            if reminder is not None:
+                self.context.log.warning(reminder)
             if found.needs_schema:
                 found = self._agree_on_schema(found)
             self._configure(found)

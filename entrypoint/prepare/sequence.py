@@ -43,7 +43,7 @@ def prepare(settings: Settings, runner: Runner, log: Logger, hide: Callable[[str
         attempt = Attempt(context, ready)
         try:
             attempt.run()
-            return _leave_marks(settings, log)
+            return _leave_marks(context)
         except LostError as error:
             if attempt.execution.done or time.monotonic() >= context.deadline:
                 raise
@@ -52,11 +52,12 @@ def prepare(settings: Settings, runner: Runner, log: Logger, hide: Callable[[str
         ready = wait_for_sql(settings, progress, log)
 
 
-def _leave_marks(settings: Settings, log: Logger) -> None:
-    """Leave this node's mark in the shared folders, by which `check` tells whether all nodes have the same ones."""
+def _leave_marks(context: Context) -> None:
+    """Leave this node's mark in the shared folders: others see that these are the same, and which version it runs."""
+    settings, log = context.settings, context.log
     folders = commandline.shared_folders(settings.base.paths)
     try:
-        failed = shared_marks.leave(folders, settings.octopus_server_node_name)
+        failed = shared_marks.leave(folders, settings.octopus_server_node_name, context.version.text)
     except OSError as error:
         log.debug("No mark can be left in the shared folders.", reason=resource_limits.reason(error))
     else:

@@ -13,7 +13,7 @@ from entrypoint.sqlserver.connection_string import ConnectionString
 
 from . import command_overrides, parsers, unknown_variables, value_defects, variables
 from .base_settings import BaseSettings
-from .environment import Environment
+from .environment import Environment, UnreadableError
 from .variables import VARIABLES, Variable
 
 
@@ -159,7 +159,11 @@ class Configuration:
 
     def _value(self, variable: Variable) -> object:
         """Return the parsed value of `variable`. Raise ValueError with a finished sentence that has no secret in it."""
-        text = self._environment.lookup(variable.name)
+        try:
+            text = self._environment.lookup(variable.name)
+        except UnreadableError as error:
+            _refuse_path(f"{variable.name}_FILE", error.path)
+            raise
         if text is None:
             text = variable.default
         if variable.kind in {"key", "licence"}:
@@ -193,6 +197,14 @@ class Configuration:
                     f"{variable.name} begins and ends with a quote, which is a part of the password as it stands: if "
                     f"that isn't meant, {value_defects.REMOVE_QUOTES}."
                 )
+
+
+def _refuse_path(name: str, path: str) -> None:
+    """Raise ValueError for a `path` that is no file's because of characters that nobody sees, or quotes."""
+    if character := value_defects.character_defect(path):
+        raise ValueError(f"{name} {character}.")
+    if value_defects.is_quoted(path):
+        raise ValueError(f"{name} is {value_defects.shown(path)}, with quotes: {value_defects.REMOVE_QUOTES}.")
 
 
 def _may_be_quoted(variable: Variable) -> bool:

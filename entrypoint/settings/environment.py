@@ -19,7 +19,11 @@ SECONDS_DIGITS = 7  # before the point, of a number of seconds
 
 
 class UnreadableError(ValueError):
-    """A NAME_FILE that can't give the value; the message is a finished sentence."""
+    """A NAME_FILE that can't give the value; the message is a finished sentence. Attribute: `path`, the file's."""
+
+    def __init__(self, sentence: str, path: str = "") -> None:
+        super().__init__(sentence)
+        self.path = path
 
 
 class Environment:
@@ -100,7 +104,7 @@ class Environment:
 
     def _content(self, name: str, path: str) -> str:
         if path in self._problems:
-            raise UnreadableError(f"The file that {name}_FILE names, {path}, {self._problems[path]}.")
+            raise UnreadableError(f"The file that {name}_FILE names, {path}, {self._problems[path]}.", path)
         text = self._contents[path].decode("utf-8", "surrogateescape").removesuffix("\n")
         if not text.strip():
             raise UnreadableError(

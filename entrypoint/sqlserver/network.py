@@ -6,6 +6,8 @@ import selectors
 import socket
 import time
 
+from entrypoint.base import resource_limits
+
 from . import call_timeout
 
 
@@ -83,6 +85,18 @@ def ask_browser(host: str, instance: str, seconds: float = 1.0, port: int = BROW
     return int(told)
 
 
+def receive(sock: socket.socket, most: int, deadline: float) -> bytes:
+    """Return what comes next on `sock`, up to `most` bytes; none at its end. Raise OSError if `deadline` has passed.
+
+    Whoever sends a byte now and then can't keep us beyond it.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    sock.settimeout(left)
+    return sock.recv(most)
+
+
 def places(host: str, port: int, kind: socket.SocketKind) -> list[_Place]:
     """Return where `host` can be reached. Raise UnreachableError if the name service doesn't tell within its time."""
     try:
@@ -90,8 +104,10 @@ def places(host: str, port: int, kind: socket.SocketKind) -> list[_Place]:
         found = call_timeout.call(lambda: socket.getaddrinfo(host, port, type=kind), RESOLVE_SECONDS, set)
     except (socket.gaierror, UnicodeError) as error:
         raise UnreachableError("no such host") from error
-    except OSError as error:
+    except TimeoutError as error:
         raise UnreachableError("name service timed out") from error
+    except OSError as error:
+        raise UnreachableError(f"name service can't be asked: {resource_limits.reason(error)}") from error
     return [(family, where) for family, _, _, _, where in found]
 
 

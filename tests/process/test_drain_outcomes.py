@@ -41,6 +41,30 @@ def test_the_command_fails_though_the_flag_is_set(node: Node) -> None:
     assert state(node, running) == "Canceled"
 
 
+def test_marked_as_offline_is_not_drained(tmp_path: Path, sql: SqlServer) -> None:
+    """The ping answers 418 for a node that is marked as offline, too: whether it is drained its row tells."""
+    with Node(tmp_path / "offline", sql, STANDIN_OCTOPUS_HEARTBEAT="600") as node:
+        node.start().wait_phase("up")
+        node.control(fail={"node": {"code": 1, "text": "Timeout expired.", "when": "before"}})
+        sql.query(DATABASE, "UPDATE dbo.OctopusServerNodeStatus SET IsOffline = 1")
+        done = node.verb("drain", "--wait", "3")
+        assert (done.returncode, sql.query(DATABASE, "SELECT IsInMaintenanceMode FROM OctopusServerNode")) == (
+            21,
+            [(0,)],
+        )
+        assert "it is marked as offline" in done.stderr
+        assert "is drained" not in done.stderr + node.verb("status").stdout
+
+
+def test_a_key_that_sees_no_tasks(node: Node) -> None:
+    """An API that shows no task, to a key that may see none, is no proof: the database has to agree."""
+    running = task(node, 60)
+    node.control(answers={"path": "/api/tasks", "status": 200, "body": '{"Items": [], "TotalResults": 0}'})
+    done = node.verb("drain", "--wait", "2", OCTO_NODE_API_KEY="API-SECRETOFTHETEST")
+    assert done.returncode == 20, done.stderr
+    assert running in done.stderr
+
+
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
@@ -129,6 +153,8 @@ def test_sql_server_comes_back(tmp_path: Path, sql: SqlServer) -> None:
 def test_the_run_folder_is_gone(node: Node) -> None:
     """Without the state of process 1, and without a place for a lock, a drain waits for the task, with warnings."""
     shutil.rmtree(node.run_dir)
+    # where a node of another test, without a run folder, may have left its own
+    shutil.rmtree(f"/tmp/octo-node-{os.getuid()}", ignore_errors=True)
     running, (done,) = drain_that_waits(node, "--wait", "300")
 
     assert done.returncode == 0, done.stderr
@@ -219,7 +245,7 @@ def test_status_says_what_is(node: Node) -> None:
     assert node.verb("undrain").returncode == 0
     own = ask(node, "/api/octopusservernodes")["Items"][0]
     ask(node, f"/api/octopusservernodes/{own['Id']}", {**own, "IsInMaintenanceMode": True}, method="PUT")
-    assert "it takes no new tasks, though not by octo-node" in status(node)
+    assert "no new tasks are taken, though not by octo-node" in status(node)
     assert node.verb("undrain").returncode == 0
 
     node.control(answers={"path": "ping", "status": 500})

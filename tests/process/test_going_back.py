@@ -134,6 +134,31 @@ def test_waits_for_the_other_build(stack: ExitStack, tmp_path: Path, sql: SqlSer
     assert fleet.integrity() == []
 
 
+def test_a_mark_tells_the_build(stack: ExitStack, tmp_path: Path, sql: SqlServer) -> None:
+    """A node that ran this build once, and runs another one now, is waited for: the mark in a shared folder tells."""
+    fleet = Fleet(stack, tmp_path, sql, OCTO_NODE_UPGRADE_WAIT="60")
+    note_both = (("octopus-0", LOW), ("octopus-1", LOW), ("octopus-0", HIGH), ("octopus-1", HIGH))
+    shared = tmp_path / "shared"
+    shared.mkdir()
+
+    def sharing(number: int, version: str) -> Node:
+        node = fleet.node(number, version)
+        folder = node.root / "repository"
+        if folder.is_dir():
+            folder.rmdir()
+        folder.symlink_to(shared)
+        return node
+
+    running = sharing(0, HIGH).start()
+    running.wait_phase("up")
+    note(sql, *note_both)
+    back = sharing(1, LOW).start()
+    back.wait_log("other nodes still run on it: octopus-0. Stop them", 20)
+    assert "doesn't say whether" not in back.log
+    stop([running])
+    back.wait_phase("up")
+
+
 def test_gives_up_waiting(stack: ExitStack, tmp_path: Path, sql: SqlServer) -> None:
     """A node that waited in vain for one of a newer build ends (15), and has changed nothing."""
     fleet = Fleet(stack, tmp_path, sql)

@@ -27,7 +27,7 @@ def history(*notes: tuple[str, Version]) -> History:
 
 def counted(own: Version, noted: History, alive: str, patience: float = 60.0) -> str:
     """Return those of the living nodes that count as of another version."""
-    return "".join(Builds(own, patience, lambda _: None).of_another(list(alive), noted))
+    return "".join(Builds(own, patience, lambda _: None, dict).of_another(list(alive), noted))
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,20 @@ def test_who_may_run_this_build_is_waited_for_only_a_while() -> None:
     """A node that noted both builds may have gone back without noting it: it counts for a while, then it is told."""
     noted = history(("a", HIGH), ("b", HIGH), ("a", LOW))
     said: list[str] = []
-    builds = Builds(LOW, 0.0, said.append)
+    builds = Builds(LOW, 0.0, said.append, dict)
 
     assert counted(LOW, noted, "abc") == "abc"
     assert builds.of_another(["a", "b", "c"], noted) == ["b"]
     assert builds.of_another(["a", "b", "c"], noted) == ["b"]
     assert len(said) == 1
     assert "whether a, c run this build" in said[0]
+
+
+def test_a_mark_tells_more_than_what_was_noted() -> None:
+    """Who left a mark runs the version in it: it is waited for without an end, or not at all."""
+    noted = history(("a", HIGH), ("b", HIGH), ("a", LOW), ("b", LOW))
+    for marks in ({"a": LOW, "b": HIGH}, {"b": HIGH}):
+        assert Builds(LOW, 0.0, lambda _: None, lambda: marks).of_another(["a", "B"], noted) == ["B"]  # noqa: B023 - used at once
 
 
 @pytest.mark.parametrize("noted", [history(), history(("a", LOW)), history(("b", LOW))], ids=["none", "own", "other"])
@@ -132,6 +139,8 @@ def test_refusals_of_the_server(output: str, verb: str, code: ExitCode, hint: st
     ("output", "verb"),
     [
         (f"{PRECONDITION}\n - PASS: Your license is compliant.\n - FAIL: There are other nodes running.", "database"),
+        ("FAIL: While testing that you would be compliant with your license: Invalid column name 'X'.", "database"),
+        ("Microsoft.Data.SqlClient.SqlException: Invalid object name 'dbo.License'.", "database"),
         ("Loading license information\nThe moon is in the wrong house.", "database"),
         ("The license key is not valid.", "license"),
     ],

@@ -101,15 +101,18 @@ def test_marks(tmp_path: Path) -> None:
     """A mark tells the node's name, whatever characters it has; what isn't a mark is passed over."""
     names = ["octopus-0", "../up", "Knoten ä"]
     for name in names:
-        assert shared_marks.leave([str(tmp_path)], name) == []
+        assert shared_marks.leave([str(tmp_path)], name, "2026.2.197") == []
     (tmp_path / shared_marks.FOLDER / "README").touch()
     assert shared_marks.read(str(tmp_path)) == sorted(names)
-    assert shared_marks.leave([str(tmp_path / "gone"), str(tmp_path)], "octopus-0") == [str(tmp_path / "gone")]
+    assert shared_marks.leave([str(tmp_path / "gone"), str(tmp_path)], "octopus-0", "2026.3.1") == [
+        str(tmp_path / "gone")
+    ]
+    assert shared_marks.versions([str(tmp_path)])["octopus-0"] == "2026.3.1"
     for name, target in (("link", "elsewhere"), ("linked", "gone")):
         (tmp_path / name).mkdir()
         (tmp_path / "elsewhere").mkdir(exist_ok=True)
         (tmp_path / name / shared_marks.FOLDER).symlink_to(tmp_path / target)
-        assert shared_marks.leave([str(tmp_path / name)], "octopus-0") == [str(tmp_path / name)]
+        assert shared_marks.leave([str(tmp_path / name)], "octopus-0", "2026.2.197") == [str(tmp_path / name)]
     assert list((tmp_path / "elsewhere").iterdir()) == []
     found = list(
         volumes.shared({"/artifacts": volumes.Volume(None, is_containers_own=False, marks=("a",))}, ["a", "b"])

@@ -1,8 +1,12 @@
 """Which files tell of an earlier installation, and how far they are looked for."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from processes import ROOT
 
 from entrypoint.prepare.schema import earlier_installation
 
@@ -27,13 +31,30 @@ def test_a_file_is_found_in_any_depth(tmp_path: Path) -> None:
 
 
 def test_the_look_is_bounded(tmp_path: Path) -> None:
-    """No more than so many entries are looked at, and links aren't followed into a circle."""
-    for number in range(earlier_installation.MOST):
+    """More entries than are looked at are an installation's, whatever they are."""
+    for number in range(earlier_installation.MOST + 1):
         (tmp_path / f"{number:05}").mkdir()
-    (tmp_path / "00000/x").touch()
-    (tmp_path / "00000/y").symlink_to(tmp_path)
+    assert earlier_installation.first_file(str(tmp_path)) == b"more than 2000 entries"
 
-    assert earlier_installation.first_file(str(tmp_path)) == b""
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    """A link counts as a file, and leads nowhere."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/y").symlink_to(tmp_path)
+    assert earlier_installation.first_file(str(tmp_path)) == b"a/y"
+
+
+def test_a_folder_that_nobody_may_look_into(tmp_path: Path) -> None:
+    """A folder that another user closed is no proof that there is nothing (OctopusDeploy issue 8745)."""
+    (tmp_path / "packages").mkdir(mode=0)
+    program = (
+        "import sys; from entrypoint.prepare.schema import earlier_installation as e; print(e.first_file(sys.argv[1]))"
+    )
+    alone = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", program, tmp_path], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert "packages, which can't be looked into (Permission denied)" in done.stdout, done.stderr
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

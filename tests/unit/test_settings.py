@@ -153,6 +153,7 @@ def test_an_agreement_under_another_name_is_seen(name: str) -> None:
         ("OCTOPUS_SERVER_NODE_NAME", '"octo"', "OCTOPUS_SERVER_NODE_NAME is '\"octo\"', with quotes"),
         ("DISABLE_DIND", '"Y"', "DISABLE_DIND is '\"Y\"', with quotes"),
         ("SSL_CERTIFICATE_FILE", '"/x.pfx"', "SSL_CERTIFICATE_FILE is '\"/x.pfx\"', with quotes"),
+        ("ADMIN_PASSWORD_FILE", '"/run/pw"', "ADMIN_PASSWORD_FILE is '\"/run/pw\"', with quotes: remove the quotes"),
         ("OCTO_NODE_UNDRAIN", "\u2018never\u2019", "OCTO_NODE_UNDRAIN is '\u2018never\u2019', with quotes"),
         ("MASTER_KEY", f'"{KEYS[16]}"', "MASTER_KEY begins and ends with a quote"),
         ("OCTOPUS_SERVER_BASE64_LICENSE", f'"{SECRET}"', "OCTOPUS_SERVER_BASE64_LICENSE begins and ends with a quote"),
@@ -223,6 +224,18 @@ def test_a_windows_line_ending(tmp_path: Path, name: str) -> None:
         assert refusal(**environ).startswith(
             f"{name} ends with a carriage return (character 2), a Windows line ending: save the file with Unix line"
         )
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/run/pw\r", "ADMIN_PASSWORD_FILE ends with a carriage return (character 8)"),
+        ("\ufeff/run/pw", "ADMIN_PASSWORD_FILE begins with an invisible character"),
+    ],
+)
+def test_a_path_with_what_nobody_sees(path: str, said: str) -> None:
+    """Where a file isn't found because of a character that nobody sees, that is what is told."""
+    assert refusal(ADMIN_PASSWORD_FILE=path).startswith(said)
 
 
 # --- names of other images

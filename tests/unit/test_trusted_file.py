@@ -110,6 +110,17 @@ def test_the_lock_is_a_plain_file(tmp_path: Path, victim: Path, trick: Callable[
     assert (tmp_path / "other.lock").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_stack_trace_hides_nothing(tmp_path: Path) -> None:
+    """However many frames stand below it, what the server died of is among the last lines of its log."""
+    frames = "".join(f"   at Octopus.Core.Startup.Frame{number}(String[] arguments)\n" for number in range(60))
+    text = f"2026 FATAL Failed upgrading.\nUnrecognised prefix.\nSystem.Exception\n{frames}Terminating.\n"
+    (tmp_path / "OctopusServer.txt").write_text(text)
+    told, _ = report.tail(str(tmp_path / "OctopusServer.txt"))
+    assert told.startswith("2026 FATAL Failed upgrading.\n")
+    assert told.endswith("Terminating.\n")
+    assert told.count("   at ") == 5
+
+
 @needs_root
 def test_what_another_user_wrote_isnt_believed(tmp_path: Path) -> None:
     """A state, notes or a log of another user are as good as none."""

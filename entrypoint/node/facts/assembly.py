@@ -1,7 +1,7 @@
 """The facts as one document, from the pieces that the sources told."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from entrypoint import __version__
@@ -121,6 +121,11 @@ def _drain(told: Told) -> Drain:
     found = cast("Drain", told.get("drain") or states.drain(states.States(None)))
     status = cast("Ping", told["ping"])["status"] if told.get("ping") else 0
     found["in_force"] = True if status == _DRAINING else False if status in _GOOD else None
+    nodes = cast("list[ClusterNode]", told.get("nodes") or [])
+    if found["in_force"] and [node["is_draining"] for node in nodes if node["is_this"]] == [
+        False
+    ]:  # 418 is also what a node answers that is marked as offline
+        found["in_force"] = False
     return found
 
 
@@ -133,11 +138,16 @@ def _dockerd(told: Told, host: str) -> Dockerd | None:
     return found
 
 
+def _reasons(unknown: Mapping[str, str]) -> Iterator[str]:
+    """Yield why neither of those who could tell the tasks does."""
+    yield from (unknown[name] for name in _BY if name in unknown)
+    if database.SOURCE in unknown:
+        yield f"{database.SOURCE} gives {unknown[database.SOURCE]}"
+
+
 def _unknown(told: Told, unknown: Mapping[str, str], problem: str) -> dict[str, str]:
     """Return why what can't be told can't be: one who tells the tasks is enough."""
     found = {name: reason for name, reason in unknown.items() if name not in _BY}
     if not any(name in told for name in _BY):
-        found["tasks"] = (
-            "; ".join(unknown[name] for name in _BY if name in unknown) or "neither the API nor the database answers"
-        )
+        found["tasks"] = "; ".join(_reasons(unknown)) or "neither the API nor the database answers"
     return found | ({"settings": problem} if problem else {})

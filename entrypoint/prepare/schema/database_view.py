@@ -5,7 +5,7 @@ import dataclasses
 import pyodbc
 
 from entrypoint.base.errors import NodeError
-from entrypoint.octopus import node_table, tables, version_history
+from entrypoint.octopus import commandline, node_table, tables, version_history
 from entrypoint.octopus.tables import EMPTY, Installed
 from entrypoint.prepare import situation
 from entrypoint.prepare.context import Context, wait_for_sql
@@ -33,7 +33,10 @@ class DatabaseView:
         self.ready = ready
         self._watch = node_table.HeartbeatWatch()
         patience = context.settings.octo_node_upgrade_wait * live_nodes.UNSURE_SHARE
-        self._builds = live_nodes.Builds(context.version, patience, context.log.warning)
+        folders = commandline.shared_folders(context.settings.base.paths)
+        self._builds = live_nodes.Builds(
+            context.version, patience, context.log.warning, lambda: live_nodes.marked(folders)
+        )
         self._told = False
         self._validated: bool | None = None  # whether the applied state was, at the first look
 

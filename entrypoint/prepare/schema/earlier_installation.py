@@ -1,18 +1,17 @@
 """Files of an earlier installation: a misspelt or lost database must not become a new, empty Octopus beside them."""
 
 import os
-from collections import deque
 
 from entrypoint.base import forked
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.commandline import shared_folders
 from entrypoint.prepare.context import Context
-from entrypoint.prepare.situation import named, place
+from entrypoint.prepare.situation import Situation, named, place
 
 
 SECONDS = 10.0
-MOST = 2000  # entries that are looked at in each folder
+MOST = 2000  # entries that are looked at in each folder; more than that nobody has who begins
 _NOBODYS = {"lost+found"}  # and what is hidden: our own trials, .snapshot, .nfs0001
 _MAKING = "making"  # in the applied state, from when this container begins to make a database
 
@@ -38,6 +37,16 @@ def end(context: Context) -> None:
     """Note that the database is made: one that isn't there any more is lost from now on."""
     if context.applied.get(_MAKING) is not None:
         context.applied.put(_MAKING, None)
+
+
+def reminder(context: Context, found: Situation) -> str | None:
+    """Return a sentence for who left OCTO_NODE_NEW_DATABASE set, although a database is there; None for others."""
+    if found.is_new or not context.settings.octo_node_new_database:
+        return None
+    return (
+        "OCTO_NODE_NEW_DATABASE=Y is still set, and with it a database that is lost or misspelt one day becomes a new, "
+        "empty one: unset it."
+    )
 
 
 def find(context: Context) -> NodeError | None:
@@ -67,21 +76,26 @@ def _refusal(context: Context, files: list[str]) -> NodeError:
 
 
 def first_file(folder: str) -> bytes:
-    """Return the path below `folder` of a file that counts; nothing if there is none among the first MOST entries."""
-    left, seen = deque([folder]), 0
+    """Return what in `folder` tells of an earlier installation, nothing if nothing does.
+
+    That is the path of a file, or a folder that can't be looked into, or that there are more than MOST entries.
+    """
+    left, seen = [folder], 0
     while left:
+        inner = left.pop()
         try:
-            with os.scandir(left.popleft()) as entries:
+            with os.scandir(inner) as entries:
                 for entry in entries:
                     seen += 1
                     if seen > MOST:
-                        return b""
+                        return f"more than {MOST} entries".encode()
                     if entry.name.startswith(".") or entry.name in _NOBODYS:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         left.append(entry.path)
                     else:
                         return os.fsencode(os.path.relpath(entry.path, folder))
-        except OSError:
-            continue  # preflight says which folders can't be used
+        except OSError as error:
+            if inner != folder:  # preflight says what is wrong with that
+                return os.fsencode(f"{os.path.relpath(inner, folder)}, which can't be looked into ({error.strerror})")
     return b""

@@ -1,14 +1,16 @@
 """Waits for other nodes: while one of another version is alive, the schema is left alone.
 
-The node table doesn't tell who runs which version; what each node noted last does (`octopus/version_history.py`).
+The node table doesn't tell who runs which version. What each node noted last does (`octopus/version_history.py`), and
+where the nodes share folders, the mark that its octo-node left there (`octopus/shared_marks.py`), which is never old.
 """
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
+from entrypoint.octopus import shared_marks, version
 from entrypoint.octopus.command_runner import CommandError
 from entrypoint.octopus.version import Version
 from entrypoint.octopus.version_history import History
@@ -27,12 +29,15 @@ _ALIVE = re.compile(r"\b(running|alive|online|active|in use|stop(ped)?|shut(ting
 
 
 class Builds:
-    """Tells which of the nodes that are alive count as of another version than `own`."""
+    """Tells which of the nodes that are alive count as of another version than `own`; `marks` gives those of nodes."""
 
-    def __init__(self, own: Version, patience: float, say: Callable[[str], object]) -> None:
+    def __init__(
+        self, own: Version, patience: float, say: Callable[[str], object], marks: Callable[[], Mapping[str, Version]]
+    ) -> None:
         self._own = own
         self._patience = patience
         self._say = say
+        self._marks = marks
         self._since: float | None = None
         self._told = False
 
@@ -40,15 +45,17 @@ class Builds:
         """Return those of `alive` that count.
 
         On an older database, or one of an unknown version, all do. On one that another build of this release used
-        last, those that noted this version last don't. Who noted another build after this one, or nothing at all,
-        counts for `patience` seconds only: it may run this build all the same (see `history`), a wait for it would
-        have no end, and the makers call builds of one release safe beside each other.
+        last, those that left a mark with another version do, and those with this one don't. Of those
+        without a mark, those that noted this version last don't. Who noted another build after this one, or nothing at
+        all, counts for `patience` seconds only: it may run this build all the same (see `history`), a wait for it
+        would have no end, and the makers call builds of one release safe beside each other.
         """
         own = self._own
         if noted.highest is None or noted.highest < own:
             return alive
-        left = [name for name in alive if noted.last_of(name) != own]
-        sure = [name for name in left if noted.last_of(name) is not None and not noted.has_run(name, own)]
+        marks = self._marks()
+        left = [name for name in alive if marks.get(name.lower(), noted.last_of(name)) != own]
+        sure = [name for name in left if name.lower() in marks or _is_another(noted, name, own)]
         if left == sure:
             return sure
         now = time.monotonic()
@@ -63,6 +70,21 @@ class Builds:
                 "node continues beside them, because builds of one release are made to be safe both ways."
             )
         return sure
+
+
+def marked(folders: Iterable[str]) -> dict[str, Version]:
+    """Return the versions in the marks that nodes left in the shared `folders`, by their names in small letters."""
+    try:
+        found = shared_marks.versions(folders)
+    except OSError:
+        return {}
+    versions = {node.lower(): version.parse(text) for node, text in found.items()}
+    return {node: known for node, known in versions.items() if known is not None}
+
+
+def _is_another(noted: History, name: str, own: Version) -> bool:
+    """Return whether a node noted a version, but never this one."""
+    return noted.last_of(name) is not None and not noted.has_run(name, own)
 
 
 def wait(
