@@ -229,7 +229,7 @@ EVERYTHING: dict[str, object] = {
     "tasks_by_api": [TASK | {"id": f"ServerTasks-{number}", "seconds": float(number)} for number in range(30)],
     "queued": 7,
     "dockerd": {"state": "ready", "restarts": 1, "pid": 50, "cpu_seconds": None, "memory_bytes": None}
-    | {"way": "privileged", "problem": "slow", "host": None},
+    | {"way": "privileged", "problem": None, "host": None},
     "dockerd_usage": (5.5, 90 << 20),
     "containers": 2,
     "container": {"memory_bytes": 3 << 29, "memory_limit_bytes": 4 << 30, "memory_peak_bytes": 2 << 30}
@@ -256,7 +256,7 @@ def test_the_screen_has_everything_and_is_short() -> None:
         "7 queued on all nodes",
         "no new tasks are taken; `octo-node undrain` ends that",
         "db,1433, Octo: answers in 1 ms, a login in 30 ms",
-        "dockerd is ready: process 50, restarts: 1, 2 containers, 90 MiB; slow",
+        "dockerd is ready: process 50, restarts: 1, 2 containers, 90 MiB",
         "1.5 GiB of 4.0 GiB (38 %), at most 2.0 GiB",
         "5 min 21 s used, of 2 processors at most",
         "wanted up, in phase up for 1 s; 12 orphans reaped",
