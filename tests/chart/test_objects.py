@@ -149,7 +149,8 @@ def test_volumes(found: Rendered) -> None:
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
         templates = {claim["metadata"]["name"] for claim in nodes["spec"].get("volumeClaimTemplates", [])}
         mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
-        beside = [mount for one in pod.get("initContainers", []) for mount in one.get("volumeMounts", [])]
+        others = [one for one in pod.get("initContainers", []) + pod["containers"] if one != container]
+        beside = [mount for one in others for mount in one.get("volumeMounts", [])]
         assert {mount["name"] for mount in beside} <= set(volumes)
         assert len(mounts) == len(container["volumeMounts"])
         assert len(volumes) == len(pod["volumes"])
