@@ -109,7 +109,7 @@ READERS = {
     "base.procfs.name_of": KERNEL,
     "base.procfs.stat_fields": KERNEL,
     "base.sql_ping._client_hello": OWN,
-    "base.sql_ping._says_something": "SQL Server's sign of life",
+    "base.sql_ping._is_any_answered": "SQL Server's sign of life",
     "base.state_reader.read": "a state file",
     "base.statefile._empty": OWN,
     "base.trusted_file.read": "its caller's limit",
@@ -163,7 +163,7 @@ READERS = {
     "sqlserver.driver_manager.libraries": "the ODBC drivers' configuration",
     "sqlserver.handshake._exactly": "SQL Server's handshake",
     "sqlserver.handshake._shake_hands": OWN,
-    "sqlserver.network.ask_browser": "the SQL Server Browser's answer",
+    "sqlserver.network._told_port": "the SQL Server Browser's answer",
     "sqlserver.prelogin._ask": "SQL Server's answer to PRELOGIN",
     "sqlserver.trust._contents": "certificates in a folder",
 }
