@@ -10,6 +10,7 @@ from entrypoint.base import oom
 from entrypoint.base.phases import Phase
 from entrypoint.node.facts import words
 from entrypoint.node.facts.schema import ClusterNode, Dockerd, Facts, Node, Ping, Server
+from entrypoint.settings.base_settings import EXTERNAL
 
 from .status_tables import MOST_TASKS, bars, nodes_table, plain, tasks_table
 
@@ -162,7 +163,8 @@ def _sql(facts: Facts) -> Text:
 def _of_the_container(facts: Facts) -> Iterator[Row]:
     container = facts["container"]
     if (dockerd := facts["dockerd"]) is not None:
-        yield "dockerd", Text(_dockerd(dockerd), style="" if dockerd["state"] == "ready" else _WAITING)
+        name = "engine" if dockerd["way"] == EXTERNAL else "dockerd"
+        yield name, Text(_dockerd(dockerd, name), style="" if dockerd["state"] == "ready" else _WAITING)
     if (used := container["memory_bytes"]) is not None:
         limit, peak = container["memory_limit_bytes"], container["memory_peak_bytes"]
         of = f" of {size(limit)} ({100 * used / limit:.0f} %)" if limit else ", no limit"
@@ -185,12 +187,14 @@ def _process_1(node: Node) -> str:
     return f"wanted {node['wanted']}, in phase {node['phase']}{lasts}; {_count(node['reaped'] or 0, 'orphan')} reaped"
 
 
-def _dockerd(dockerd: Dockerd) -> str:
-    parts = [f"dockerd is {dockerd['state']}: "]
+def _dockerd(dockerd: Dockerd, name: str) -> str:
+    where = f" at {dockerd['host']}" if name != "dockerd" else ""
+    parts = [plain(f"{name}{where} is {dockerd['state']}: ")]
     parts += [f"process {dockerd['pid']}, "] if dockerd["pid"] is not None else []
-    parts.append(f"restarts: {dockerd['restarts']}")
+    parts.append(f"{'restarts' if name == 'dockerd' else 'lost'}: {dockerd['restarts']}")
     parts += [f", {_count(dockerd['containers'], 'container')}"] if dockerd["containers"] is not None else []
     parts += [f", {size(dockerd['memory_bytes'])}"] if dockerd["memory_bytes"] is not None else []
+    parts += [plain(f"; {dockerd['problem']}")] if dockerd["problem"] else []
     return "".join(parts)
 
 

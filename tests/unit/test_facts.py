@@ -228,7 +228,8 @@ EVERYTHING: dict[str, object] = {
     "ping": ping(418),
     "tasks_by_api": [TASK | {"id": f"ServerTasks-{number}", "seconds": float(number)} for number in range(30)],
     "queued": 7,
-    "dockerd": {"state": "ready", "restarts": 1, "pid": 50, "cpu_seconds": None, "memory_bytes": None},
+    "dockerd": {"state": "ready", "restarts": 1, "pid": 50, "cpu_seconds": None, "memory_bytes": None}
+    | {"way": "privileged", "problem": None, "host": None},
     "dockerd_usage": (5.5, 90 << 20),
     "containers": 2,
     "container": {"memory_bytes": 3 << 29, "memory_limit_bytes": 4 << 30, "memory_peak_bytes": 2 << 30}

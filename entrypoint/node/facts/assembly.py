@@ -42,6 +42,7 @@ class Assembly:
 
     def __init__(self, configuration: Configuration) -> None:
         self._name = configuration.base.node_name
+        self._engine = configuration.base.engine
         self.settings: Settings | None = None
         self._problem = ""
         self._secrets = configuration.secrets()
@@ -67,7 +68,7 @@ class Assembly:
             queued=cast("int | None", told.get("queued")),
             server=cast("Server | None", told.get("server")),
             ping=cast("Ping | None", told.get("ping")) if told.get("server") or "server" not in told else None,
-            dockerd=_dockerd(told),
+            dockerd=_dockerd(told, self._engine),
             sql=self._sql(told, unknown),
             container=cast("Container", told.get("container") or container.UNKNOWN),
             nodes=cast("list[ClusterNode] | None", told.get("nodes")),
@@ -128,9 +129,10 @@ def _drain(told: Told) -> Drain:
     return found
 
 
-def _dockerd(told: Told) -> Dockerd | None:
+def _dockerd(told: Told, host: str) -> Dockerd | None:
     found = cast("Dockerd | None", told.get("dockerd"))
     if found is not None:
+        found["host"] = host or None
         found["cpu_seconds"], found["memory_bytes"] = cast("tuple[None, None]", told.get("dockerd_usage", (None, None)))
         found["containers"] = cast("int | None", told.get("containers"))
     return found
