@@ -13,7 +13,7 @@ from standin.sqlserver.testing import SqlServer
 
 from entrypoint import http_probe
 from entrypoint.base import sql_ping
-from entrypoint.dockerd import container_trial, ping
+from entrypoint.dockerd import container_trial, ping, watch
 from entrypoint.node.facts import answers
 from entrypoint.octopus import http, version_history
 from entrypoint.sqlserver import connect, handshake, network, prelogin
@@ -83,18 +83,24 @@ def _(folder: Path) -> None:
         connection.close()
 
 
-@beyond("dockerd's answer to a ping")
+@beyond("an engine's answer to a ping")
 def _(folder: Path) -> None:
     with speaker(b"x" * 65536, socket.AF_UNIX, str(folder / "s")):
-        assert not ping._answers(str(folder / "s"))
+        assert "was answered with 'xxx" in str(ping.problem(f"unix://{folder}/s"))
 
 
-@beyond("dockerd's other answers")
+@beyond("an engine's events")
+def _(folder: Path) -> None:
+    with speaker(b"x" * 65536, socket.AF_UNIX, str(folder / "s")):
+        assert not watch._listen(f"unix://{folder}/s")
+
+
+@beyond("an engine's other answers")
 def _(folder: Path) -> None:
     with speaker(b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * (1 << 21), socket.AF_UNIX, str(folder / "s")):
-        assert answers.containers(str(folder / "s"), 60.0) is None
+        assert answers.containers(f"unix://{folder}/s", 60.0) is None
         with pytest.raises((ValueError, RecursionError)):
-            container_trial._ask(str(folder / "s"), "GET", "/")
+            container_trial._ask(f"unix://{folder}/s", "GET", "/")
 
 
 # --- SQL Server

@@ -11,7 +11,7 @@ from readings import paths
 
 from entrypoint.base import files, forked, kept_log, log_relay, oom, state_reader, statefile
 from entrypoint.diagnose import sources
-from entrypoint.dockerd import stale_files
+from entrypoint.dockerd import lacks, stale_files
 from entrypoint.dockerd.iptables import Iptables
 from entrypoint.init import report
 from entrypoint.node.facts import container
@@ -170,6 +170,12 @@ def _(folder: Path) -> None:
     path.unlink()
     os.mkfifo(path)
     assert not stale_files._is_alive(str(path))
+
+
+@beyond("subordinate ids, and what the kernel tells of itself")
+def _(folder: Path) -> None:
+    (folder / "subuid").write_text("root:1:1\n" * 100000)
+    assert len(lacks._ranges(str(folder / "subuid"), "root")) < 100000
 
 
 @beyond("a file in a bundle of `diagnose`")
