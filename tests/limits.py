@@ -1,7 +1,7 @@
 """Everything that octo-node reads, and the limits that it has: docs/limits.md is made of this.
 
 `READERS` says where each is read, so that nothing is read anywhere else (tests/unit/test_readers.py), and
-tests/unit/test_reading.py asks each of them for more than its limit.
+tests/beyond asks each of them for more than its limit.
 """
 
 import importlib

@@ -2,12 +2,17 @@
 
 Left out: folders that others own or can write to, links and pipes in them, which tests/process/test_hostile.py has;
 what the registry and the keys' folder are in a phase in which nobody writes to them; of the commands, all but three
-(`phases.SOME_COMMANDS`); of what lasts for a node's whole life, the phases before *up*.
+(`phases.SOME_COMMANDS`); *draining* where a drain has a file open for writing, because the kernel then makes nothing
+read-only; of what lasts for a node's whole life, the phases before *up*.
 """
 
+import functools
 import shutil
+import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from processes import wait_until
 
 from . import phases
 from .matrix import Ends, Fault, GoesOn, each
@@ -71,9 +76,17 @@ def _empty(*names: str) -> Callable[[Rig], None]:
 def _remount(mode: str, *names: str) -> Callable[[Rig], None]:
     def strike(rig: Rig) -> None:
         for folder in _folders(rig, names):
-            mount("-o", f"remount,{mode}", str(folder))
+            wait_until(functools.partial(_is_remounted, folder, mode), what="nobody writes there just now")
 
     return strike
+
+
+def _is_remounted(folder: Path, mode: str) -> bool:
+    try:
+        mount("-o", f"remount,{mode}", str(folder))
+    except subprocess.CalledProcessError:
+        return False
+    return True
 
 
 def _both(first: Callable[[Rig], None], second: Callable[[Rig], None]) -> Callable[[Rig], None]:
@@ -130,7 +143,7 @@ FAULTS = (
     Fault(
         "the run folder is read-only",
         GROUP,
-        each(ANY, GoesOn()),
+        {phase: GoesOn() for phase in ANY if phase != DRAINING},
         _read_only("run"),
         _in_memory("run"),
         _remount("rw", "run"),
