@@ -68,6 +68,19 @@ def make_folder(wanted: str) -> str | None:
     return None
 
 
+def make_private(folder: str) -> None:
+    """Make `folder` if it isn't there. Raise OSError if that can't be, or if it isn't this user's alone."""
+    _make(folder)
+    _refuse_if_open(folder)
+
+
+def _refuse_if_open(folder: str) -> None:
+    if not is_private(folder):
+        if not os.path.lexists(folder):
+            raise FileNotFoundError(errno.ENOENT, "the folder is gone", folder)
+        raise PermissionError(errno.EPERM, "the folder isn't this user's alone", folder)
+
+
 def _make(folder: str) -> None:
     """Make `folder`, for this user alone, and what is missing above it, whatever the umask."""
     missing = []
@@ -106,8 +119,7 @@ def open_lock(folder: str, name: str) -> int:
 
 def write(folder: str, name: str, state: "Mapping[str, object]") -> None:
     """Replace state file `name`. Raise OSError if it can't be written; the old one is then unchanged."""
-    if not is_private(folder):  # who may write to the folder above it may have put another in its place
-        raise PermissionError(errno.EPERM, "the folder isn't this user's alone", folder)
+    _refuse_if_open(folder)  # who may write to the folder above it may have put another in its place
     pid = os.getpid()
     text = json_text.dumps({"pid": pid, "start": procfs.start_time(pid)} | dict(state)) + "\n"
     trusted_file.replace(path(folder, name), text.encode("utf-8", "backslashreplace"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from entrypoint import __version__
 from entrypoint.base import phase_summary, procfs, state_reader, statefile
 from entrypoint.base.phases import Phase
+from entrypoint.node import server_process
 from entrypoint.octopus import version
 from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.settings.configuration import Configuration
@@ -157,7 +158,7 @@ def versions(configuration: Configuration) -> dict[str, str | None]:
 
 def fragments(configuration: Configuration) -> Iterator[dict[str, object]]:
     """Yield what the files tell, as parts of the facts."""
-    found = find(configuration.base.run_dir)
+    found = States(server_process.find_folder(configuration.base))
     yield {
         "live": found.is_live,
         "node": node(found, configuration.base.node_name),
