@@ -50,6 +50,12 @@ def engine(node: Node) -> dict[str, object]:
     return found
 
 
+def server_of(node: Node) -> int:
+    """Return the pid of Octopus.Server, once there is time to tell it."""
+    found = wait_until(lambda: json.loads(node.verb("status", "--json").stdout)["server"], what="the server is seen")
+    return int(found["pid"])
+
+
 def wait_ready(node: Node, restarts: int = 0) -> None:
     """Wait until the engine has run a container, after so many restarts."""
     there = {"state": "ready", "restarts": restarts, "problem": None}
@@ -81,12 +87,12 @@ def test_it_is_killed(node: Node, name: str) -> None:
     node.execute("sh", "-c", BOX)
     started = ("docker", "--host=unix:///run/docker.sock", "run", "--detach", "--user", "12:12", "box")
     node.execute(*started, "/bin/busybox", "sleep", "54321")
-    server = json.loads(node.verb("status", "--json").stdout)["server"]["pid"]
+    server = server_of(node)
     node.execute("pkill", "-KILL", "-x", "-o", name)
     wait_ready(node, restarts=1)
     assert "that an earlier dockerd left running." in node.log
     assert "sleep 54321" not in node.execute("ps", "-eo", "args")
-    assert json.loads(node.verb("status", "--json").stdout)["server"]["pid"] == server
+    assert server_of(node) == server
     assert node.stop() == 0, node.log
 
 
@@ -151,9 +157,9 @@ def test_a_sidecar(rootless_image: str, network: str, sql: Sql, sidecar: str) ->
         assert node.execute("cat", "/artifacts/run").split("\n") == ["said by the script", "0", "made", ""]
         assert node.execute("stat", "-c", "%u:%g", f"{SERVER}/Work/1/made") == "1001:0\n"
         assert node.execute("rm", "-rf", f"{SERVER}/Work/1") == ""
-        server = json.loads(node.verb("status", "--json").stdout)["server"]["pid"]
+        server = server_of(node)
         docker("restart", "--time=20", sidecar)
         wait_ready(node, restarts=1)
-        assert json.loads(node.verb("status", "--json").stdout)["server"]["pid"] == server
+        assert server_of(node) == server
         assert node.stop() == 0, node.log
     assert docker("exec", sidecar, "docker", "--host=unix:///run/octo-engine/docker.sock", "ps", "-q").stdout == ""
