@@ -1,7 +1,7 @@
 """Everything that octo-node reads, and the limits that it has: docs/limits.md is made of this.
 
 `READERS` says where each is read, so that nothing is read anywhere else (tests/unit/test_readers.py), and
-tests/unit/test_reading.py asks each of them for more than its limit.
+tests/beyond asks each of them for more than its limit.
 """
 
 import importlib
@@ -70,8 +70,10 @@ LIMITS = (
         "counts as files; a folder that hangs is refused",
     ),
     Limit("versions that nodes recorded", ("octopus.version_history.MOST",), "left out: the newest are read"),
-    Limit("dockerd's answer to a ping", ("dockerd.ping.MOST", "dockerd.ping.SECONDS"), "no answer"),
-    Limit("dockerd's other answers", ("dockerd.container_trial._ROOM", "node.facts.answers._MOST"), "no answer"),
+    Limit("an engine's answer to a ping", ("dockerd.ping.MOST", "base.engine.SECONDS"), "no answer"),
+    Limit("an engine's events", ("dockerd.watch.MOST", "dockerd.watch.SILENCE"), "no answer"),
+    Limit("subordinate ids, and what the kernel tells of itself", ("dockerd.lacks.MOST",), "cut"),
+    Limit("an engine's other answers", ("dockerd.container_trial._ROOM", "node.facts.answers._MOST"), "no answer"),
     Limit("a pid file of an earlier dockerd's", ("dockerd.stale_files._MOST",), "names no process"),
     Limit("what iptables prints", ("dockerd.iptables._MOST", "dockerd.iptables._SECONDS"), "left out"),
     Limit(
@@ -120,12 +122,19 @@ READERS = {
     "diagnose.sources._verb": "all of a bundle of `diagnose`",
     "dockerd.cgroups._words": KERNEL,
     "dockerd.cgroups.nest": KERNEL,
-    "dockerd.container_trial._ask": "dockerd's other answers",
+    "dockerd.container_trial._ask": "an engine's other answers",
     "dockerd.iptables._has_words": KERNEL,
     "dockerd.iptables._said": "what iptables prints",
-    "dockerd.ping._answers": "dockerd's answer to a ping",
+    "dockerd.lacks._field": KERNEL,
+    "dockerd.lacks._is_mapped": KERNEL,
+    "dockerd.lacks._ranges": "subordinate ids, and what the kernel tells of itself",
+    "dockerd.lacks._word": KERNEL,
+    "dockerd.leftovers._processes": KERNEL,
+    "dockerd.ping.problem": "an engine's answer to a ping",
+    "dockerd.rootless.is_namespace_root": KERNEL,
     "dockerd.stale_files._found": OWN,
     "dockerd.stale_files._is_alive": "a pid file of an earlier dockerd's",
+    "dockerd.watch._listen": "an engine's events",
     "explain._text": OWN,
     "explain.documents": OWN,
     "http_probe.status_of": "an answer to the probe",
@@ -142,7 +151,7 @@ READERS = {
     "install.install": OWN,
     "monitoring.application._file": OWN,
     "monitoring.observation._receive": "a line of the process that looks at the node",
-    "node.facts.answers.containers": "dockerd's other answers",
+    "node.facts.answers.containers": "an engine's other answers",
     "node.facts.container._read": "counters of the control group",
     "node.server_command._copy": "what `server VERB` keeps back to mask it",
     "octopus.applied_state._files": "the registry and the configuration file",
@@ -161,10 +170,9 @@ READERS = {
     "sqlserver.connect._fetch": "SQL Server's answer to a question",
     "sqlserver.driver_manager._is_of_nobody_here": KERNEL,
     "sqlserver.driver_manager.libraries": "the ODBC drivers' configuration",
-    "sqlserver.handshake._exactly": "SQL Server's handshake",
     "sqlserver.handshake._shake_hands": OWN,
     "sqlserver.network._told_port": "the SQL Server Browser's answer",
-    "sqlserver.prelogin._ask": "SQL Server's answer to PRELOGIN",
+    "sqlserver.network.receive": "its caller's limit",
     "sqlserver.trust._contents": "certificates in a folder",
 }
 

@@ -46,7 +46,8 @@ def doing(prepare: "Mapping[str, object]", node: "Mapping[str, object]") -> "tup
     if not prepare.get("doing"):
         dockerd = node.get("dockerd")
         waits = isinstance(dockerd, dict) and dockerd.get("state") not in {"ready", "failing"}
-        return ("waiting for dockerd" if waits else ""), None
+        name = "the engine" if isinstance(dockerd, dict) and dockerd.get("way") == "external" else "dockerd"
+        return (f"waiting for {name}" if waits else ""), None
     since = prepare.get("since")
     return str(prepare["doing"]), since if isinstance(since, float) and abs(since) < _MOST else None
 

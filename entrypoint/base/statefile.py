@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 NODE, PREPARE, SETTLE, DRAIN = "node", "prepare", "settle", "drain"
 PREFLIGHT = "preflight"  # what it warned of
+ENGINE = "engine"  # why the engine of execution containers isn't ready
 END = "end"  # why the node ended, by who knows
 LAST, LAST_END = "last", "last-end"  # what NODE and END were of the start before this one
 _ROOM = 4096  # bytes: more than a state file has
-_NAMES = (NODE, PREPARE, SETTLE, DRAIN, PREFLIGHT, END)
+_NAMES = (NODE, PREPARE, SETTLE, DRAIN, PREFLIGHT, ENGINE, END)
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -67,6 +68,19 @@ def make_folder(wanted: str) -> str | None:
     return None
 
 
+def make_private(folder: str) -> None:
+    """Make `folder` if it isn't there. Raise OSError if that can't be, or if it isn't this user's alone."""
+    _make(folder)
+    _refuse_if_open(folder)
+
+
+def _refuse_if_open(folder: str) -> None:
+    if not is_private(folder):
+        if not os.path.lexists(folder):
+            raise FileNotFoundError(errno.ENOENT, "the folder is gone", folder)
+        raise PermissionError(errno.EPERM, "the folder isn't this user's alone", folder)
+
+
 def _make(folder: str) -> None:
     """Make `folder`, for this user alone, and what is missing above it, whatever the umask."""
     missing = []
@@ -105,8 +119,7 @@ def open_lock(folder: str, name: str) -> int:
 
 def write(folder: str, name: str, state: "Mapping[str, object]") -> None:
     """Replace state file `name`. Raise OSError if it can't be written; the old one is then unchanged."""
-    if not is_private(folder):  # who may write to the folder above it may have put another in its place
-        raise PermissionError(errno.EPERM, "the folder isn't this user's alone", folder)
+    _refuse_if_open(folder)  # who may write to the folder above it may have put another in its place
     pid = os.getpid()
     text = json_text.dumps({"pid": pid, "start": procfs.start_time(pid)} | dict(state)) + "\n"
     trusted_file.replace(path(folder, name), text.encode("utf-8", "backslashreplace"))

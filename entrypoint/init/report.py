@@ -11,7 +11,7 @@ from entrypoint.settings import secrets_memfd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from entrypoint.settings.base_settings import BaseSettings
 
@@ -51,6 +51,36 @@ class _Log:
             self.dropped += 1
 
 
+class _StateFile:
+    """The state file in the run `folder`, which is made again if it is gone: scripts clean /tmp."""
+
+    def __init__(self, folder: str | None) -> None:
+        self._folder = folder
+        self._told = ""
+        self._was_there = False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was there."""
+        return self._was_there and not os.path.lexists(statefile.path(str(self._folder), statefile.NODE))
+
+    def write(self, state: "Mapping[str, object]", say: "Callable[..., None]") -> None:
+        """Write `state`, and `say` what is to be said of that and wasn't said the last time."""
+        if self._folder is None:
+            return
+        said = "The run folder was deleted, or emptied, and is made again." if self.is_gone else ""
+        try:
+            if said:
+                statefile.make_private(self._folder)
+            statefile.write(self._folder, statefile.NODE, state)
+            self._was_there = True
+        except OSError as error:
+            said = f"The state file can't be written: {error.strerror}."
+        if said and said != self._told:
+            say("warning", said, folder=self._folder)
+        self._told = said
+
+
 class Report:
     """The voice of process 1. It never blocks, and what can't be said is counted.
 
@@ -64,6 +94,7 @@ class Report:
         self._folder = statefile.make_folder(settings.run_dir)
         self._inbox = log_relay.Inbox(self._folder)
         self._log = _Log(self._folder)
+        self._file = _StateFile(self._folder)
         self._state: dict[str, object] = {"booted": time.monotonic(), "phases": {}}
         self._end("")
 
@@ -74,7 +105,12 @@ class Report:
         self._log.write(log_line.line(self._settings.log_format, "run", level, self._masked(event), fields))
 
     def relay(self) -> None:
-        """Print the lines that other processes of octo-node left for the container's log."""
+        """Print the lines that other processes of octo-node left for the container's log.
+
+        They also ask so for the run folder, if that is gone.
+        """
+        if self._file.is_gone:
+            self._file.write(self._state, self.say)
         for line in self._inbox.lines():
             text = self._masked(line.decode("utf-8", "replace"))
             encoded = text.encode("utf-8", "backslashreplace")[: log_line.MAX_LINE - 1]
@@ -91,12 +127,7 @@ class Report:
         # `clock` makes times of day of the monotonic ones
         said = {"phase": phase.value, "wanted": wanted.value, "clock": time.time() - time.monotonic()}
         self._state |= said | {"dropped": self._log.dropped} | fields
-        if self._folder is None:
-            return
-        try:
-            statefile.write(self._folder, statefile.NODE, self._state)
-        except OSError as error:
-            self.say("warning", f"The state file can't be written: {error.strerror}.", folder=self._folder)
+        self._file.write(self._state, self.say)
 
     def folder_problem(self) -> str | None:
         """Return a sentence if there is no folder for the state files, or not the one that was asked for."""
@@ -119,16 +150,21 @@ class Report:
         self.say("error", sentence)
         self._end(self._masked(sentence))
 
-    def cut_off(self, drained: int | None, why: str = "") -> None:
+    def cut_off(self, drained: int | None, why: str = "", running: "Collection[str]" = ()) -> None:
         """Tell which tasks the stop cuts off; `drained` is the code that its own drain ended with, if any.
 
-        `why` is what the drain couldn't tell itself.
+        `why` is what the drain couldn't tell itself, `running` what runs below the server, if nobody told of tasks.
         """
         note = self._inbox.note()
         if not note and not why and drained:
-            note = f"The drain ended with exit code {drained}: the stop cuts off whatever still runs."
-        if note or why:
-            self.fail(f"{why} {note}".strip())
+            below = f": {', '.join(running)}" if running else ""
+            note = f"The drain ended with exit code {drained}: the stop cuts off whatever still runs{below}."
+        if not note and not why and running:
+            note = f"The stop may cut off tasks: Octopus.Server still runs {', '.join(running)}."
+        sentence = f"{why} {note}".strip()
+        if sentence:
+            self.say("error" if why or " may cut off " not in note else "warning", sentence)
+            self._end(self._masked(sentence))
 
     def end_of_server(self, code: int, log_file: str, why: str) -> None:
         """Tell that Octopus.Server ended by itself, and `why`, with the end of its log if that can be read."""

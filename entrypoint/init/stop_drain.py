@@ -55,9 +55,10 @@ class StopDrain:
 
     def tell_cut_off(self) -> None:
         """Tell, once, which tasks a stop cuts off by ending the server now."""
-        if not self._is_told and self._children.pid("server") is not None:
+        server = self._children.pid("server")
+        if not self._is_told and server is not None:
             self._is_told = True
-            self._report.cut_off(self._children.codes.get(ROLE))
+            self._report.cut_off(self._children.codes.get(ROLE), running=processes.below(server))
 
     def _send(self, number: int) -> None:
         self._timers.clear(ROLE)

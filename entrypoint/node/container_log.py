@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 
 from entrypoint.base import log_relay as mailbox
-from entrypoint.base import state_reader
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.structured_log import Tee
 
@@ -14,25 +13,25 @@ from .drain_messages import names, number
 from .task_counters import Observation
 
 
-AGAIN_SECONDS = 5.0  # between two notes that say the same, but for the time
+AGAIN_SECONDS = 2.0  # between two notes that say the same, but for the time
 _STDERR = 2
 
 
 def relay(settings: BaseSettings) -> Tee | None:
     """Return what hands a line to process 1, None where stderr is the container's log already, or no node runs."""
-    folder = state_reader.find_folder(settings.run_dir)
+    folder = server_process.find_folder(settings)
     found = server_process.find(settings.paths, folder)
-    supervisor = server_process.supervisor(folder)
+    supervisor = server_process.supervisor(folder, found)
     if (found is None and supervisor is None) or (found is not None and _is_ours_too(found.pid)):
         return None
 
     def tee(line: bytes) -> str | None:
-        if folder is None or supervisor is None:
-            return "This isn't in the container's log: octo-node's process 1 has left no state file."
+        if supervisor is None:
+            return "This isn't in the container's log: octo-node's process 1 can't be found."
         try:
             mailbox.append(folder, line, supervisor)
         except OSError as error:
-            return f"This isn't in the container's log: {folder}: {error.strerror}."
+            return f"This isn't in the container's log: {folder or settings.run_dir}: {error.strerror}."
         return None
 
     return tee
@@ -48,10 +47,14 @@ def _is_ours_too(pid: int) -> bool:
 
 
 class CutOffNote:
-    """What process 1 is to say of the tasks that run when a stop comes; kept up to date by the drain, in `folder`."""
+    """What process 1, whose pid is `supervisor`, is to say of the tasks that run when a stop comes.
 
-    def __init__(self, folder: str | None) -> None:
+    Kept up to date by the drain, in the run `folder` or the spare one.
+    """
+
+    def __init__(self, folder: str | None, supervisor: int | None) -> None:
         self._folder = folder
+        self._supervisor = supervisor
         self._tasks: Sequence[object] | None = None
         self._seen = ""
         self._next = 0.0
@@ -76,10 +79,10 @@ class CutOffNote:
 
     def _leave(self, tasks: Sequence[object] | None, sentence: str) -> None:
         now = time.monotonic()
-        if self._folder is None or (tasks == self._tasks and now < self._next):
+        if self._supervisor is None or (tasks == self._tasks and now < self._next):
             return
         try:
-            mailbox.write_note(self._folder, sentence)
+            mailbox.write_note(self._folder, sentence, self._supervisor)
         except OSError:
             return
         self._tasks, self._next = tasks, now + AGAIN_SECONDS
@@ -87,8 +90,8 @@ class CutOffNote:
     def remove(self) -> None:
         """Take it back: a stop cuts nothing off."""
         self._tasks, self._seen, self._next = None, "", 0.0
-        if self._folder is not None:
+        if self._supervisor is not None:
             try:
-                mailbox.remove_note(self._folder)
+                mailbox.remove_note(self._folder, self._supervisor)
             except OSError:
                 pass

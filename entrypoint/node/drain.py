@@ -8,7 +8,6 @@ but a server that is dead; and nothing in it lasts longer than GRACE_SECONDS bey
 import time
 from dataclasses import dataclass
 
-from entrypoint.base import state_reader
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import CommandError, Runner
@@ -51,7 +50,7 @@ def drain(
     Raise NodeError: (20) tasks still run at the deadline, (21) the node can't be reached.
     """
     base = configuration.base
-    folder = state_reader.find_folder(base.run_dir)
+    folder = server_process.find_folder(base)
     found = server_process.find(base.paths, folder)
     if found is None:
         log.info("Octopus.Server isn't running here: there is nothing to drain.")
@@ -61,7 +60,7 @@ def drain(
     settings = configuration.settings()
     with drain_lock.draining(folder, options.wait, log):
         drain_lock.want_drained(folder, log)
-        note = CutOffNote(folder)
+        note = CutOffNote(folder, server_process.supervisor(folder, found))
         try:
             _Drain(settings, runner, log, deadlines, found, Audience(note, view)).run(options)
         except (KeyboardInterrupt, SystemExit):

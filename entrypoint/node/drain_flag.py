@@ -27,10 +27,13 @@ class NodeCommand:
         self._runner = runner
         self._tick = tick
 
-    def run(self, *options: str, seconds: float = SECONDS) -> None:
-        """Run it with `options`, for `seconds` + END_SECONDS at most. Raise CommandError if it fails."""
+    def run(self, *options: str, seconds: float = SECONDS) -> str:
+        """Run it with `options`, for `seconds` + END_SECONDS at most; return the end of what it printed.
+
+        Raise CommandError if it fails.
+        """
         line = commandline.server(self._paths, "node", *options)
-        self._runner.run(line, "node", seconds=seconds, tick=self._tick, end_seconds=END_SECONDS)
+        return self._runner.run(line, "node", seconds=seconds, tick=self._tick, end_seconds=END_SECONDS)
 
 
 class DrainFlag:

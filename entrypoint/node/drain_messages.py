@@ -44,9 +44,11 @@ class Tally:
         self._seen: set[str] = set()
         self._running: set[str] = set()
         self._cancelled: set[str] = set()
+        self._is_known = True
 
     def see(self, tasks: Sequence[Task] | None) -> None:
         """Take note of the tasks that run; None: nobody could tell."""
+        self._is_known = tasks is not None
         if tasks is not None:
             self._running = {task.id for task in tasks}
             self._seen |= self._running
@@ -58,10 +60,11 @@ class Tally:
     def sentence(self) -> str:
         """Return it in words: how long, for how many tasks, and what became of those that didn't end by themselves."""
         if not self._seen:
-            return "None had to be waited for."
+            return "None had to be waited for." if self._is_known else "Whether any had to be waited for is unknown."
+        still = ("still runs", "still run") if self._is_known else ("ran when seen last", "ran when seen last")
         counts = (
             (len(self._cancelled - self._running), "was cancelled", "were cancelled"),
-            (len(self._running), "still runs", "still run"),
+            (len(self._running), *still),
         )
         told = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
         waited = f"Waited {duration(self._clock() - self._begun)} for {_number(len(self._seen))}"

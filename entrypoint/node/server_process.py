@@ -1,15 +1,20 @@
 """Finds the running server process: in /proc, whatever became of the state files."""
 
 import itertools
+import os
+import time
 from dataclasses import dataclass
 
 import psutil
 
-from entrypoint.base import procfs, state_reader, statefile
+from entrypoint.base import log_relay, procfs, state_reader, statefile
+from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.paths import Paths
 
 
 SUPERVISOR = "octo-node"  # what process 1 of a node is called in /proc: see `init/signals.py`
+AGAIN_SECONDS = 1.0  # that process 1 has for making its folder again
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +74,48 @@ def _process(pid: int) -> Process | None:
     return None if fields is None or start is None else Process(pid, start, int(fields[1]))
 
 
-def supervisor(folder: str | None) -> int | None:
-    """Return the pid of octo-node's `run`, as the state file in `folder` tells; None if it tells of none that lives."""
+def supervisor(folder: str | None, found: Process | None) -> int | None:
+    """Return the pid of octo-node's `run`; None if none lives.
+
+    The state file in `folder` tells; without it, it is the parent of the server that was `found` in /proc.
+    """
     state = state_reader.read(folder, statefile.NODE)
-    if state is None or not state_reader.is_live(state):
-        return None
-    try:
+    if state is not None and state_reader.is_live(state):
         pid = int(str(state["pid"]))
-        return pid if psutil.Process(pid).name() == SUPERVISOR else None
-    except psutil.Error:
+    elif found is not None:
+        pid = found.parent
+    else:
         return None
+    return pid if _is_run(pid) else None
+
+
+def _is_run(pid: int) -> bool:
+    """Return whether process `pid` is octo-node's `run`: `init` has its name as well, and would hand our signal on."""
+    try:
+        process = psutil.Process(pid)
+        words = process.cmdline()
+        return process.name() == SUPERVISOR and words[-1:] == ["run"] and "init" not in words
+    except psutil.Error:
+        return False
+
+
+def find_folder(settings: BaseSettings) -> str | None:
+    """Return the run folder of the running node; None if there is none. One that was deleted process 1 makes again."""
+    folder = state_reader.find_folder(settings.run_dir)
+    state = state_reader.read(folder, statefile.NODE)
+    if state is not None and state_reader.is_live(state):
+        return folder
+    pid = supervisor(None, find(settings.paths, None))
+    if pid is None:
+        return folder
+    try:
+        os.kill(pid, log_relay.SIGNAL)
+    except OSError:
+        return None
+    deadline = time.monotonic() + AGAIN_SECONDS
+    while time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        again = state_reader.read(found := state_reader.find_folder(settings.run_dir), statefile.NODE)
+        if again is not None and state_reader.is_live(again):
+            return found
+    return None

@@ -102,6 +102,8 @@ class Database:
         """Return the running tasks. Raise UnknownError if the database doesn't answer, or doesn't tell."""
         try:
             return tables.running_tasks(self._connected(), self._settings.octopus_server_node_name)
+        except tables.NoNodeError as error:
+            raise UnknownError(str(error)) from error
         except queries.UnknownError as error:
             raise NeverError("the database has no task table that this login can read") from error
         except pyodbc.Error as error:

@@ -2,7 +2,6 @@
 
 import time
 
-from entrypoint.base import state_reader
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.octopus.command_runner import Runner
@@ -26,8 +25,9 @@ def undrain(configuration: Configuration, runner: Runner, log: Logger, wait: flo
     Raise NodeError (21) if it can't be reached.
     """
     base = configuration.base
-    folder = state_reader.find_folder(base.run_dir)
-    if server_process.find(base.paths, folder) is None:
+    folder = server_process.find_folder(base)
+    found = server_process.find(base.paths, folder)
+    if found is None:
         raise NodeError(
             ExitCode.NODE_UNREACHABLE,
             "Octopus.Server isn't running here, so it can't be undrained; a node that starts is undrained by itself.",
@@ -49,14 +49,19 @@ def undrain(configuration: Configuration, runner: Runner, log: Logger, wait: flo
         if not switch.is_set:
             raise switch.failure()
         drain_lock.want_undrained(folder, log)
-        CutOffNote(folder).remove()
-        while not (flag := watch.flag(deadlines)).takes_tasks:
-            if deadlines.is_over:
-                raise NodeError(
-                    ExitCode.NODE_UNREACHABLE,
-                    f"The node was undrained, but it didn't answer as such within {wait:g} s: {flag.words}. Look into "
-                    "its log.",
-                )
-            teller.tell(flag.words, f"The node doesn't take tasks yet: {flag.words}.")
-            time.sleep(ASK_SECONDS)
+        CutOffNote(folder, server_process.supervisor(folder, found)).remove()
+        _wait_until_it_takes_tasks(watch, teller, deadlines, wait)
     log.info("The node takes tasks again.")
+
+
+def _wait_until_it_takes_tasks(watch: NodeWatch, teller: ThrottledLog, deadlines: Deadlines, wait: float) -> None:
+    """Return when the node answers as one that takes tasks. Raise NodeError (21) after the deadline."""
+    while not (flag := watch.flag(deadlines)).takes_tasks:
+        if deadlines.is_over:
+            raise NodeError(
+                ExitCode.NODE_UNREACHABLE,
+                f"The node was undrained, but it didn't answer as such within {wait:g} s: {flag.words}. Look into "
+                "its log.",
+            )
+        teller.tell(flag.words, f"The node doesn't take tasks yet: {flag.words}.")
+        time.sleep(ASK_SECONDS)

@@ -21,6 +21,16 @@ _MARKS = ", ".join("?" for _ in STATES)
 _ANYBODYS = {"schemaversions"}
 
 
+class NoNodeError(UnknownError):
+    """The database has no node of that name."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(
+            f"the database has no node named {node}: give this process the OCTOPUS_SERVER_NODE_NAME that "
+            "`octo-node run` has, or wait until the server has made its row"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Installed:
     """What is in a database.
@@ -111,7 +121,10 @@ def _has(connection: Connection, statement: str, *parameters: str) -> bool | Non
 
 
 def running_tasks(connection: Connection, node: str) -> list[Task]:
-    """Return the tasks that the node named `node` works on. Raise UnknownError if the tables don't tell."""
+    """Return the tasks that the node named `node` works on.
+
+    Raise NoNodeError if no node has that name: nobody's tasks were looked at; UnknownError if the tables don't tell.
+    """
     there = columns(connection, "ServerTask")
     description = "t.Description" if "description" in there else "t.Id"
     age = "DATEDIFF_BIG(second, t.StartTime, SYSDATETIMEOFFSET())" if "starttime" in there else "NULL"
@@ -123,6 +136,8 @@ def running_tasks(connection: Connection, node: str) -> list[Task]:
         node,
         *STATES,
     )
+    if not found and not rows(connection, "SELECT 1 FROM dbo.OctopusServerNode WHERE Name = ?", node):
+        raise NoNodeError(node)
     return [
         Task(id=id_, description=text or "", state=state, seconds=None if age is None else float(age))
         for id_, text, state, age in found

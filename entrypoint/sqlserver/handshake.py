@@ -76,8 +76,7 @@ def _receive(sock: socket.socket, deadline: float) -> bytes:
 def _exactly(sock: socket.socket, count: int, deadline: float) -> bytes:
     received = b""
     while len(received) < count:
-        sock.settimeout(max(deadline - time.monotonic(), 0.001))
-        part = sock.recv(count - len(received))
+        part = network.receive(sock, count - len(received), deadline)
         if not part:
             raise ConnectionResetError
         received += part

@@ -112,6 +112,18 @@ def _told_port(sock: object) -> int | None:
     return int(told) if told.isdecimal() and len(told) <= len("65535") and int(told) < 1 << 16 else 0
 
 
+def receive(sock: socket.socket, most: int, deadline: float) -> bytes:
+    """Return what comes next on `sock`, up to `most` bytes; none at its end. Raise OSError if `deadline` has passed.
+
+    Whoever sends a byte now and then can't keep us beyond it.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    sock.settimeout(left)
+    return sock.recv(most)
+
+
 def places(host: str, port: int, kind: socket.SocketKind, seconds: float = RESOLVE_SECONDS) -> list[_Place]:
     """Return where `host` can be reached. Raise UnreachableError if the name service doesn't tell in `seconds`."""
     try:

@@ -44,8 +44,7 @@ def _ask(host: str, port: int, seconds: float, limit: float) -> bytes:
         sock.settimeout(seconds)
         sock.sendall(sql_ping.PACKET)
         while len(answer) < _HEADER or len(answer) < int.from_bytes(answer[2:4], "big") <= _LONGEST:
-            sock.settimeout(max(deadline - time.monotonic(), 0.001))
-            received = sock.recv(_LONGEST)
+            received = network.receive(sock, _LONGEST, deadline)
             if not received:
                 break
             answer += received

@@ -16,6 +16,8 @@ from . import Target, text_of
 
 
 SECRETS = ("hunter2-CANARY", "pass;word-1", "API-CANARY4711")
+FORMS = redact.forms([*SECRETS, f"Server=db;Password='{SECRETS[1]}'"])
+PIECES = 8  # that a stream with secrets comes in
 LICENCE = variables.BY_NAME["OCTOPUS_SERVER_BASE64_LICENSE"]
 LONGEST_LINE = command_output.MAX_LINE + len(" ...")
 
@@ -46,7 +48,7 @@ def check_version(data: bytes) -> None:
 
 def check_output(data: bytes) -> None:
     """Read a command's output in whatever pieces it comes: the same lines, none too long, whatever is in them."""
-    size = data[0] + 1 if data else 1
+    size = max(data[0] + 1 if data else 1, len(data) // (8 * PIECES))
     whole, pieces = CommandOutput(), CommandOutput()
     told = [*whole.take(data), *whole.finish()]
     parts = (data[begin : begin + size] for begin in range(0, len(data), size))
@@ -64,14 +66,13 @@ def check_output(data: bytes) -> None:
 
 def _check_mask(data: bytes) -> None:
     """Mask a stream with secrets in it, cut wherever: the same as masked at once, and no secret is left."""
-    size = max(data[0] % 16 + 1 if data else 1, len(data) // 64)
+    size = max(data[0] % 16 + 1 if data else 1, len(data) // PIECES)
     text = text_of(data)
-    secrets = redact.forms([*SECRETS, f"Server=db;Password='{SECRETS[1]}'"])
-    masked = redact.mask(text, secrets)
-    assert not [secret for secret in secrets if secret in masked]
-    mask = Mask(secrets)
+    masked = redact.mask(text, FORMS)
+    assert not [secret for secret in FORMS if secret in masked]
+    mask = Mask(FORMS)
     shown = b"".join([*(mask.take(data[begin : begin + size]) for begin in range(0, len(data), size)), mask.rest()])
-    assert not [secret for secret in secrets if secret.encode() in shown]
+    assert not [secret for secret in FORMS if secret.encode() in shown]
     redact.passwords(text)
 
 

@@ -1,7 +1,9 @@
 """Lines and notes for process 1: what it prints, and what it isn't led to read."""
 
 import os
+import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def test_each_line_comes_once(tmp_path: Path, told: list[int]) -> None:
 def test_what_a_former_container_left_is_forgotten(tmp_path: Path) -> None:
     """Lines and note of before the start aren't this node's."""
     log_relay.append(str(tmp_path), b"old\n", os.getpid())
-    log_relay.write_note(str(tmp_path), "The stop cuts off 1 task.")
+    log_relay.write_note(str(tmp_path), "The stop cuts off 1 task.", os.getpid())
     inbox = log_relay.Inbox(str(tmp_path))
     assert not list(inbox.lines())
     assert inbox.note() == ""
@@ -67,10 +69,10 @@ def test_the_note(tmp_path: Path) -> None:
     """The note is the last that was written, until it is taken away."""
     inbox = log_relay.Inbox(str(tmp_path))
     for sentence in ("The stop cuts off 2 tasks.", "The stop cuts off 1 task."):
-        log_relay.write_note(str(tmp_path), sentence)
+        log_relay.write_note(str(tmp_path), sentence, os.getpid())
     assert inbox.note() == "The stop cuts off 1 task."
-    log_relay.remove_note(str(tmp_path))
-    log_relay.remove_note(str(tmp_path))
+    log_relay.remove_note(str(tmp_path), os.getpid())
+    log_relay.remove_note(str(tmp_path), os.getpid())
     assert inbox.note() == ""
 
 
@@ -90,15 +92,45 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
 def test_what_is_no_plain_file_is_not_read(tmp_path: Path, make: Callable[[Path], object], told: list[int]) -> None:
-    """A pipe, a link or anything else in their places holds nobody up, and nothing of it is printed or written to."""
+    """A pipe, a link or anything else in their places holds nobody up, nothing of it is printed or written to."""
     inbox = log_relay.Inbox(str(tmp_path))
     for name in ("lines", "cut-off"):
         make(tmp_path / name)
     assert not list(inbox.lines())
     assert inbox.note() == ""
-    with pytest.raises(OSError):  # noqa: PT011 - of whatever kind
-        log_relay.append(str(tmp_path), b"line\n", os.getpid())
-    assert not told
+    log_relay.append(str(tmp_path), b"line\n", os.getpid())
+    log_relay.write_note(str(tmp_path), "The stop cuts off 1 task.", os.getpid())
+    assert told == [log_relay.SIGNAL]
+    assert list(inbox.lines()) == [b"line\n"]
+    assert inbox.note() == "The stop cuts off 1 task."
+    assert not Path(log_relay.spare_folder(os.getpid())).exists()
+
+
+@pytest.mark.parametrize("folder", ["gone", "not a folder", None])
+def test_what_the_run_folder_does_not_take(tmp_path: Path, folder: str | None, told: list[int]) -> None:
+    """A run folder that is gone, or takes nothing, mutes nobody: lines and note are found in a folder in /tmp."""
+    (tmp_path / "not a folder").touch()
+    path = None if folder is None else str(tmp_path / folder)
+    inbox = log_relay.Inbox(path)
+    try:
+        log_relay.append(path, b"line\n", os.getpid())
+        log_relay.write_note(path, "The stop cuts off 1 task.", os.getpid())
+        assert told == [log_relay.SIGNAL]
+        assert list(inbox.lines()) == [b"line\n"]
+        assert inbox.note() == "The stop cuts off 1 task."
+        log_relay.remove_note(path, os.getpid())
+        assert inbox.note() == ""
+    finally:
+        shutil.rmtree(log_relay.spare_folder(os.getpid()))
+
+
+def test_a_note_that_nobody_renews(tmp_path: Path) -> None:
+    """What was seen some seconds ago may have ended: it is told as what it is."""
+    inbox = log_relay.Inbox(str(tmp_path))
+    log_relay.write_note(str(tmp_path), "The stop cuts off 1 task, seen running at 12:00:00Z.", os.getpid())
+    then = time.time() - log_relay.FRESH_SECONDS - 1
+    os.utime(tmp_path / "cut-off", (then, then))
+    assert inbox.note() == "The stop may cut off 1 task, seen running at 12:00:00Z."
 
 
 def test_process_1_leaves_a_drain_its_grace() -> None:
