@@ -17,6 +17,7 @@ from standin.sqlserver.testing import SqlServer
 from tasks import ask, drain_that_waits, state, task
 
 from entrypoint.node.drain import GRACE_SECONDS
+from entrypoint.node.drain_deadlines import LOOK_SECONDS
 
 
 SLACK = 15  # seconds: this machine may be busy
@@ -112,6 +113,21 @@ def test_a_command_that_hangs_does_not_use_up_the_time(node: Node) -> None:
     assert done.returncode == 21, done.stderr
     assert "The node can't be drained" in done.stderr
     assert time.monotonic() - begun < 3 + GRACE_SECONDS + SLACK
+
+
+def test_a_look_at_the_deadline_has_its_time(node: Node, sql: SqlServer) -> None:
+    """With every answer, login and query slow, none of them too slow, a look has one time limit for all."""
+    node.control(
+        fail={"node": {"code": 1, "text": "Timeout expired.", "when": "before"}},
+        answers=[{"path": "ping", "status": 500, "wait": 4.5}, {"path": "api", "wait": 4.5}],
+    )
+    slow = "sys.columns|ServerTask|OctopusServerNode"
+    sql.control(login_delay=4.5, statement_delay=[{"match": slow, "seconds": 4.5}])
+    begun = time.monotonic()
+    done = node.verb("drain", "--wait", "0", seconds=120)
+    assert time.monotonic() - begun < LOOK_SECONDS + 13, done.stderr
+    assert done.returncode == 21, done.stderr
+    assert "the running tasks couldn't be counted" in done.stderr
 
 
 def test_a_command_that_hung_is_tried_again(node: Node) -> None:
