@@ -99,8 +99,11 @@ def _is_run(pid: int) -> bool:
         return False
 
 
-def find_folder(settings: BaseSettings) -> str | None:
-    """Return the run folder of the running node; None if there is none. One that was deleted process 1 makes again."""
+def find_folder(settings: BaseSettings, seconds: float = AGAIN_SECONDS) -> str | None:
+    """Return the run folder of the running node; None if there is none.
+
+    One that was deleted process 1 makes again, within `seconds`.
+    """
     folder = state_reader.find_folder(settings.run_dir)
     state = state_reader.read(folder, statefile.NODE)
     if state is not None and state_reader.is_live(state):
@@ -112,7 +115,7 @@ def find_folder(settings: BaseSettings) -> str | None:
         os.kill(pid, log_relay.SIGNAL)
     except OSError:
         return None
-    deadline = time.monotonic() + AGAIN_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
         again = state_reader.read(found := state_reader.find_folder(settings.run_dir), statefile.NODE)
