@@ -10,7 +10,7 @@ import time
 from entrypoint.base import sql_ping
 
 from . import network
-from .error_classes import UNTRUSTED, WRONG_NAME
+from .error_classes import NO_SHARED_TLS, UNTRUSTED, WRONG_NAME, shares_nothing
 from .network import UnreachableError
 
 
@@ -23,7 +23,10 @@ _OTHER_NAME = {62, 64}
 
 
 def refusal(host: str, port: int, trusted: bytes, *, by_name: bool) -> str | None:
-    """Return why the certificate at `host` isn't taken (UNTRUSTED or WRONG_NAME), None if it is or isn't shown."""
+    """Return why the certificate at `host` isn't taken: UNTRUSTED, WRONG_NAME or, as it isn't shown, NO_SHARED_TLS.
+
+    None if it is taken, or nobody can tell.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = by_name
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -38,6 +41,8 @@ def refusal(host: str, port: int, trusted: bytes, *, by_name: bool) -> str | Non
             _shake_hands(sock, context, host, deadline)
     except ssl.SSLCertVerificationError as error:
         return WRONG_NAME if error.verify_code in _OTHER_NAME else UNTRUSTED
+    except ssl.SSLError as error:
+        return NO_SHARED_TLS if shares_nothing(str(error)) else None
     except (OSError, UnreachableError, ValueError):
         pass  # then that wasn't why
     return None

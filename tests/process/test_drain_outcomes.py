@@ -68,13 +68,13 @@ def test_a_key_that_sees_no_tasks(node: Node) -> None:
 def test_a_name_that_no_node_has(node: Node) -> None:
     """Of a node that the database doesn't know no task is seen, which doesn't mean that none runs."""
     task(node, 60)
-    other = {"OCTOPUS_SERVER_NODE_NAME": "octopus-zero", "ADMIN_API_KEY": ""}
-    done = node.verb("drain", "--wait", "2", **other)
+    node.environment |= {"OCTOPUS_SERVER_NODE_NAME": "octopus-zero", "ADMIN_API_KEY": ""}  # of those beside the node
+    done = node.verb("drain", "--wait", "2")
     assert done.returncode == 21, done.stderr
     assert "the database has no node named octopus-zero: give this process the OCTOPUS_SERVER_NODE_NAME" in done.stderr
     assert "Whether any had to be waited for is unknown." in done.stderr
     assert "is drained" not in done.stderr
-    shown = node.verb("status", "--json", **other)
+    shown = node.verb("status", "--json")
     assert json.loads(shown.stdout)["tasks"] is None
 
 
