@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Set
 
 # verbs that process 1 starts itself, and those that people, docker and kubelet use
-INTERNAL = ("preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "wrap-log", "serve-http", "observe")
+INTERNAL = (
+    "preflight", "prepare", "settle", "start-dockerd", "await-dockerd", "watch-engine", "wrap-log", "serve-http",
+    "observe",
+)  # fmt: skip
 BOOT = ("preflight", "prepare", "settle")  # whose end may be the node's
 VERBS = (
     "run", "init", "probe", "drain", "undrain", "status", "nodes", "server", "configure", "check", "diagnose",
@@ -170,11 +173,19 @@ def _start_dockerd(_rest: "Sequence[str]") -> int:
 
 
 def _await_dockerd(_rest: "Sequence[str]") -> int:
-    from entrypoint.dockerd import launcher  # noqa: PLC0415 - as above
+    from entrypoint.dockerd import readiness  # noqa: PLC0415 - as above
     from entrypoint.settings.base_settings import BaseSettings  # noqa: PLC0415 - imported only for its verb
     from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
 
-    return launcher.wait(BaseSettings(Environment(os.environ)))
+    return readiness.wait(BaseSettings(Environment(os.environ)))
+
+
+def _watch_engine(_rest: "Sequence[str]") -> int:
+    from entrypoint.dockerd import readiness  # noqa: PLC0415 - as above
+    from entrypoint.settings.base_settings import BaseSettings  # noqa: PLC0415 - as above
+    from entrypoint.settings.environment import Environment  # noqa: PLC0415 - as above
+
+    return readiness.watch_external(BaseSettings(Environment(os.environ)))
 
 
 def _wrap_log(_rest: "Sequence[str]") -> int:
@@ -205,7 +216,7 @@ def _verb(verb: str) -> "Callable[[Sequence[str]], int]":
     light = {"version": _version, "--version": _version, "help": _help, "--help": _help, "-h": _help, "probe": _probe}
     light |= {"explain": _explain, "completion": _completion, "install": _install}
     light |= {"start-dockerd": _start_dockerd, "await-dockerd": _await_dockerd, "wrap-log": _wrap_log}
-    light |= {"serve-http": _serve_http}
+    light |= {"watch-engine": _watch_engine, "serve-http": _serve_http}
     if verb not in (*VERBS, *INTERNAL) or verb in light:
         return light.get(verb, _usage)
     from . import verbs  # noqa: PLC0415 - only for the verbs that need libraries

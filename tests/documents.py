@@ -10,6 +10,7 @@ from pathlib import Path
 
 import limits
 import pairwise
+import seccomp
 import status_schema
 import values
 from standin.octopus import about, switches
@@ -221,6 +222,7 @@ def documents() -> dict[str, str]:
         "limits.md": _limits(),
         "status.md": status_schema.page(MADE),
         "status.schema.json": status_schema.text(),
+        "../docker/seccomp/seccompprofile.yaml": iter((seccomp.manifest(),)),
         "../docker/helm/octopus/README.md": _chart(),
         "../docker/helm/octopus/defaults.yaml": iter(((values.CHART / "values.yaml").read_text(),)),
     }

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -145,3 +145,8 @@ def free_port() -> int:
             _claims.popleft().close()
         _claims.append(claim)
         return port
+
+
+def resolved(hosts: Iterable[str], port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> list[Any]:
+    """Return what the resolver says of a name with the addresses `hosts`."""
+    return [(socket.AF_INET, kind, 0, "", (host, port)) for host in hosts]

@@ -82,10 +82,11 @@ LIGHT = {*BELOW, "", "init", "http_probe", "probe", "cli", "usage", "__main__"}
 # needs no library either, but is soon gone: no part of the standard one is too dear for it
 BRIEF = {"dockerd", "install"}
 # imports inside of functions, and why: the door loads a verb's module for that verb only; a yes of the probe needs
-# nothing; process 1 reads files only where some are named; only readers of state files need json; only TDS 8 needs TLS
-# from the first byte
+# nothing; process 1 reads files only where some are named, and has no sockets; only readers of state files need json;
+# only TDS 8 needs TLS from the first byte
 LAZY = {
-    "__main__", "base.sql_ping", "base.state_reader", "cli", "http_probe", "settings.environment", "verbs",
+    "__main__", "base.engine", "base.sql_ping", "base.state_reader", "cli", "http_probe", "settings.environment",
+    "verbs",
 }  # fmt: skip
 
 # who may use a variable's name as a key: the declarations, their readers, what is said of wrong names, and the probe,

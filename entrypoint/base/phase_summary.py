@@ -28,7 +28,8 @@ def told(node: "Mapping[str, object] | None", prepare: "Mapping[str, object] | N
         return "no state of a node was found here"
     phase = str(node.get("phase"))
     if not state_reader.is_live(node):
-        return f"the node has ended ({phase})"
+        # not "the node has ended": another one's may run, whose folder was taken away
+        return f"no state of a running node was found here, only of one that has ended ({phase})"
     what = _doing(prepare, node) if phase == Phase.PREPARING else ""
     early = phase in {Phase.PREFLIGHT, Phase.PREPARING, Phase.STARTING}
     return f"{'not up yet: ' if early else 'the node is '}{phase}{what}"
@@ -45,7 +46,8 @@ def doing(prepare: "Mapping[str, object]", node: "Mapping[str, object]") -> "tup
     if not prepare.get("doing"):
         dockerd = node.get("dockerd")
         waits = isinstance(dockerd, dict) and dockerd.get("state") not in {"ready", "failing"}
-        return ("waiting for dockerd" if waits else ""), None
+        name = "the engine" if isinstance(dockerd, dict) and dockerd.get("way") == "external" else "dockerd"
+        return (f"waiting for {name}" if waits else ""), None
     since = prepare.get("since")
     return str(prepare["doing"]), since if isinstance(since, float) and abs(since) < _MOST else None
 

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 NODE, PREPARE, SETTLE, DRAIN = "node", "prepare", "settle", "drain"
 PREFLIGHT = "preflight"  # what it warned of
+ENGINE = "engine"  # why the engine of execution containers isn't ready
 END = "end"  # why the node ended, by who knows
 LAST, LAST_END = "last", "last-end"  # what NODE and END were of the start before this one
 _ROOM = 4096  # bytes: more than a state file has
-_NAMES = (NODE, PREPARE, SETTLE, DRAIN, PREFLIGHT, END)
+_NAMES = (NODE, PREPARE, SETTLE, DRAIN, PREFLIGHT, ENGINE, END)
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 

@@ -65,7 +65,7 @@ class Check:
         if not configuration.is_eula_accepted:
             return [failed("agreement", ExitCode.EULA, configuration.eula_refusal())]
         base = configuration.base
-        found = [*container.settings(configuration), *container.files(base), *container.dockerd(base)]
+        found = [*container.settings(configuration), *container.files(base), *container.engine(configuration)]
         try:
             settings = configuration.settings()
         except NodeError:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from entrypoint.dockerd import ping
 from entrypoint.node.drain import GRACE_SECONDS
 from entrypoint.node.facts import container
-from entrypoint.prepare.preflight import checks, docker_in_docker
-from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.prepare.preflight import checks, docker_in_docker, rootless_engine
+from entrypoint.settings.base_settings import EXTERNAL, NONE, PRIVILEGED, ROOTLESS, BaseSettings
 from entrypoint.settings.configuration import Configuration
 
 from .findings import Finding, failed, passed, unknown, warned
@@ -16,6 +17,7 @@ DEFAULT_CAP = 5  # tasks, where nobody set a cap (documentation, `increase-the-o
 SIZES = ((10, 1500, 3000), (20, 3072, 6144), (40, 4096, 8192), (80, 5120, 10240), (160, 6144, 12288))
 DOCKERD_SECONDS = 20.0  # that a stop gives dockerd
 MEBIBYTE = 1 << 20
+_POSSIBLE = {PRIVILEGED: "Docker-in-Docker is possible.", ROOTLESS: "A rootless engine is possible."}
 
 
 def settings(configuration: Configuration) -> Iterator[Finding]:
@@ -36,14 +38,37 @@ def files(base: BaseSettings) -> Iterator[Finding]:
         yield passed("files", f"Octopus.Server is {' '.join(base.paths.server_command() or [])}.")
 
 
-def dockerd(base: BaseSettings) -> Iterator[Finding]:
-    """Look at what Docker-in-Docker needs, if it is wanted."""
-    problems, warnings = docker_in_docker.problems(base), docker_in_docker.warnings(base)
+def engine(configuration: Configuration) -> Iterator[Finding]:
+    """Look at what the engine of execution containers needs, if one is wanted."""
+    base = configuration.base
+    problems = [*docker_in_docker.problems(base), *rootless_engine.problems(base)]
+    warnings = checks.container_warnings(configuration)
     yield from (failed("docker", code, sentence) for code, sentence in problems)
     yield from (warned("docker", sentence) for sentence in warnings)
-    if not problems:
-        what = "Docker-in-Docker is possible." if base.has_dockerd else "Docker-in-Docker isn't wanted (DISABLE_DIND)."
-        yield passed("docker", what)
+    if base.containers == EXTERNAL:
+        yield _external(base)
+    elif not problems:
+        yield passed("docker", _POSSIBLE.get(base.containers, "No engine for execution containers is wanted."))
+    if problems:
+        yield unknown("docker", _ways(base))
+
+
+def _ways(base: BaseSettings) -> str:
+    """Return which ways to run execution containers this container allows, and what the others lack."""
+    lacks = {PRIVILEGED: list(docker_in_docker.missing()), ROOTLESS: rootless_engine.missing(base)}
+    here = [NONE, EXTERNAL, *(way for way, missing in lacks.items() if not missing)]
+    told = [f"Not {way}, because {'; '.join(missing)}." for way, missing in lacks.items() if missing]
+    return f"Possible here (OCTO_NODE_CONTAINERS): {', '.join(here)}. {' '.join(told)}".rstrip()
+
+
+def _external(base: BaseSettings) -> Finding:
+    reason = ping.problem(base.engine)
+    if reason is None:
+        return passed("docker", f"The engine at {base.engine} answers.")
+    sentence = (
+        f"The engine at {base.engine} doesn't answer: {reason}. A start waits for it, but for half a minute only."
+    )
+    return warned("docker", sentence)
 
 
 def memory(base: BaseSettings, cap: int | None) -> Iterator[Finding]:
@@ -71,7 +96,7 @@ def stop_time(base: BaseSettings) -> Iterator[Finding]:
     parts = {
         "drain": drain,
         "Octopus.Server": base.stop_timeout,
-        "dockerd": DOCKERD_SECONDS if base.has_dockerd else 0.0,
+        "dockerd": DOCKERD_SECONDS if base.containers in {PRIVILEGED, ROOTLESS} else 0.0,
     }
     told = ", ".join(f"{name} {seconds:g}" for name, seconds in parts.items() if seconds)
     yield unknown(

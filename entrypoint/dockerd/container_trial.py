@@ -1,4 +1,4 @@
-"""Tests whether dockerd can start a container, with an image that is built here: a program that exits at once."""
+"""Tests whether an engine can start a container, with an image that is built here: a program that exits at once."""
 
 import http.client
 import io
@@ -8,8 +8,9 @@ import signal
 import struct
 import tarfile
 import urllib.parse
+import zlib
 
-from . import ping
+from entrypoint.base import engine
 
 
 TYPE_CHECKING = False
@@ -29,23 +30,27 @@ _PROGRAMS = {
 _BASE = 0x400000  # where the program is in memory
 
 
-def problem(path: str, seconds: float = SECONDS) -> str | None:
-    """Return why the dockerd on socket `path` starts no container; None if it does, or if it can't be tried here.
+def problem(host: str, owner: str, seconds: float = SECONDS) -> str | None:
+    """Return why the engine at `host` starts no container; None if it does, or if it can't be tried here.
 
-    What was made for it is taken away. Raise TimeoutError if none was started within `seconds`.
+    What was made for it is taken away, with what an earlier trial of the same node, `owner`, has left. Raise
+    TimeoutError if none was started within `seconds`.
     """
     if os.uname().machine not in _PROGRAMS:
         return None
     name = f"octo-node-trial-{os.urandom(8).hex()}"
+    mark = f"{zlib.crc32(owner.encode('utf-8', 'surrogateescape')):08x}"  # several nodes may share an engine
     try:
         _within(seconds)
-        return _run(path, name)
+        return _run(host, name, mark)
     except TimeoutError as error:
         raise TimeoutError(f"no container was started within {seconds:g} s") from error
-    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError, RecursionError) as error:
+    except OSError as error:
+        return engine.reason(error)[:_WORDS]
+    except (http.client.HTTPException, ValueError, LookupError, TypeError, RecursionError) as error:
         return str(error)[:_WORDS] or type(error).__name__
     finally:
-        _take_away(path, name)
+        _take_away(host, name, mark)
 
 
 def _within(seconds: float) -> None:
@@ -58,26 +63,26 @@ def _time_is_over(_number: int, _frame: "FrameType | None") -> None:
     raise TimeoutError
 
 
-def _run(path: str, name: str) -> str | None:
+def _run(host: str, name: str, mark: str) -> str | None:
     """Run a container, called `name`, to its end, and return what is wrong with that."""
-    change = urllib.parse.quote(f"LABEL {LABEL}=")
-    image = str(_ask(path, "POST", f"/images/create?fromSrc=-&changes={change}", _archive())["status"])
+    change = urllib.parse.quote(f"LABEL {LABEL}={mark}")
+    image = str(_ask(host, "POST", f"/images/create?fromSrc=-&changes={change}", _archive())["status"])
     wanted = {
         "Image": image,
         "Cmd": ["/end"],
-        "Labels": {LABEL: ""},
+        "Labels": {LABEL: mark},
         "NetworkDisabled": True,
         "HostConfig": {"NetworkMode": "none", "ReadonlyRootfs": True},
     }
-    container = _ask(path, "POST", f"/containers/create?name={name}", json.dumps(wanted).encode())["Id"]
-    _ask(path, "POST", f"/containers/{container}/start")
-    code = _ask(path, "POST", f"/containers/{container}/wait")["StatusCode"]
+    container = _ask(host, "POST", f"/containers/create?name={name}", json.dumps(wanted).encode())["Id"]
+    _ask(host, "POST", f"/containers/{container}/start")
+    code = _ask(host, "POST", f"/containers/{container}/wait")["StatusCode"]
     return None if code == 0 else f"its container ended with exit code {code}"
 
 
-def _take_away(path: str, name: str) -> None:
+def _take_away(host: str, name: str, mark: str) -> None:
     """Take away container `name`, and what has our label: a trial that was cut off may have left something, too."""
-    ours = urllib.parse.urlencode({"filters": json.dumps({"label": [LABEL]})})
+    ours = urllib.parse.urlencode({"filters": json.dumps({"label": [f"{LABEL}={mark}"]})})
     steps = (
         ("DELETE", f"/containers/{name}?force=true&v=true"),
         ("POST", f"/containers/prune?{ours}"),
@@ -86,17 +91,17 @@ def _take_away(path: str, name: str) -> None:
     for method, target in steps:
         try:
             _within(_AFTERWARDS)
-            _ask(path, method, target)
+            _ask(host, method, target)
         except (OSError, http.client.HTTPException, ValueError, RecursionError):
             continue  # it is small, and the next trial takes it away
         finally:
             _within(0)
 
 
-def _ask(path: str, method: str, target: str, body: bytes = b"") -> "dict[str, object]":
+def _ask(host: str, method: str, target: str, body: bytes = b"") -> "dict[str, object]":
     """Return the last object of the engine's answer. Raise OSError, with its message, if it refuses."""
     connection = http.client.HTTPConnection("localhost")
-    connection.sock = ping.connect(path)
+    connection.sock = engine.connect(host)
     connection.sock.settimeout(SECONDS)
     kind = "application/json" if body.startswith(b"{") else "application/x-tar"
     try:

@@ -20,6 +20,7 @@ _NAMES = ("ip_tables_names", "ip6_tables_names", "arp_tables_names")  # tables o
 _SECONDS = 10
 _MOST = 4096  # bytes of what one of them prints that are kept: a list of rules may be long
 _LATER = {errno.EAGAIN, errno.ENOMEM}  # tells of the container's limits, and nothing of iptables
+_MODE = 0o755
 
 
 class Iptables:
@@ -52,7 +53,9 @@ class Iptables:
         Raise OSError if there are none.
         """
         first_on_path = f"{folder}/{chosen}"
-        os.makedirs(first_on_path, exist_ok=True)
+        for place in (folder, first_on_path):
+            os.makedirs(place, exist_ok=True)
+            os.chmod(place, _MODE)  # whatever the umask is: dockerd runs as root what is in it
         for command in COMMANDS:
             first, dash, rest = command.partition("-")
             name = f"{first}-{chosen}{dash}{rest}"

@@ -7,87 +7,81 @@ import os
 import shutil
 import signal
 
-from entrypoint.base import log_line
 from entrypoint.base.exitcodes import ExitCode
-from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.settings.base_settings import ROOTLESS, BaseSettings
 from entrypoint.settings.environment import Environment
 from entrypoint.settings.paths import Paths
 
-from . import arguments, cgroups, container_trial, mounts, ping, stale_files
+from . import arguments, cgroups, mounts, rootless, stale_files
 from .iptables import Iptables
+from .report import Report
 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-
-_TRIALS = 5
+    from collections.abc import Mapping
 
 
 def launch(environ: "Mapping[str, str]") -> int:
-    """Become dockerd, on its unix socket only; return the exit code if it can't be executed."""
+    """Become dockerd, on its unix socket only, or rootlesskit; return the exit code if it can't be executed."""
     settings = BaseSettings(Environment(environ))
-    report = _Report(settings.log_format)
-    under_root = settings.paths.under_root
+    report = Report(settings.log_format)
+    # AppArmor and systemd look at `container`; whoever gave us a NOTIFY_SOCKET waits for the node, not for dockerd
+    own = {**environ, "container": "docker", "PATH": settings.search_path}
+    own.pop("NOTIFY_SOCKET", None)
+    group = None
+    if settings.containers == ROOTLESS:
+        if rootless.INSIDE in environ:
+            rootless.enter(settings.paths, report)
+        else:
+            own |= rootless.prepare(settings, report)
+            if not rootless.is_namespace_root():
+                return _become(rootless.kit(settings), own, report)
+    else:
+        group = _prepare(settings, report)
+    found = report.attempt("iptables can't be chosen", lambda: _choose_iptables(Iptables(own), settings, report))
+    own["PATH"] = found or own["PATH"]
+    return _become(command(settings, group or "/", is_inside=rootless.INSIDE in environ), own, report)
+
+
+def _prepare(settings: BaseSettings, report: Report) -> str | None:
+    """Put the container in order for a dockerd that is root; return the container's cgroup, as it sees it."""
     report.attempt(
         "Leftovers of an earlier dockerd can't be removed", lambda: _remove_leftovers(settings.paths, report)
     )
     report.attempt("AppArmor's files can't be put right", lambda: _show_apparmor(settings))
-    report.attempt("Mounts can't be shared with containers", lambda: mounts.share(under_root("/")))
-    group = report.attempt("Cgroups can't be handed down to containers", lambda: cgroups.nest(settings.paths.cgroups))
-    # AppArmor and systemd look at `container`; whoever gave us a NOTIFY_SOCKET waits for the node, not for dockerd
-    own = {**environ, "container": "docker", "PATH": settings.search_path}
-    own.pop("NOTIFY_SOCKET", None)
-    found = report.attempt("iptables can't be chosen", lambda: _choose_iptables(Iptables(own), settings, report))
-    own["PATH"] = found or own["PATH"]
-    argv = command(settings, group or "/")
+    report.attempt("Mounts can't be shared with containers", lambda: mounts.share(settings.paths.under_root("/")))
+    return report.attempt("Cgroups can't be handed down to containers", lambda: cgroups.nest(settings.paths.cgroups))
+
+
+def _become(argv: list[str], own: "Mapping[str, str]", report: Report) -> int:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so
     try:
         os.execvpe(argv[0], argv, own)
     except OSError as error:
-        report.say("error", f"dockerd can't be executed: {error.strerror}.")
+        report.say("error", f"{argv[0]} can't be executed: {error.strerror}.")
         return ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.NOT_EXECUTABLE
 
 
-def wait(settings: BaseSettings) -> ExitCode:
-    """Return once dockerd answers on its unix socket: DONE if it can start a container, else DOCKER_IN_DOCKER."""
-    report = _Report(settings.log_format)
-    socket = settings.paths.docker_socket
-    ping.wait(socket)
-    report.say("info", "dockerd answers.")
-    problem = _trial(socket, report)
-    if problem is None:
-        return ExitCode.DONE
-    report.say("warning", f"dockerd can't start a container: {problem}. Steps in execution containers fail.")
-    return ExitCode.DOCKER_IN_DOCKER
+def command(settings: BaseSettings, group: str = "/", *, is_inside: bool = False) -> list[str]:
+    """Return the arguments that dockerd is started with.
 
-
-def _trial(socket: str, report: "_Report") -> str | None:
-    """Return why dockerd can't start a container, None if it can; one that is slow is tried again."""
-    reason = None
-    for _ in range(_TRIALS):
-        try:
-            return container_trial.problem(socket)
-        except TimeoutError as error:
-            reason = str(error)
-            report.say("warning", f"dockerd answers, but {reason}.")
-    return reason
-
-
-def command(settings: BaseSettings, group: str = "/") -> list[str]:
-    """Return the arguments that dockerd is started with; `group` is the container's cgroup, as it sees it."""
+    `group` is the container's cgroup, as it sees it; `is_inside` whether rootlesskit tells that it is rootless.
+    """
     given = arguments.parse(settings.dockerd_args)
     paths = settings.paths
+    is_rootless = settings.containers == ROOTLESS
     places = {"data-root": paths.docker_data, "exec-root": paths.under_root("/var/run/docker")}
     places["pidfile"] = paths.under_root("/var/run/docker.pid")
     # dockerd's own defaults aren't repeated: an option that is in its configuration file as well is refused
-    moved = [(name, path) for name, path in places.items() if paths.is_moved]
-    ours = [f"--{name}={path}" for name, path in moved if not arguments.values(given, name)]
+    moved = rootless.places(settings) if is_rootless else places if paths.is_moved else {}
+    ours = [f"--{name}={path}" for name, path in moved.items() if not arguments.values(given, name)]
+    if is_rootless and not is_inside:
+        ours.append("--rootless")
     if group != "/" and not arguments.values(given, "cgroup-parent"):
         ours.append(f"--cgroup-parent={group}/docker")  # else its containers escape the pod's limits
-    return ["dockerd", f"--host=unix://{paths.docker_socket}", *ours, *given]
+    return ["dockerd", f"--host={settings.engine}", *ours, *given]
 
 
 def _show_apparmor(settings: BaseSettings) -> None:
@@ -100,14 +94,14 @@ def _show_apparmor(settings: BaseSettings) -> None:
         mounts.mount_securityfs(folder)
 
 
-def _remove_leftovers(paths: Paths, report: "_Report") -> None:
+def _remove_leftovers(paths: Paths, report: "Report") -> None:
     os.makedirs(os.path.dirname(paths.docker_socket), exist_ok=True)
     for folder in (paths.under_root("/run"), paths.under_root("/var/run")):
         for path in stale_files.remove(folder):
             report.say("info", "Removed a leftover of an earlier dockerd.", path=path)
 
 
-def _choose_iptables(iptables: Iptables, settings: BaseSettings, report: "_Report") -> str | None:
+def _choose_iptables(iptables: Iptables, settings: BaseSettings, report: "Report") -> str | None:
     """Return the PATH that leads dockerd to the iptables that works here; None for the one that there is."""
     path = None
     try:
@@ -122,26 +116,3 @@ def _choose_iptables(iptables: Iptables, settings: BaseSettings, report: "_Repor
         else:
             report.say("info", "dockerd uses this iptables.", version=found)
     return path
-
-
-class _Report:
-    """The voice of the launcher."""
-
-    def __init__(self, style: str) -> None:
-        self._style = style
-
-    def say(self, level: str, event: str, **fields: object) -> None:
-        """Write one log line, as far as stderr can be written."""
-        try:
-            os.write(2, log_line.line(self._style, "dockerd", level, event, fields))
-        except OSError:
-            pass
-
-    def attempt(self, complaint: str, step: "Callable[[], str | None]") -> str | None:
-        """Take `step` and return what it does; if that fails, say so."""
-        try:
-            return step()
-        except OSError as error:
-            told = {} if error.filename is None else {"path": error.filename}
-            self.say("warning", f"{complaint}: {error.strerror or error}.", **told)
-            return None

@@ -1,38 +1,39 @@
-"""Waits until dockerd answers: its socket accepts connections long before that."""
+"""Waits until an engine answers: dockerd's socket accepts connections long before that."""
 
-import socket
 import time
 
+from entrypoint.base import engine
 
-SECONDS = 5.0  # for one question
-MOST = 64  # bytes of an answer, of which the status counts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST = 4096  # bytes of an answer, of which the status counts
 _PAUSES = (0.05, 1.0)  # between two: at first, and at most
 
 
-def wait(path: str) -> None:
-    """Return once the dockerd that listens on socket `path` has answered a ping."""
+def wait(host: str, tell: "Callable[[str], None]" = lambda _: None) -> None:
+    """Return once the engine at `host` has answered a ping; each new reason why it doesn't is given to `tell`."""
     pause, longest = _PAUSES
-    while not _answers(path):
+    told = None
+    while (why := problem(host)) is not None:
+        if why != told:
+            tell(why)
+        told = why
         time.sleep(pause)
         pause = min(pause * 1.5, longest)
 
 
-def connect(path: str) -> socket.socket:
-    """Return a connection to the socket `path`. Raise OSError if there is none."""
-    connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(SECONDS)
+def problem(host: str) -> str | None:
+    """Return why the engine at `host` doesn't answer a ping; None if it does."""
     try:
-        connection.connect(path)
-    except OSError:
-        connection.close()
-        raise
-    return connection
-
-
-def _answers(path: str) -> bool:
-    try:
-        with connect(path) as connection:
+        with engine.connect(host) as connection:
             connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-            return connection.recv(MOST).split()[1:2] == [b"200"]
-    except OSError:
-        return False
+            answer = connection.recv(MOST)
+    except OSError as error:
+        return engine.reason(error)
+    if answer.split()[1:2] == [b"200"]:
+        return None
+    first = answer.partition(b"\r\n")[0].decode("utf-8", "replace")
+    return f"a ping was answered with '{first}'" if answer else "it closed the connection without an answer"

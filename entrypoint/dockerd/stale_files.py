@@ -4,9 +4,7 @@ import glob
 import os
 import stat
 
-from entrypoint.base import trusted_file
-
-from .ping import connect
+from entrypoint.base import engine, trusted_file
 
 
 _PID_FILES = ("docker*.pid", "docker/containerd/*.pid")
@@ -46,7 +44,7 @@ def _is_deaf(path: str) -> bool:
     if not stat.S_ISSOCK(os.stat(path).st_mode):
         return False
     try:
-        connect(path).close()
+        engine.connect_to_path(path).close()
     except ConnectionRefusedError:
         return True
     except OSError:

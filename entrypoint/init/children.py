@@ -40,7 +40,8 @@ class ChildEnvironments:
         self.descriptors: Sequence[int] = tuple(inherited.values())
         self.public: Mapping[str, str] = environment.public
         self.helpers = environment.public | {name: str(number) for name, number in inherited.items()}
-        self.server = environment.public | {name: environment.text(name) for name in settings.kept_secrets}
+        kept = {name: environment.text(name) for name in settings.kept_secrets}
+        self.server = environment.public | kept | settings.engine_environment
 
 
 class Children:

@@ -1,5 +1,8 @@
 """The process that offers metrics, probes and the page: started beside the node, and again alone; never waited for."""
 
+from entrypoint.base.exitcodes import ExitCode
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .children import Starter
@@ -25,8 +28,10 @@ class HttpServer:
         self._starter.start_or_retry(ROLE, self._starter.helper(ROLE), LONGEST_PAUSE)
 
     def retry(self) -> None:
-        """Have it started again after a while."""
+        """Have it started again after a while, unless it says that OCTO_NODE_HTTP is no address, as preflight does."""
         code = self._children.codes.get(ROLE)
+        if code == ExitCode.SETTINGS:
+            return
         seconds = self._timers.set_again(ROLE, self._children.lived(ROLE), LONGEST_PAUSE)
         sentence = f"{ROLE} ended and is started again in {seconds:g} s; the node isn't concerned."
         self._report.say("warning", sentence, code=code)

@@ -49,7 +49,7 @@ class NodeProcesses:
         self.report = report
         self.starter = Starter(environments, report)
         self.children, self.timers = self.starter.children, self.starter.timers
-        self.dockerd = Dockerd(self.starter, is_wanted=settings.has_dockerd)
+        self.dockerd = Dockerd(self.starter, settings)
         self.http = HttpServer(self.starter, is_wanted=bool(settings.http))
         self.drain = StopDrain(self.starter, seconds=settings.drain_on_stop)
         self.hold = Hold(self.children, self.dockerd, report, is_wanted=settings.hold)
@@ -65,7 +65,7 @@ class NodeProcesses:
             Action.START_SERVER: self.start_server,
             Action.START_SETTLE: functools.partial(self.start_helper, "settle"),
             Action.RETRY_SETTLE: lambda: self.retry("settle"),
-            Action.RETRY_DOCKERD: lambda: self.retry("dockerd"),
+            Action.RETRY_DOCKERD: self.dockerd.retry,
             Action.RETRY_HTTP: self.http.retry,
             Action.NEXT_STAGE: self.next_stage,
             Action.SKIP_DRAIN: self.skip_drain,
@@ -98,7 +98,7 @@ class NodeProcesses:
 
     def begin(self) -> Event | None:
         """Start what follows a passed preflight."""
-        self.dockerd.begin()
+        self.dockerd.start()
         return self.start_helper("prepare")
 
     def start_server(self) -> Event | None:

@@ -17,6 +17,7 @@ from entrypoint.settings.environment import Environment
 
 from . import oom_watch, reexec, server_log, signals, stop_drain
 from .children import ChildEnvironments
+from .dockerd import WAITER
 from .lifecycle import Event, step
 from .node_processes import HELPERS, NodeProcesses
 from .report import Report
@@ -120,6 +121,8 @@ class Supervisor:
             if role == server_log.ROLE:
                 self.node.server_log.ended(code)
                 continue
+            if role == WAITER:
+                self.node.dockerd.ask_again(code)
             if role == "server":
                 self._tell_servers_end(code)
             elif status & 0x7F and self.phase in _BOOTING and role in HELPERS:

@@ -149,7 +149,9 @@ def _server(snapshot: Snapshot) -> list[tuple[str, object]]:
 def _dockerd(snapshot: Snapshot) -> list[tuple[str, object]]:
     dockerd = snapshot.part("dockerd")
     return [
+        ("Way", dockerd.get("way")),
         ("State", dockerd.get("state")),
+        ("Problem", dockerd.get("problem")),
         ("Restarts", dockerd.get("restarts")),
         ("Containers", dockerd.get("containers")),
         ("Memory", size(dockerd.get("memory_bytes"))),

@@ -10,6 +10,7 @@ from entrypoint.base import oom
 from entrypoint.base.phases import Phase
 from entrypoint.node.facts import words
 from entrypoint.node.facts.schema import ClusterNode, Dockerd, Facts, Node, Ping, Server
+from entrypoint.settings.base_settings import EXTERNAL
 
 from .status_tables import MOST_TASKS, bars, nodes_table, plain, tasks_table
 
@@ -72,6 +73,8 @@ def _rows(facts: Facts, console: Console) -> Iterator[Row]:
         yield "last end", Text(_last_end(facts))
     if facts["nodes"]:
         yield "nodes", _nodes(facts["nodes"])
+    elif facts["nodes"] is None and facts["sql"]["answers"] and (why := facts["unknown"].get("SQL Server")):
+        yield "nodes", Text(plain(f"can't be told: {why}"), style=_WAITING)
     told = {"tasks", "settings", "SQL Server"} if facts["live"] or facts["node"]["reason"] else {"SQL Server"}
     if unknown := [f"{name}: {plain(why)}" for name, why in facts["unknown"].items() if name not in told]:
         yield "unknown", Text("; ".join(unknown), style=_WAITING)
@@ -131,7 +134,8 @@ def _drain(facts: Facts) -> Text | None:
     if drain["in_force"]:
         since = f"since {words.clock(drain['since'])}: " if drain["since"] else ""
         how = "" if drain["wanted"] else ", though not by octo-node: in the portal, or before this start"
-        return Text(f"{since}no new tasks are taken{how}; `octo-node undrain` ends that")
+        advice = "; `octo-node undrain` ends that" if facts["node"]["phase"] == Phase.UP else ""
+        return Text(f"{since}no new tasks are taken{how}{advice}")
     if not drain["wanted"] or facts["server"] is None:
         return None
     is_not = "it isn't in force" if drain["in_force"] is False else "whether it is in force can't be told"
@@ -159,7 +163,8 @@ def _sql(facts: Facts) -> Text:
 def _of_the_container(facts: Facts) -> Iterator[Row]:
     container = facts["container"]
     if (dockerd := facts["dockerd"]) is not None:
-        yield "dockerd", Text(_dockerd(dockerd), style="" if dockerd["state"] == "ready" else _WAITING)
+        name = "engine" if dockerd["way"] == EXTERNAL else "dockerd"
+        yield name, Text(_dockerd(dockerd, name), style="" if dockerd["state"] == "ready" else _WAITING)
     if (used := container["memory_bytes"]) is not None:
         limit, peak = container["memory_limit_bytes"], container["memory_peak_bytes"]
         of = f" of {size(limit)} ({100 * used / limit:.0f} %)" if limit else ", no limit"
@@ -182,12 +187,14 @@ def _process_1(node: Node) -> str:
     return f"wanted {node['wanted']}, in phase {node['phase']}{lasts}; {_count(node['reaped'] or 0, 'orphan')} reaped"
 
 
-def _dockerd(dockerd: Dockerd) -> str:
-    parts = [f"dockerd is {dockerd['state']}: "]
+def _dockerd(dockerd: Dockerd, name: str) -> str:
+    where = f" at {dockerd['host']}" if name != "dockerd" else ""
+    parts = [plain(f"{name}{where} is {dockerd['state']}: ")]
     parts += [f"process {dockerd['pid']}, "] if dockerd["pid"] is not None else []
-    parts.append(f"restarts: {dockerd['restarts']}")
+    parts.append(f"{'restarts' if name == 'dockerd' else 'lost'}: {dockerd['restarts']}")
     parts += [f", {_count(dockerd['containers'], 'container')}"] if dockerd["containers"] is not None else []
     parts += [f", {size(dockerd['memory_bytes'])}"] if dockerd["memory_bytes"] is not None else []
+    parts += [plain(f"; {dockerd['problem']}")] if dockerd["problem"] else []
     return "".join(parts)
 
 

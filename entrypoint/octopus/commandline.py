@@ -244,7 +244,7 @@ def shared_folders(paths: Paths) -> list[str]:
 
 def server(paths: Paths, verb: str, *options: str) -> list[str]:
     """Return the command line for `verb`, with the instance named, as in every public manifest."""
-    selector = [] if verb in {"create-instance", "version"} else [f"--instance={INSTANCE}"]
+    selector = [] if verb in {"create-instance", "help", "version"} else [f"--instance={INSTANCE}"]
     return [*(paths.server_command() or ["Octopus.Server"]), verb, *selector, *options]
 
 

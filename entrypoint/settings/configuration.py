@@ -42,6 +42,7 @@ class Settings:
     admin_api_key: str | None
     task_cap: int | None
     disable_dind: bool
+    docker_host: str | None
     ssl_certificate_file: str | None
     ssl_certificate_password: str | None
     https_port: int
@@ -59,6 +60,7 @@ class Settings:
     octo_node_extra_options: command_overrides.Options | None
     octo_node_api_key: str | None
     octo_node_web_port: int
+    octo_node_containers: str | None
     octo_node_http: tuple[str, int] | None
     octo_node_new_database: bool
     # not a variable: whether the administrator comes from an OpenID Connect provider

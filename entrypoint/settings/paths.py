@@ -16,7 +16,8 @@ class Paths:
     folder of the instance registry and of the machine key that encrypts configuration files; `master_key_file`, where
     the image keeps a master key that was generated for a new database; `import_folder`, where an export to import is
     mounted; `docker_socket` and `docker_data`, where dockerd is asked and keeps its images if it isn't told other
-    places; `cgroups`, where the kernel shows them.
+    places; `engine_folder`, where the socket of a rootless engine is, if that folder is there; `cgroups`, where the
+    kernel shows them.
     """
 
     __slots__ = (
@@ -25,6 +26,7 @@ class Paths:
         "config_file",
         "docker_data",
         "docker_socket",
+        "engine_folder",
         "home",
         "import_folder",
         "is_moved",
@@ -46,6 +48,7 @@ class Paths:
         self.import_folder = self.under_root("/import")
         self.docker_socket = self.under_root("/var/run/docker.sock")
         self.docker_data = self.under_root("/var/lib/docker")
+        self.engine_folder = self.under_root("/run/octo-engine")
         self.cgroups = self.under_root("/sys/fs/cgroup")
 
     def under_root(self, path: str) -> str:

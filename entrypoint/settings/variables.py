@@ -61,6 +61,12 @@ VARIABLES = (
     ),
     V("DISABLE_DIND", "flag", "`Y` starts no dockerd; the container then needs no privileges."),
     V(
+        "DOCKER_HOST",
+        "text",
+        "Where the engine of `OCTO_NODE_CONTAINERS=external` listens, `unix:///PATH` or `tcp://NAME:PORT`; otherwise "
+        "it is only handed on to Octopus.Server.",
+    ),
+    V(
         "DOCKER_IPTABLES_LEGACY",
         "flag",
         "Whether dockerd uses iptables-legacy (no: iptables-nft), as in Docker's own image; if not set, it does where "
@@ -143,6 +149,13 @@ VARIABLES = (
         "OCTO_NODE_WRAP_SERVER_LOG",
         "flag",
         "With `OCTO_NODE_LOG_FORMAT=json`: `Y` wraps each line of Octopus.Server's in a JSON object of the same form.",
+    ),
+    V(
+        "OCTO_NODE_CONTAINERS",
+        "privileged|none|external|rootless",
+        "Which engine runs execution containers: dockerd in a privileged container, none (as `DISABLE_DIND=Y`), one "
+        "that runs elsewhere, such as in a sidecar, or a rootless dockerd in an unprivileged container. `privileged` "
+        "if not set, or `none` with `DISABLE_DIND=Y`.",
     ),
     V(
         "OCTO_NODE_DOCKERD_ARGS",

@@ -22,23 +22,20 @@ _MOST_PACKETS = 64
 _OTHER_NAME = {62, 64}
 
 
-def refusal(host: str, port: int, trusted: bytes, *, by_name: bool) -> str | None:
+def refusal(host: str, port: int, trusted: bytes, *, by_name: bool, seconds: float = SECONDS) -> str | None:
     """Return why the certificate at `host` isn't taken: UNTRUSTED, WRONG_NAME or, as it isn't shown, NO_SHARED_TLS.
 
-    None if it is taken, or nobody can tell.
+    None if it is taken, or nobody can tell. A connection has `seconds`, and so has what follows.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = by_name
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     if trusted:
         context.load_verify_locations(cadata=trusted.decode("ascii", "replace"))
-    deadline = time.monotonic() + SECONDS
     try:
-        family, where = network.places(host, port, socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(SECONDS)
-            sock.connect(where)
-            _shake_hands(sock, context, host, deadline)
+        with network.connect(host, port, seconds) as sock:
+            sock.settimeout(seconds)
+            _shake_hands(sock, context, host, time.monotonic() + seconds)
     except ssl.SSLCertVerificationError as error:
         return WRONG_NAME if error.verify_code in _OTHER_NAME else UNTRUSTED
     except ssl.SSLError as error:
@@ -81,8 +78,7 @@ def _receive(sock: socket.socket, deadline: float) -> bytes:
 def _exactly(sock: socket.socket, count: int, deadline: float) -> bytes:
     received = b""
     while len(received) < count:
-        sock.settimeout(max(deadline - time.monotonic(), 0.001))
-        part = sock.recv(count - len(received))
+        part = network.receive(sock, count - len(received), deadline)
         if not part:
             raise ConnectionResetError
         received += part

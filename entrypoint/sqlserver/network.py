@@ -5,6 +5,7 @@ import os
 import selectors
 import socket
 import time
+from contextlib import ExitStack
 
 from entrypoint.base import resource_limits
 
@@ -35,19 +36,28 @@ def reach(host: str, port: int, seconds: float = 1.0) -> None:
 
     Raise UnreachableError if none of them answers in `seconds`; the name service has `RESOLVE_SECONDS` on top.
     """
-    found = places(host, port, socket.SOCK_STREAM)
+    connect(host, port, seconds).close()
+
+
+def connect(host: str, port: int, seconds: float, resolve_seconds: float = RESOLVE_SECONDS) -> socket.socket:
+    """Return a connection to that of all addresses of `host` which takes one first.
+
+    Raise UnreachableError if none of them does in `seconds`; the name service has `resolve_seconds` on top.
+    """
+    found = places(host, port, socket.SOCK_STREAM, resolve_seconds)
     reason = "timed out"
     with selectors.DefaultSelector() as waiting:
         try:
             for place in found:
                 reason = _start(waiting, place) or reason
             if waiting.get_map():
-                reason = _first(waiting, time.monotonic() + seconds)
+                taken, reason = _first(waiting, time.monotonic() + seconds)
+                if taken is not None:
+                    return taken
         finally:
             for key in list(waiting.get_map().values()):
                 _close(key.fileobj)
-    if reason:
-        raise UnreachableError(reason)
+    raise UnreachableError(reason)
 
 
 def has_several_addresses(host: str) -> bool:
@@ -66,30 +76,59 @@ def addresses(host: str) -> list[str]:
 def ask_browser(host: str, instance: str, seconds: float = 1.0, port: int = BROWSER_PORT) -> int:
     """Return the TCP port of a named instance, as the SQL Server Browser at `host` (UDP `port`) tells it.
 
-    Raise UnreachableError if it doesn't answer in `seconds`, or doesn't know the instance's port.
+    All addresses of `host` are asked at once. Raise UnreachableError if none of them answers in `seconds`, or none
+    knows the instance's port.
     """
-    family, where = places(host, port, socket.SOCK_DGRAM)[0]
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(seconds)
-        try:
-            sock.connect(where)
-            sock.send(_INSTANCE_REQUEST + instance.encode() + b"\0")
-            answer = sock.recv(BROWSER_BYTES)
-        except OSError as error:
-            raise UnreachableError("no SQL Server Browser") from error
+    deadline = time.monotonic() + seconds
+    reason = "no SQL Server Browser"
+    with ExitStack() as stack, selectors.DefaultSelector() as waiting:
+        for family, where in places(host, port, socket.SOCK_DGRAM):
+            try:
+                sock = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+                sock.connect(where)
+                sock.send(_INSTANCE_REQUEST + instance.encode() + b"\0")
+            except OSError:  # no such protocol here, or no way there
+                continue
+            waiting.register(sock, selectors.EVENT_READ)
+        while waiting.get_map() and (left := deadline - time.monotonic()) > 0:
+            for key, _ in waiting.select(left):
+                waiting.unregister(key.fileobj)
+                told = _told_port(key.fileobj)
+                if told:
+                    return told
+                reason = "unknown instance" if told == 0 else reason
+    raise UnreachableError(reason)
+
+
+def _told_port(sock: object) -> int | None:
+    """Return the port that a Browser's answer tells, 0 if that tells none, None if there is no answer."""
+    try:
+        answer = sock.recv(BROWSER_BYTES) if isinstance(sock, socket.socket) else b""
+    except OSError:
+        return None
     words = answer[_ANSWER_HEADER:].decode("ascii", "replace").split(";")
     told = dict(zip(words[::2], words[1::2], strict=False)).get("tcp", "")
     # whoever answers on the way may say anything: it is checked before it is made a number
-    if not (told.isdecimal() and len(told) <= len("65535") and 0 < int(told) < 1 << 16):
-        raise UnreachableError("unknown instance")
-    return int(told)
+    return int(told) if told.isdecimal() and len(told) <= len("65535") and int(told) < 1 << 16 else 0
 
 
-def places(host: str, port: int, kind: socket.SocketKind) -> list[_Place]:
-    """Return where `host` can be reached. Raise UnreachableError if the name service doesn't tell within its time."""
+def receive(sock: socket.socket, most: int, deadline: float) -> bytes:
+    """Return what comes next on `sock`, up to `most` bytes; none at its end. Raise OSError if `deadline` has passed.
+
+    Whoever sends a byte now and then can't keep us beyond it.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    sock.settimeout(left)
+    return sock.recv(most)
+
+
+def places(host: str, port: int, kind: socket.SocketKind, seconds: float = RESOLVE_SECONDS) -> list[_Place]:
+    """Return where `host` can be reached. Raise UnreachableError if the name service doesn't tell in `seconds`."""
     try:
         # glibc asks each name server twice, for 5 s: many of them and many search domains make minutes of it
-        found = call_timeout.call(lambda: socket.getaddrinfo(host, port, type=kind), RESOLVE_SECONDS, set)
+        found = call_timeout.call(lambda: socket.getaddrinfo(host, port, type=kind), min(seconds, RESOLVE_SECONDS), set)
     except (socket.gaierror, UnicodeError) as error:
         raise UnreachableError("no such host") from error
     except TimeoutError as error:
@@ -115,18 +154,18 @@ def _start(waiting: selectors.BaseSelector, place: _Place) -> str:
     return ""
 
 
-def _first(waiting: selectors.BaseSelector, deadline: float) -> str:
-    """Wait for one connection to be there; return nothing then, else the reason that was heard last."""
+def _first(waiting: selectors.BaseSelector, deadline: float) -> tuple[socket.socket | None, str]:
+    """Wait for one connection to be there, and return it; None, and the reason that was heard last, if none is."""
     reason = "timed out"
     while waiting.get_map() and (left := deadline - time.monotonic()) > 0:
         for key, _ in waiting.select(left):
-            number = _outcome(key.fileobj)
-            if number == 0:
-                return ""
-            reason = _reason(number)
             waiting.unregister(key.fileobj)
+            number = _outcome(key.fileobj)
+            if number == 0 and isinstance(key.fileobj, socket.socket):
+                return key.fileobj, ""
+            reason = _reason(number)
             _close(key.fileobj)
-    return "timed out" if waiting.get_map() else reason
+    return None, "timed out" if waiting.get_map() else reason
 
 
 def _outcome(sock: object) -> int:

@@ -3,7 +3,6 @@
 [MS-TDS] 2.2.6.5, https://learn.microsoft.com/openspecs/windows_protocols/ms-tds/60f56408-0188-4cd5-8b90-25c6f2423868
 """
 
-import socket
 import time
 
 from entrypoint.base import sql_ping
@@ -17,13 +16,14 @@ _HEADER, _RESPONSE, _ENCRYPTION, _END_OF_OPTIONS = 8, 4, 1, 0xFF
 _LONGEST = 4096  # bytes of an answer
 
 
-def encryption(host: str, port: int, seconds: float = 1.0) -> int | None:
+def encryption(host: str, port: int, seconds: float = 1.0, limit: float = network.RESOLVE_SECONDS) -> int | None:
     """Return which encryption a SQL Server offers (`NOT_SUPPORTED`: none).
 
-    Return None if what is there doesn't answer as one within `seconds`. TDS 8, which begins with TLS, isn't spoken.
+    Return None if what is there doesn't answer as one within `seconds`, on top of which the name service has `limit`.
+    TDS 8, which begins with TLS, isn't spoken.
     """
     try:
-        answer = _ask(host, port, time.monotonic() + seconds)
+        answer = _ask(host, port, seconds, limit)
     except (OSError, UnreachableError):
         return None
     body = answer[_HEADER:]
@@ -36,17 +36,15 @@ def encryption(host: str, port: int, seconds: float = 1.0) -> int | None:
     return None
 
 
-def _ask(host: str, port: int, deadline: float) -> bytes:
-    """Return the answer to PRELOGIN, or what has come of it. Raise OSError, also if there is none by `deadline`."""
-    family, where = network.places(host, port, socket.SOCK_STREAM)[0]
+def _ask(host: str, port: int, seconds: float, limit: float) -> bytes:
+    """Return the answer to PRELOGIN, or what has come of it in `seconds`. Raise OSError or UnreachableError."""
     answer = b""
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        sock.settimeout(max(deadline - time.monotonic(), 0.1))
-        sock.connect(where)
+    with network.connect(host, port, seconds, limit) as sock:
+        deadline = time.monotonic() + seconds
+        sock.settimeout(seconds)
         sock.sendall(sql_ping.PACKET)
         while len(answer) < _HEADER or len(answer) < int.from_bytes(answer[2:4], "big") <= _LONGEST:
-            sock.settimeout(max(deadline - time.monotonic(), 0.001))
-            received = sock.recv(_LONGEST)
+            received = network.receive(sock, _LONGEST, deadline)
             if not received:
                 break
             answer += received

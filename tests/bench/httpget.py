@@ -35,7 +35,7 @@ def rows(effort: Effort) -> list[Row]:
     by_http, idle, (wakeups, grown) = _by_http(effort.of(3000, 600), seconds)
     by_exec = _by_exec(effort.of(60, 15))
     peer = f"{RUNC} exec octo-node probe"
-    quiet = wakeups == 0 and grown == 0
+    quiet = wakeups == 0 and grown <= 0
     return [
         Row(
             f"process 1, scraped each second for {seconds} s: wake-ups, memory grown",

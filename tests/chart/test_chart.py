@@ -139,7 +139,7 @@ def test_the_packaged_chart(tmp_path: Path) -> None:
         "import build, pathlib, sys; build.pack(pathlib.Path(sys.argv[1]), 'octopus', pathlib.Path(sys.argv[2]), 0)"
     )
     archive = tmp_path / "octopus.tgz"
-    subprocess.run([sys.executable, "-c", program, CHART, archive], cwd=ROOT / "release", check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program, CHART, archive], cwd=ROOT / "releasing", check=True, timeout=60)
     values = f"--values={CHART / 'examples' / 'single.yaml'}"
     plain, packed = (helm.run("template", "x", str(chart), values).stdout for chart in (CHART, archive))
     assert plain == packed != ""

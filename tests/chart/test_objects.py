@@ -149,11 +149,13 @@ def test_volumes(found: Rendered) -> None:
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
         templates = {claim["metadata"]["name"] for claim in nodes["spec"].get("volumeClaimTemplates", [])}
         mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
-        beside = [mount for one in pod.get("initContainers", []) for mount in one.get("volumeMounts", [])]
+        others = [one for one in pod.get("initContainers", []) + pod["containers"] if one != container]
+        beside = [mount for one in others for mount in one.get("volumeMounts", [])]
         assert {mount["name"] for mount in beside} <= set(volumes)
         assert len(mounts) == len(container["volumeMounts"])
         assert len(volumes) == len(pod["volumes"])
-        assert set(mounts.values()) == set(volumes) | templates
+        engine = {"engine-data", "engine-tmp"} & {mount["name"] for mount in beside}  # a sidecar's own
+        assert set(mounts.values()) == (set(volumes) | templates) - engine
         claims = {
             volume["persistentVolumeClaim"]["claimName"]
             for volume in volumes.values()
@@ -231,10 +233,10 @@ def test_no_token(found: Rendered) -> None:
 
 
 def test_privileges(found: Rendered) -> None:
-    """A node is a plain user with a root that can't be written, unless it runs a Docker engine."""
+    """A node is a plain user with a root that can't be written, unless it runs a Docker engine itself."""
     for container in found.containers:
-        context = container["securityContext"]
-        if helm.environment(container).get("DISABLE_DIND") == "Y":
+        context, environ = container["securityContext"], helm.environment(container)
+        if environ.get("DISABLE_DIND") == "Y" or environ.get("OCTO_NODE_CONTAINERS") == "external":
             assert context["runAsNonRoot"]
             assert context.get("runAsUser") in {1001, 999, None}  # the chart's, one that was asked for, and OpenShift's
             assert context["readOnlyRootFilesystem"]

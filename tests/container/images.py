@@ -28,6 +28,7 @@ BARE = "octo-node-test/bare"
 SQL = "octo-node-test/sqlserver"
 NODE = "octo-node-test/node"
 OWN = "octo-node-test/octo-node"
+ROOTLESS = "octo-node-test/rootless"
 FOLDER = ROOT / "tests" / "container" / "dockerfiles"
 
 
@@ -101,6 +102,13 @@ def node(base: str, tag: str = NODE, **arguments: str) -> str:
     given = {"OCTOPUS_IMAGE": base, "BUILD_IMAGE": debian()} | arguments
     words = [word for key, value in given.items() for word in ("--build-arg", f"{key}={value}")]
     return _real(*words, "--tag", tag)
+
+
+def rootless(base: str, tag: str = ROOTLESS) -> str:
+    """Build the real recipe for a rootless engine over `base`."""
+    recipe = ROOT / "docker" / "rootless.Dockerfile"
+    docker("build", "--tag", tag, "--build-arg", f"IMAGE={base}", "--file", str(recipe), str(recipe.parent / "seccomp"))
+    return tag
 
 
 def _real(*words: str) -> str:

@@ -166,7 +166,7 @@ def test_version() -> None:
     assert values()["OCTO_NODE_TAG"] == __version__
 
 
-@pytest.mark.parametrize("file", [*READ_ONLY, "compose.ca.yaml"])
+@pytest.mark.parametrize("file", [*READ_ONLY, "compose.ca.yaml", "compose.sidecar.yaml"])
 def test_schema(file: str) -> None:
     """The Compose Specification's JSON schema accepts the files; none has a version."""
     assert "\nversion:" not in (FOLDER / file).read_text()
@@ -198,6 +198,11 @@ WAYS = {
     "hardened": (PLAIN, values() | HARDENED),
 }
 
+SIDECAR = (
+    ("compose.yaml", "compose.sidecar.yaml"),
+    values() | EXAMPLE | {"OCTO_ENGINE_IMAGE": "octo-node-test/engine"},
+)
+
 
 @pytest.mark.parametrize("project", WAYS.values(), indirect=True, ids=WAYS.keys())
 def test_up(project: Project) -> None:
@@ -220,6 +225,24 @@ def test_up(project: Project) -> None:
     assert inspect(node)["State"]["ExitCode"] == 0, docker("logs", node).stdout
     project.run("start", "octopus-server")
     wait_until(lambda: project.status() == 200, 90, "the node answers again")
+
+
+@pytest.mark.parametrize("project", [SIDECAR], indirect=True, ids=["sidecar"])
+def test_sidecar(project: Project) -> None:
+    """With compose.sidecar.yaml a rootless engine runs beside a node without privileges, whose steps use it."""
+    project.run("build", "engine")
+    node = project.up()
+    found = inspect(node)
+    assert (found["HostConfig"]["Privileged"], found["HostConfig"]["CapDrop"]) == (False, ["ALL"])
+
+    def engine() -> str:
+        return str(json.loads(docker("exec", node, PROGRAM, "status", "--json").stdout)["dockerd"]["state"])
+
+    wait_until(lambda: engine() == "ready", 90, "the engine has run a container")
+    security = docker("exec", node, "docker", "info", "--format", "{{.SecurityOptions}}").stdout
+    assert "name=rootless" in security
+    project.run("stop")
+    assert inspect(node)["State"]["ExitCode"] == 0, docker("logs", node).stdout
 
 
 @pytest.mark.parametrize("project", [WAYS["hardened"]], indirect=True, ids=["hardened"])

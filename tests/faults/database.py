@@ -118,7 +118,7 @@ _AGAIN = {
     **each(LIVING, GoesOn()),
 }
 _PASSWORD = {
-    **each((SQL, LOCK, NODES), Ends(13, said="refuses the login")),
+    **each((SQL, LOCK, NODES), Ends(13, said="refused the login")),
     **each(COMMANDS, Ends(12, said=LOST)),
     **each(LIVING, GoesOn()),
 }

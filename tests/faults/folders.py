@@ -2,7 +2,7 @@
 
 Left out: folders that others own or can write to, links and pipes in them, which tests/process/test_hostile.py has;
 what the registry and the keys' folder are in a phase in which nobody writes to them; of the commands, all but three
-(`phases.SOME_COMMANDS`).
+(`phases.SOME_COMMANDS`); of what lasts for a node's whole life, the phases before *up*.
 """
 
 import shutil
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from . import phases
 from .matrix import Ends, Fault, GoesOn, each
-from .phases import DRAINING, HELD, PREFLIGHT, STARTING, STOPPING, UP
+from .phases import DRAINING, HELD, PREFLIGHT, STARTING, UP
 from .rig import GATED, Rig, mount
 
 
 GROUP = "folders"
 ANY = phases.ANY
-SMALL = "size=128k,nr_inodes=200"
+SMALL = "size=128k,nr_inodes=200,mode=0700"
 GARBAGE = b'{"phase": "up", \x00\xff' * 1000
 # what runs octo-node with a /tmp of its own that has no room; what is needed of the other one stays where it is
 _OWN_TMP = """
@@ -110,9 +110,11 @@ _LIVE = tuple(phase for phase in ANY if phase != HELD)
 
 
 def _from_the_start(name: str, folders: tuple[str, ...], spoil: Callable[..., Callable[[Rig], None]]) -> Fault:
-    """Return the row of folders that can't be written when the node is started."""
-    outcome = {PREFLIGHT: Ends(18, said="can't be written by user")}
-    return Fault(name, GROUP, outcome, _go_on, _both(_in_memory(*folders), spoil(*folders)), quick=(PREFLIGHT,))
+    """Return the row of folders that can't be written when the node is started, without a master key."""
+    said = "The new master key can't be saved" if folders == KEYS else "can't be written by user"
+    prepare = _both(_in_memory(*folders), spoil(*folders))
+    environ = {"MASTER_KEY": ""}
+    return Fault(name, GROUP, {PREFLIGHT: Ends(18, said=said)}, _go_on, prepare, environ=environ, quick=(PREFLIGHT,))
 
 
 def _go_on(rig: Rig) -> None:
@@ -135,7 +137,7 @@ FAULTS = (
         quick=(STARTING,),
     ),
     Fault("the run folder is deleted", GROUP, each(_LIVE, GoesOn()), _delete_run_folder, quick=(DRAINING,)),
-    Fault("state files are garbage", GROUP, each(ANY, GoesOn()), _garble, quick=(UP, STOPPING)),
+    Fault("state files are garbage", GROUP, each(ANY, GoesOn()), _garble, quick=(UP,)),
     _from_the_start("the configuration's disk is full", CONFIGURATION, _fill),
     _from_the_start("the configuration is read-only", CONFIGURATION, _read_only),
     _from_the_start("the keys' disk is full", KEYS, _fill),
@@ -148,7 +150,12 @@ FAULTS = (
         _in_memory(*CONFIGURATION),
     ),
     Fault(
-        "/tmp is full", GROUP, each(ANY, GoesOn()), prepare=_without_tmp("head -c 1M /dev/zero >/tmp/filler || true")
+        "/tmp is full",
+        GROUP,
+        each(phases.WHOLE_LIFE, GoesOn()),
+        prepare=_without_tmp("head -c 1M /dev/zero >/tmp/filler || true"),
     ),
-    Fault("/tmp is read-only", GROUP, each(ANY, GoesOn()), prepare=_without_tmp("mount -o remount,ro /tmp")),
+    Fault(
+        "/tmp is read-only", GROUP, each(phases.WHOLE_LIFE, GoesOn()), prepare=_without_tmp("mount -o remount,ro /tmp")
+    ),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pyodbc
 import tasks
 from node import DATABASE, Node
+from processes import wait_until
 
 from .rig import Rig
 
@@ -124,7 +125,10 @@ def _draining(rig: Rig) -> None:
     _up(rig)
     tasks.task(rig.node, 600, Command=["sh", "-c", f"until test -e {rig.gate}; do sleep 0.1; done"])
     rig.node.send()
-    rig.node.wait_log("1 task running")
+    if rig.node.is_mute:  # a drain's words are in the container's log alone
+        wait_until(lambda: rig.node.state("drain"), what="the drain has begun")
+    else:
+        rig.node.wait_log("1 task running")
 
 
 def _drained(rig: Rig) -> int:
@@ -168,6 +172,8 @@ STARTING, UP, DRAINING, HELD, STOPPING = (phase.name for phase in PHASES[4 + len
 BOOTING = (PREFLIGHT, SQL, LOCK, NODES, *VERBS)
 PREPARING = BOOTING[1:]
 SOME_COMMANDS = tuple(f"`{verb}`" for verb in ("database", "configure", "node"))
+# what lasts for a node's whole life is there in all phases before these as well
+WHOLE_LIFE = (UP, DRAINING, HELD, STOPPING)
 ANY = tuple(name for name in BY_NAME if name not in VERBS or name in SOME_COMMANDS)
 
 

@@ -58,7 +58,7 @@ def _fault(name: str, *numbers: int, quick: tuple[str, ...] = ()) -> Fault:
 
 TERM, INT, QUIT = signal.SIGTERM, signal.SIGINT, signal.SIGQUIT
 FAULTS = (
-    _fault("TERM", TERM, quick=(LOCK, VERBS[2], STARTING)),
+    _fault("TERM", TERM, quick=(LOCK, VERBS[2])),
     _fault("TERM twice", TERM, TERM, quick=(DRAINING,)),
     _fault("TERM thrice", TERM, TERM, TERM, quick=(UP,)),
     _fault("INT", INT, quick=(PREFLIGHT,)),

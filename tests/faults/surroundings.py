@@ -1,8 +1,8 @@
 """Rows: what a node may find around it: a clock that is stepped, few descriptors or processes, a stderr that is none.
 
 Left out: little memory, and processes that can't be had while something is started (tests/process/test_exhausted.py
-has them, phase by phase); of the commands, all but three
-(`phases.SOME_COMMANDS`).
+has them, phase by phase); of what lasts for a node's whole life, the phases before *up*; for the clock, all commands
+but one.
 """
 
 import fcntl
@@ -14,14 +14,12 @@ from pathlib import Path
 
 from cgroups import group, inside
 
-from . import phases
 from .matrix import Fault, GoesOn, each
-from .phases import DRAINING, HELD, LOCK, NODES, SQL, STARTING, STOPPING, UP
+from .phases import DRAINING, HELD, LOCK, NODES, SQL, STARTING, STOPPING, UP, WHOLE_LIFE
 from .rig import Rig
 
 
 GROUP = "surroundings"
-ANY = phases.ANY
 HOUR = 3600
 LASTS = 2.0  # seconds
 SHIM = Path(__file__).parent / "shim"
@@ -105,7 +103,7 @@ _CLOCKED = (SQL, LOCK, NODES, "`database`", STARTING, UP, DRAINING, HELD, STOPPI
 FAULTS = (
     Fault("the clock jumps an hour ahead", GROUP, each(_CLOCKED, GoesOn()), _step(HOUR), _own_clock, quick=(NODES,)),
     Fault("the clock jumps an hour back", GROUP, each(_CLOCKED, GoesOn()), _step(-HOUR), _own_clock, quick=(DRAINING,)),
-    Fault("64 descriptors", GROUP, each(ANY, GoesOn()), prepare=_few_files, quick=(UP,)),
+    Fault("64 descriptors", GROUP, each(WHOLE_LIFE, GoesOn()), prepare=_few_files, quick=(UP,)),
     Fault(
         "no process can be had",
         GROUP,
@@ -114,8 +112,8 @@ FAULTS = (
         _counted,
         _as_many_as_wanted,
     ),
-    Fault("stdout and stderr are closed", GROUP, each(ANY, GoesOn()), prepare=_closed),
-    Fault("nobody reads stderr, and it is full", GROUP, each(ANY, GoesOn()), prepare=_full, quick=(UP,)),
-    Fault("stderr's reader is gone", GROUP, each(ANY, GoesOn()), prepare=_without_reader),
-    Fault("the terminal is hung up", GROUP, each(ANY, GoesOn()), prepare=_hung_up, quick=(LOCK,)),
+    Fault("stdout and stderr are closed", GROUP, each(WHOLE_LIFE, GoesOn()), prepare=_closed),
+    Fault("nobody reads stderr, and it is full", GROUP, each(WHOLE_LIFE, GoesOn()), prepare=_full, quick=(UP,)),
+    Fault("stderr's reader is gone", GROUP, each(WHOLE_LIFE, GoesOn()), prepare=_without_reader),
+    Fault("the terminal is hung up", GROUP, each(WHOLE_LIFE, GoesOn()), prepare=_hung_up, quick=(HELD,)),
 )

@@ -15,7 +15,7 @@ from . import network
 from .matrix import Cell, Ends, GoesOn
 from .phases import BY_NAME
 from .rig import SECRETS, Rig
-from .table import wanted
+from .table import note, wanted
 
 
 pytestmark = pytest.mark.faults
@@ -34,8 +34,10 @@ def test_a_fault(tmp_path: Path, cell: Cell) -> None:
         code, allowed = _follow(rig, cell)
         assert code in allowed, rig.node.log
         _look_for_what_is_left(rig)
-        cell.fault.heal(rig)
+        if isinstance(cell.outcome, Ends):
+            cell.fault.heal(rig)
         assert rig.is_whole(integrity) == []
+    note(cell)
 
 
 def _follow(rig: Rig, cell: Cell) -> tuple[int, tuple[int, ...]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import Target
 
 
-MODULES = ("connection_strings", "adonet", "variables", "http_answers", "files", "texts", "sql_answers")
+MODULES = ("connection_strings", "adonet", "variables", "http_answers", "files", "texts", "sql_answers", "sql_sessions")
 
 
 def targets() -> dict[str, Target]:

@@ -41,7 +41,11 @@ def given(data: bytes) -> dict[str, str]:
 
 def check(data: bytes) -> None:
     """Read an environment as preflight and process 1 do."""
-    environ = given(data)
+    check_environment(given(data))
+
+
+def check_environment(environ: dict[str, str]) -> None:
+    """Read `environ`: what is said are sentences, and no secret is in them."""
     configuration = Configuration(Environment(environ))
     said = [*configuration.warnings(), *configuration.described()]
     assert all(is_sentence(sentence) for sentence in configuration.warnings())

@@ -1,7 +1,9 @@
 """What most tests of whole processes begin with."""
 
 import os
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,23 @@ def terminal() -> Iterator[Terminal]:
     yield one
     os.close(one.keyboard)
     os.close(one.inside)
+
+
+@pytest.fixture
+def dead_address() -> Iterator[Callable[[int, str], str]]:
+    """Give what makes a port of another address `refused`, or `mute`: no connection to it is ever there."""
+    with ExitStack() as stack:
+
+        def make(port: int, kind: str) -> str:
+            host = "127.0.0.2"
+            if kind == "mute":
+                listener = stack.enter_context(socket.socket())
+                listener.bind((host, port))
+                listener.listen(0)
+                for _ in range(3):  # its queue is full
+                    filler = stack.enter_context(socket.socket())
+                    filler.setblocking(False)  # noqa: FBT003 - that is its only parameter
+                    filler.connect_ex((host, port))
+            return host
+
+        yield make

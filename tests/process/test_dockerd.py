@@ -153,7 +153,9 @@ def test_a_dockerd_that_is_stuck(node: Nested) -> None:
     up(node)
     wait_until(lambda: [line for line in node.events("request") if line["path"].endswith("/start")])
     assert node.dockerd["state"] == "starting"
-    ask = f"from entrypoint.dockerd import container_trial; container_trial.problem({str(node.socket)!r}, 0.5)"
+    ask = (
+        f"from entrypoint.dockerd import container_trial; container_trial.problem('unix://{node.socket}', 'node', 0.5)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

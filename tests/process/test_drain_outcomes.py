@@ -68,7 +68,7 @@ def test_a_key_that_sees_no_tasks(node: Node) -> None:
 def test_a_name_that_no_node_has(node: Node) -> None:
     """Of a node that the database doesn't know no task is seen, which doesn't mean that none runs."""
     task(node, 60)
-    node.environment |= {"OCTOPUS_SERVER_NODE_NAME": "octopus-zero", "ADMIN_API_KEY": ""}  # of those beside the node
+    node.environment |= {"OCTOPUS_SERVER_NODE_NAME": "octopus-zero", "ADMIN_API_KEY": ""}
     done = node.verb("drain", "--wait", "2")
     assert done.returncode == 21, done.stderr
     assert "the database has no node named octopus-zero: give this process the OCTOPUS_SERVER_NODE_NAME" in done.stderr

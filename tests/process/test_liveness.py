@@ -6,11 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from processes import ROOT, free_port
+from processes import ROOT, free_port, resolved
 from standin.sqlserver.testing import SqlServer
 
 from entrypoint.base import sql_ping
@@ -101,3 +102,21 @@ def test_a_frozen_sql_server_says_nothing(tmp_path: Path) -> None:
 def test_nobody_there(host: str) -> None:
     """A name that nobody knows, one that is none, and a closed port are no answer, and no error."""
     assert not sql_ping.is_answered(host, free_port(), 0.5, strict=False)
+
+
+def test_a_resolver_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name service that is away with SQL Server doesn't hold up the answer: kubelet would count that as a no."""
+    monkeypatch.setattr(sql_ping, "getaddrinfo", lambda *_: time.sleep(30))
+    begun = time.monotonic()
+    assert not sql_ping.is_answered("db", 1433, 0.5, strict=False)
+    assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("kind", ["mute", "refused"])
+def test_the_first_of_two_addresses_is_dead(
+    monkeypatch: pytest.MonkeyPatch, sql: SqlServer, dead_address: Callable[[int, str], str], kind: str
+) -> None:
+    """A SQL Server that answers at one of its addresses is there: a server that hangs isn't spared for the other."""
+    places = resolved((dead_address(sql.port, kind), "127.0.0.1"), sql.port)
+    monkeypatch.setattr(sql_ping, "getaddrinfo", lambda *_: places)
+    assert sql_ping.is_answered("db", sql.port, SECONDS, strict=False)

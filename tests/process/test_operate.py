@@ -259,6 +259,7 @@ def test_the_server_s_commands(node: Node) -> None:
     assert unknown.returncode == 1
     assert "Unrecognized command line arguments" in unknown.stdout
     assert [node.verb("server", *words).returncode for words in ((), ("run",), ("--help",))] == [2, 2, 0]
+    assert "not supported" not in node.verb("server", "help", "configure").stdout
 
 
 def test_a_server_s_command_that_leaves_a_process(node: Node) -> None:

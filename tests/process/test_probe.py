@@ -260,4 +260,6 @@ def test_a_no_tells_the_phase(tmp_path: Path) -> None:
     codes = [ask(kind, folder=tmp_path, OCTO_NODE_WEB_PORT=port)[0] for kind in ("startup", "liveness", "readiness")]
     assert codes == [0, 0, 1], "a node that is held is to stay, and takes no work"
     (tmp_path / "node.json").write_text(json.dumps(live | {"start": start - 1, "phase": "up"}))
-    assert ask("startup", folder=tmp_path, OCTO_NODE_WEB_PORT=str(free_port()))[1].endswith("; the node has ended (up)")
+    assert ask("startup", folder=tmp_path, OCTO_NODE_WEB_PORT=str(free_port()))[1].endswith(
+        "only of one that has ended (up)"
+    )

@@ -4,22 +4,26 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import odbcini
 import pyodbc
 import pytest
+from processes import resolved
 from sqlclient import Client, ended, reasons
 from standin.sqlserver.testing import SqlServer
 
 from entrypoint.base.exitcodes import ExitCode
-from entrypoint.sqlserver import master_database, network
+from entrypoint.sqlserver import handshake, master_database, network, prelogin
 from entrypoint.sqlserver.connect import ConnectError, Rows
 from entrypoint.sqlserver.connection_string import parse
-from entrypoint.sqlserver.error_classes import Kind, Verdict, classify
+from entrypoint.sqlserver.error_classes import UNTRUSTED, Kind, Verdict, classify
 from entrypoint.sqlserver.wait_progress import WaitProgress
+
+
+ENCRYPT_ON = 1  # [MS-TDS] 2.2.6.5
 
 
 def at(port: int, host: str = "127.0.0.1") -> str:
@@ -290,6 +294,26 @@ def test_any_of_the_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
         found.pop()
         with pytest.raises(network.UnreachableError, match="refused"):
             network.reach("db", port, 1)
+
+
+@pytest.mark.parametrize("kind", ["mute", "refused"])
+def test_the_first_of_two_addresses_is_dead(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead_address: Callable[[int, str], str], kind: str
+) -> None:
+    """What is asked without a driver is asked of the address that answers."""
+    with SqlServer.start(tmp_path, tls="required") as sql:
+        places = resolved((dead_address(sql.port, kind), "127.0.0.1"), sql.port)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+        assert prelogin.encryption("db", sql.port, 10.0) == ENCRYPT_ON
+        assert handshake.refusal("db", sql.port, b"", by_name=True) == UNTRUSTED
+
+
+def test_the_first_of_two_browsers_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A named instance is asked for at all addresses of its name."""
+    with browser(b"ServerName;DB;InstanceName;OCTO;tcp;51433;;") as (port, _):
+        places = resolved(("127.0.0.2", "127.0.0.1"), port, socket.SOCK_DGRAM)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+        assert network.ask_browser("db", "octo", 10.0, port=port) == 51433
 
 
 def test_a_line_each_15_seconds() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from standin.sqlserver.testing import SqlServer
 
-from entrypoint.sqlserver import call_timeout, prelogin
+from entrypoint.sqlserver import call_timeout, network, prelogin
 
 
 ENOUGH = 20  # seconds, on a machine that is busy with others
@@ -92,3 +92,13 @@ def test_what_is_no_answer(chunks: tuple[bytes, ...]) -> None:
     with answering(*chunks) as port:
         assert prelogin.encryption("127.0.0.1", port, 0.3) is None
     assert prelogin.encryption("127.0.0.1", 1, 0.3) is None
+
+
+def test_a_byte_now_and_then_keeps_nobody() -> None:
+    """Once the deadline has passed nothing more is read, even if it is there: what trickles would never end."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"ab")
+        assert network.receive(ours, 1, time.monotonic() + ENOUGH) == b"a"
+        with pytest.raises(TimeoutError):
+            network.receive(ours, 1, time.monotonic() - 0.001)

@@ -253,6 +253,18 @@ def test_the_chosen_commands_come_first(tmp_path: Path, kind: str) -> None:
     assert Iptables(environ).on(path).version() == kind
 
 
+def test_nobody_else_puts_commands_there(tmp_path: Path) -> None:
+    """The folders of the commands that dockerd finds first are their maker's alone to write to, whatever the umask."""
+    names = [f"{first}_legacy{rest}" for first in ("iptables", "ip6tables") for rest in ("", "_save", "_restore")]
+    environ = programs(tmp_path / "bin", **dict.fromkeys(names, YES))
+    before = os.umask(0)
+    try:
+        Iptables(environ).path_with("legacy", str(tmp_path / "first"))
+    finally:
+        os.umask(before)
+    assert {(tmp_path / place).stat().st_mode & 0o777 for place in ("first", "first/legacy")} == {0o755}
+
+
 def test_without_legacy_commands(tmp_path: Path) -> None:
     """Where there is no legacy command, that is said."""
     with pytest.raises(OSError, match="there is no iptables-legacy on PATH"):

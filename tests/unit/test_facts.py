@@ -208,7 +208,14 @@ def shown(found: Facts, width: int = 80) -> str:
 STEPS = [{"name": name, "seconds": seconds} for name, seconds in (("preflight", 0.2), ("guard", 0.0), ("server", 2.0))]
 CLUSTER = [
     {"id": f"N-{number}", "name": f"octopus-{number}", "is_this": number == 0, "version": "2026.2.197"}
-    | {"seen_seconds": 3, "is_alive": number != 20, "is_offline": False, "is_draining": False, "cap": 5, "tasks": 0}
+    | {
+        "seen_seconds": 3,
+        "is_alive": number != 20,
+        "is_offline": False,
+        "is_draining": number == 0,
+        "cap": 5,
+        "tasks": 0,
+    }
     for number in range(32)
 ]
 SQL = Sql(
@@ -221,7 +228,8 @@ EVERYTHING: dict[str, object] = {
     "ping": ping(418),
     "tasks_by_api": [TASK | {"id": f"ServerTasks-{number}", "seconds": float(number)} for number in range(30)],
     "queued": 7,
-    "dockerd": {"state": "ready", "restarts": 1, "pid": 50, "cpu_seconds": None, "memory_bytes": None},
+    "dockerd": {"state": "ready", "restarts": 1, "pid": 50, "cpu_seconds": None, "memory_bytes": None}
+    | {"way": "privileged", "problem": None, "host": None},
     "dockerd_usage": (5.5, 90 << 20),
     "containers": 2,
     "container": {"memory_bytes": 3 << 29, "memory_limit_bytes": 4 << 30, "memory_peak_bytes": 2 << 30}
@@ -269,6 +277,13 @@ def test_a_run_folder_that_hangs_is_not_the_absence_of_a_node() -> None:
     configuration = readings.configuration({"OCTOPUS_SERVER_NODE_NAME": "octopus-0"})
     found = Assembly(configuration).facts({}, {"the run folder": "no answer within 1 s"}, 1.0)
     assert found["summary"] == "where octopus-0 is can't be told: the run folder gives no answer within 1 s"
+
+
+def test_nodes_that_there_was_no_time_for_are_not_left_out_silently() -> None:
+    """Where SQL Server answers too slowly for all that is asked, the screen says that the nodes can't be told."""
+    found = facts()
+    found["sql"], found["unknown"] = SQL, {"SQL Server": "no answer within 0.5 s"}
+    assert "nodes       can't be told: no answer within 0.5 s" in shown(found)
 
 
 def test_a_drain_that_cannot_be_told_is_told_as_that() -> None:

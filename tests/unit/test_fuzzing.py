@@ -1,5 +1,7 @@
 """Any bytes for everything that octo-node reads from others: a few hundred of each here, millions by scripts/fuzz."""
 
+from pathlib import Path
+
 import pytest
 from fuzzing import Target, connection_strings, files, http_answers, sql_answers, texts, variables
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +14,7 @@ TARGETS = [
     for target in module.TARGETS
 ]
 EXAMPLES = 150
+FILES = 40  # each is read by a process of its own
 
 
 def inputs(target: Target) -> st.SearchStrategy[bytes]:
@@ -32,5 +35,19 @@ def test_any_bytes(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
     @given(inputs(target))
     def every(data: bytes) -> None:
         target.check(data)
+
+    every()
+
+
+def test_any_bytes_in_a_file(tmp_path: Path) -> None:
+    """A file that a variable names may have any bytes: settings, or sentences without a secret."""
+    file = tmp_path / "file"
+
+    @settings(max_examples=FILES, deadline=None, derandomize=True, database=None)
+    @given(st.sampled_from(variables.NAMES), inputs(variables.TARGETS[0]))
+    def every(name: str, data: bytes) -> None:
+        file.write_bytes(data)
+        environ = {other: value for other, value in variables.GOOD.items() if other != name}
+        variables.check_environment(environ | {f"{name}_FILE": str(file)})
 
     every()

@@ -20,7 +20,7 @@ from standin.sqlserver.testing import SqlServer
 from entrypoint import http_probe
 from entrypoint.base import files, forked, kept_log, log_relay, oom, sql_ping, state_reader, statefile
 from entrypoint.diagnose import sources
-from entrypoint.dockerd import container_trial, ping, stale_files
+from entrypoint.dockerd import container_trial, lacks, ping, stale_files, watch
 from entrypoint.dockerd.iptables import Iptables
 from entrypoint.init import report
 from entrypoint.node.facts import answers, container
@@ -327,18 +327,30 @@ def _(folder: Path) -> None:
         connection.close()
 
 
-@beyond("dockerd's answer to a ping")
+@beyond("an engine's answer to a ping")
 def _(folder: Path) -> None:
     with speaker(b"x" * 65536, socket.AF_UNIX, str(folder / "s")):
-        assert not ping._answers(str(folder / "s"))
+        assert "was answered with 'xxx" in str(ping.problem(f"unix://{folder}/s"))
 
 
-@beyond("dockerd's other answers")
+@beyond("an engine's events")
+def _(folder: Path) -> None:
+    with speaker(b"x" * 65536, socket.AF_UNIX, str(folder / "s")):
+        assert not watch._listen(f"unix://{folder}/s")
+
+
+@beyond("subordinate ids, and what the kernel tells of itself")
+def _(folder: Path) -> None:
+    (folder / "subuid").write_text("root:1:1\n" * 100000)
+    assert len(lacks._ranges(str(folder / "subuid"), "root")) < 100000
+
+
+@beyond("an engine's other answers")
 def _(folder: Path) -> None:
     with speaker(b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * (1 << 21), socket.AF_UNIX, str(folder / "s")):
-        assert answers.containers(str(folder / "s"), 60.0) is None
+        assert answers.containers(f"unix://{folder}/s", 60.0) is None
         with pytest.raises((ValueError, RecursionError)):
-            container_trial._ask(str(folder / "s"), "GET", "/")
+            container_trial._ask(f"unix://{folder}/s", "GET", "/")
 
 
 # --- SQL Server

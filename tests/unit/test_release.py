@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="a release 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run `scripts/release` of the repository in a folder, past its set-up."""
-    command = [sys.executable, str(folder / "release" / "build.py"), *words]
+    command = [sys.executable, str(folder / "releasing" / "build.py"), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -88,7 +88,7 @@ def audit(program: str) -> str:
     """Return what a program says that has the audit's functions."""
     done = subprocess.run(
         [sys.executable, "-c", f"import audit; {program}"],
-        cwd=ROOT / "release", capture_output=True, text=True, timeout=60, check=True,
+        cwd=ROOT / "releasing", capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     return done.stdout.strip()
 

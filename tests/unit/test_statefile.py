@@ -226,4 +226,6 @@ def test_what_prepare_is_doing(tmp_path: Path) -> None:
 def test_a_node_that_is_gone(tmp_path: Path) -> None:
     """A state whose writer has ended is told as such."""
     statefile.write(str(tmp_path), statefile.NODE, {"phase": "up", "start": 1})
-    assert phase_summary.sentence(state_reader.find_folder(str(tmp_path))) == "the node has ended (up)"
+    assert phase_summary.sentence(state_reader.find_folder(str(tmp_path))) == (
+        "no state of a running node was found here, only of one that has ended (up)"
+    )

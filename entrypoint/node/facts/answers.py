@@ -1,11 +1,11 @@
-"""What Octopus.Server and dockerd answer to a question."""
+"""What Octopus.Server and the container engine answer to a question."""
 
 import http.client
 import json
-import socket
 import time
 from collections.abc import Iterator
 
+from entrypoint.base import engine
 from entrypoint.octopus.api import Api, ApiError
 from entrypoint.octopus.running_task import Task as RunningTask
 from entrypoint.settings.configuration import Settings
@@ -13,7 +13,7 @@ from entrypoint.settings.configuration import Settings
 from .schema import Ping, Task
 
 
-_MOST = 1 << 20  # bytes of dockerd's answer
+_MOST = 1 << 20  # bytes of the engine's answer
 _CONTAINERS = "/containers/json"  # those that run: Docker Engine API, ContainerList
 
 
@@ -49,10 +49,11 @@ def told(found: list[RunningTask]) -> list[Task]:
     ]
 
 
-def containers(path: str, seconds: float) -> int | None:
-    """Return how many containers run, as the dockerd that listens on socket `path` tells; None if it doesn't."""
-    connection = _UnixConnection(path, seconds)
+def containers(host: str, seconds: float) -> int | None:
+    """Return how many containers run, as the engine at `host` tells; None if it doesn't."""
+    connection = http.client.HTTPConnection("localhost", timeout=seconds)
     try:
+        connection.sock = engine.connect(host, seconds)
         connection.request("GET", _CONTAINERS)
         answer = connection.getresponse()
         found = json.loads(answer.read(_MOST))
@@ -61,17 +62,6 @@ def containers(path: str, seconds: float) -> int | None:
     finally:
         connection.close()
     return len(found) if answer.status == 200 and isinstance(found, list) else None
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, seconds: float) -> None:
-        super().__init__("localhost", timeout=seconds)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 def fragments(settings: Settings, seconds: float) -> Iterator[dict[str, object]]:

@@ -1,7 +1,7 @@
 """The facts as one document, from the pieces that the sources told."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from entrypoint import __version__
@@ -42,6 +42,7 @@ class Assembly:
 
     def __init__(self, configuration: Configuration) -> None:
         self._name = configuration.base.node_name
+        self._engine = configuration.base.engine
         self.settings: Settings | None = None
         self._problem = ""
         self._secrets = configuration.secrets()
@@ -67,7 +68,7 @@ class Assembly:
             queued=cast("int | None", told.get("queued")),
             server=cast("Server | None", told.get("server")),
             ping=cast("Ping | None", told.get("ping")) if told.get("server") or "server" not in told else None,
-            dockerd=_dockerd(told),
+            dockerd=_dockerd(told, self._engine),
             sql=self._sql(told, unknown),
             container=cast("Container", told.get("container") or container.UNKNOWN),
             nodes=cast("list[ClusterNode] | None", told.get("nodes")),
@@ -128,19 +129,25 @@ def _drain(told: Told) -> Drain:
     return found
 
 
-def _dockerd(told: Told) -> Dockerd | None:
+def _dockerd(told: Told, host: str) -> Dockerd | None:
     found = cast("Dockerd | None", told.get("dockerd"))
     if found is not None:
+        found["host"] = host or None
         found["cpu_seconds"], found["memory_bytes"] = cast("tuple[None, None]", told.get("dockerd_usage", (None, None)))
         found["containers"] = cast("int | None", told.get("containers"))
     return found
+
+
+def _reasons(unknown: Mapping[str, str]) -> Iterator[str]:
+    """Yield why neither of those who could tell the tasks does."""
+    yield from (unknown[name] for name in _BY if name in unknown)
+    if database.SOURCE in unknown:
+        yield f"{database.SOURCE} gives {unknown[database.SOURCE]}"
 
 
 def _unknown(told: Told, unknown: Mapping[str, str], problem: str) -> dict[str, str]:
     """Return why what can't be told can't be: one who tells the tasks is enough."""
     found = {name: reason for name, reason in unknown.items() if name not in _BY}
     if not any(name in told for name in _BY):
-        found["tasks"] = (
-            "; ".join(unknown[name] for name in _BY if name in unknown) or "neither the API nor the database answers"
-        )
+        found["tasks"] = "; ".join(_reasons(unknown)) or "neither the API nor the database answers"
     return found | ({"settings": problem} if problem else {})

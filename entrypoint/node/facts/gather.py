@@ -51,7 +51,7 @@ class Gatherer:
 
     def _sources(self) -> Iterable[str]:
         always = [_STATES, _PROCESSES, _CONTAINER]
-        dockerd = [_DOCKERD] if self._configuration.base.has_dockerd else []
+        dockerd = [_DOCKERD] if self._configuration.base.engine else []
         return always + dockerd + ([_SERVER, _SQL] if self._settings is not None else [])
 
     def _ask(self, source: str) -> Iterator[bytes]:
@@ -78,8 +78,7 @@ class Gatherer:
         yield {"container": container.look(self._configuration.base.paths, found.node if found.is_live else {})}
 
     def _of_dockerd(self) -> Iterator[Fragment]:
-        socket = self._configuration.base.paths.docker_socket
-        yield {"containers": answers.containers(socket, self._seconds)}
+        yield {"containers": answers.containers(self._configuration.base.engine, self._seconds)}
 
 
 def _lines(text: bytes) -> Iterator[dict[str, object]]:

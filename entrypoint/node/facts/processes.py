@@ -10,6 +10,7 @@ from entrypoint.settings.paths import Paths
 from .schema import Server
 
 
+_KIT, _DOCKERD = "rootlesskit", "dockerd"
 SAMPLE_SECONDS = 0.2  # between two looks at the processor's clock
 
 
@@ -37,9 +38,15 @@ def server(paths: Paths, folder: str | None) -> Server | None:
 
 
 def usage(pid: int) -> tuple[float | None, int | None]:
-    """Return the seconds of processor time that process `pid` has used, and its memory; None if it can't be seen."""
+    """Return the seconds of processor time that process `pid` has used, and its memory; None if it can't be seen.
+
+    Where that is rootlesskit, they are those of the dockerd below it.
+    """
     try:
         process = psutil.Process(pid)
+        if process.name() == _KIT:
+            below = process.children(recursive=True)
+            process = next((each for each in below if each.name() == _DOCKERD), process)
         return round(_cpu(process), 3), process.memory_info().rss
     except psutil.Error:
         return None, None

@@ -102,11 +102,14 @@ class Ping(TypedDict):
 
 
 class Dockerd(TypedDict):
-    """Docker-in-Docker, if it is wanted."""
+    """The engine of execution containers, if one is wanted."""
 
+    way: Annotated[str | None, "of `OCTO_NODE_CONTAINERS`"]
     state: Annotated[str, "`starting`, `ready`, `failing` (starts no container), `restarting` or `ended`"]
-    restarts: int
-    pid: int | None
+    problem: Annotated[str | None, "why it isn't ready"]
+    host: Annotated[str | None, "where it listens"]
+    restarts: Annotated[int, "or how often an external one was lost"]
+    pid: Annotated[int | None, "if octo-node started it"]
     cpu_seconds: float | None
     memory_bytes: int | None
     containers: Annotated[int | None, "that run"]

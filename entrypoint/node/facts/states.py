@@ -30,6 +30,7 @@ class States:
         self.settle = self._read(statefile.SETTLE)
         self.drain = self._read(statefile.DRAIN)
         self.preflight = self._read(statefile.PREFLIGHT)
+        self.engine = self._read(statefile.ENGINE)
         self.end = self._read(statefile.END)
         self.last, self.last_end = self._read(statefile.LAST), self._read(statefile.LAST_END)
 
@@ -113,12 +114,16 @@ def drain(states: States) -> Drain:
 
 
 def dockerd(states: States) -> Dockerd | None:
-    """Return what process 1 knows of dockerd; None if it isn't wanted."""
+    """Return what process 1 and who waited for it know of the engine; None if none is wanted."""
     found = states.node.get("dockerd")
     if not isinstance(found, dict):
         return None
+    state = str(found["state"]) if states.is_live else "ended"
     return Dockerd(
-        state=str(found["state"]) if states.is_live else "ended",
+        way=_text(found, "way"),
+        state=state,
+        problem=None if state in {"ready", "ended"} else _text(states.engine, "problem") or None,
+        host=None,
         restarts=_number(found["restarts"]) or 0,
         pid=_number(found.get("pid")) if states.is_live else None,
         cpu_seconds=None,

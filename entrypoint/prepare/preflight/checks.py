@@ -14,7 +14,7 @@ from entrypoint.settings.problems import ProblemsError
 from entrypoint.sqlserver import trust
 from entrypoint.structured_log import Logger
 
-from . import docker_in_docker, writable_folders
+from . import docker_in_docker, execution_containers, rootless_engine, writable_folders
 
 
 GRPC_PORT = 8443  # the server's own default
@@ -46,7 +46,17 @@ def _keep(configuration: Configuration, told: list[str]) -> None:
 
 def warnings(configuration: Configuration) -> list[str]:
     """Return a sentence for each thing that is probably not meant, or has consequences that are easily missed."""
-    return [*configuration.warnings(), *trust_warnings(), *docker_in_docker.warnings(configuration.base)]
+    return [*configuration.warnings(), *trust_warnings(), *container_warnings(configuration)]
+
+
+def container_warnings(configuration: Configuration) -> list[str]:
+    """Return what is slow, lost or without effect in the way that execution containers are run."""
+    base = configuration.base
+    found = [*docker_in_docker.warnings(base), *rootless_engine.warnings(base)]
+    try:
+        return [*execution_containers.warnings(base, configuration.settings()), *found]
+    except NodeError:
+        return found
 
 
 def trust_warnings() -> list[str]:
@@ -67,6 +77,7 @@ def problems(configuration: Configuration, *, untouched: bool = False) -> list[t
         *settings_problems(configuration),
         *file_problems(base),
         *docker_in_docker.problems(base),
+        *rootless_engine.problems(base),
         *folder_problems(base.paths, untouched=untouched),
     ]
 
@@ -81,7 +92,8 @@ def settings_problems(configuration: Configuration) -> list[tuple[ExitCode, str]
     if clashes:
         sentence = f"OCTO_NODE_EXTRA_OPTIONS gives {', '.join(clashes)}, which octo-node sets itself: leave it out."
         return [(ExitCode.SETTINGS, sentence)]
-    return [(ExitCode.SETTINGS, sentence) for sentence in _port_clashes(options)]
+    sentences = [*_port_clashes(options), *execution_containers.contradictions(options)]
+    return [(ExitCode.SETTINGS, sentence) for sentence in sentences]
 
 
 def _port_clashes(options: Settings) -> list[str]:

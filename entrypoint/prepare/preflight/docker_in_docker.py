@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from entrypoint.base.exitcodes import ExitCode
 from entrypoint.dockerd import arguments
-from entrypoint.settings.base_settings import BaseSettings
+from entrypoint.settings.base_settings import PRIVILEGED, BaseSettings
 
 
 STATUS = "/proc/self/status"
 CGROUPS = "/sys/fs/cgroup"
 _CAP_SYS_ADMIN = 1 << 21
-_OVERLAY = 0x794C7630
+OVERLAY = 0x794C7630
 _NEXT = "run the container with --privileged, or set DISABLE_DIND=Y."
 
 
@@ -22,12 +22,12 @@ def problems(settings: BaseSettings, status: str = STATUS, cgroups: str = CGROUP
 
     `status` is our own in /proc, `cgroups` where they are mounted.
     """
-    if not settings.has_dockerd:
+    if settings.containers != PRIVILEGED:
         return []
     found = []
-    missing = list(_missing(status, cgroups))
-    if missing:
-        found.append(f"Docker-in-Docker isn't possible here, because {', and '.join(missing)}: {_NEXT}")
+    lacking = list(missing(status, cgroups))
+    if lacking:
+        found.append(f"Docker-in-Docker isn't possible here, because {', and '.join(lacking)}: {_NEXT}")
     if shutil.which("dockerd", path=settings.search_path) is None:
         found.append(
             "Docker-in-Docker needs dockerd, which isn't on PATH: install Docker in the image, or set DISABLE_DIND=Y."
@@ -36,15 +36,15 @@ def problems(settings: BaseSettings, status: str = STATUS, cgroups: str = CGROUP
     if _is_mount_point(socket):
         found.append(
             f"Another engine's socket is mounted on {socket}, where Docker-in-Docker has its own: leave that out, "
-            "or set DISABLE_DIND=Y to use the other engine."
+            f"or use that engine with OCTO_NODE_CONTAINERS=external and DOCKER_HOST=unix://{socket}."
         )
     return [(ExitCode.DOCKER_IN_DOCKER, sentence) for sentence in found]
 
 
-def warnings(settings: BaseSettings, overlay: int = _OVERLAY) -> list[str]:
+def warnings(settings: BaseSettings, overlay: int = OVERLAY) -> list[str]:
     """Return what is slow or lost if dockerd keeps its images where it will; `overlay` is that file system's number."""
-    folder = _data_root(settings)
-    if not settings.has_dockerd or file_system(folder) != overlay:
+    folder = data_root(settings)
+    if settings.containers != PRIVILEGED or file_system(folder) != overlay:
         return []
     sentence = (
         f"{folder} is on overlay, the container's own file system: dockerd then makes a whole copy of each layer, which"
@@ -53,7 +53,8 @@ def warnings(settings: BaseSettings, overlay: int = _OVERLAY) -> list[str]:
     return [sentence]
 
 
-def _missing(status: str, cgroups: str) -> Iterator[str]:
+def missing(status: str = STATUS, cgroups: str = CGROUPS) -> Iterator[str]:
+    """Yield what this container lacks for a dockerd that is root, in words that follow "because"."""
     with open(status, encoding="utf-8", errors="replace") as file:
         own = dict(line.split(":", 1) for line in file if ":" in line)
     uid = own["Uid"].split()[1]
@@ -84,7 +85,8 @@ def _is_mount_point(path: str) -> bool:
         return os.path.realpath(path) in {line.split()[4] for line in file}
 
 
-def _data_root(settings: BaseSettings) -> str:
+def data_root(settings: BaseSettings) -> str:
+    """Return the folder that dockerd keeps its images in."""
     try:
         given = arguments.parse(settings.dockerd_args)
     except ValueError:

@@ -8,7 +8,7 @@ import sys
 
 
 helper = f"{os.environ['TEST_HELPERS']}/{sys.argv[1]}"
-if sys.argv[1] == "run" or (sys.argv[1].endswith("-dockerd") and not os.path.exists(helper)):
+if sys.argv[1] == "run" or (sys.argv[1].endswith(("-dockerd", "-engine")) and not os.path.exists(helper)):
     from entrypoint.__main__ import main
 
     sys.exit(main())

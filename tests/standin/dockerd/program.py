@@ -23,12 +23,14 @@ def main() -> None:
     if "exit" in told:
         sys.exit(told["exit"])
     signal.signal(signal.SIGTERM, lambda *_: end(deaf=bool(told.get("deaf"))))
-    pidfile = Path(options["pidfile"])
-    if pidfile.exists():
-        sys.exit(f"process with PID {pidfile.read_text()} is still running")
-    pidfile.write_text(str(os.getpid()))
+    if "pidfile" in options:
+        pidfile = Path(options["pidfile"])
+        if pidfile.exists():
+            sys.exit(f"process with PID {pidfile.read_text()} is still running")
+        pidfile.write_text(str(os.getpid()))
     if told.get("shim"):
-        subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
+        before = ["unshare", "--user"] if told["shim"] == "namespace" else []
+        subprocess.Popen([*before, "/bin/sleep", "1000"], start_new_session=True)
     path = options["host"].removeprefix("unix://")
     Path(path).unlink(missing_ok=True)
     Server(path, told).serve_forever()
@@ -70,10 +72,17 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
-        """Answer a ping."""
-        if "silent" in self.server.told:
+        """Answer a ping, or begin a stream of events, of which there are none."""
+        told = self.server.told
+        if "silent" in told:
             time.sleep(1000)
-        self.answer(200, "OK") if self.path == "/_ping" else self.answer(404, {"message": "page not found"})
+        if self.path.startswith("/events") and "eventless" not in told:
+            self.send_response(200)
+            self.end_headers()
+            time.sleep(1000)
+        answers = {"/_ping": "OK", "/containers/json": []}
+        known = self.path in answers
+        self.answer(200, answers[self.path]) if known else self.answer(404, {"message": "page not found"})
 
     def do_POST(self) -> None:
         """Make an image or a container, start it, wait for its end."""

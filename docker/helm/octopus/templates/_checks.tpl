@@ -7,6 +7,7 @@
 {{- include "octopus.checkIngress" . -}}
 {{- include "octopus.checkPorts" . -}}
 {{- include "octopus.checkVolumes" . -}}
+{{- include "octopus.checkEngine" . -}}
 {{- include "octopus.checkVariables" . -}}
 {{- include "octopus.checkSpecifications" . -}}
 {{- $grace := include "octopus.gracePeriod" . | int -}}
@@ -112,7 +113,9 @@ ACCEPT_EULA: octopus.acceptEula
 OCTOPUS_SERVER_NODE_NAME: fullnameOverride
 ADMIN_EMAIL: octopus.email
 TASK_CAP: octopus.taskCap
-DISABLE_DIND: octopus.enableDockerInDocker
+DISABLE_DIND: octopus.containers.mode
+OCTO_NODE_CONTAINERS: octopus.containers.mode
+DOCKER_HOST: octopus.containers.host
 OCTOPUS_GRPC_SERVICES_PORT: octopus.grpcPort
 OCTOPUS_SERVER_CONFIGURATION_DIRECTORY: octopus.serverConfigurationDirectory
 OCTO_NODE_SQL_WAIT: octopus.sqlWait

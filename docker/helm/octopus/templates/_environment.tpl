@@ -21,9 +21,8 @@
 - name: TASK_CAP
   value: {{ .taskCap | quote }}
 {{- end }}
-{{- if not $octopus.enableDockerInDocker }}
-- name: DISABLE_DIND
-  value: "Y"
+{{- with .engine | default (include "octopus.engineVariables" .root) | trim }}
+{{ . }}
 {{- end }}
 - name: OCTOPUS_GRPC_SERVICES_PORT
   value: {{ $octopus.grpcPort | quote }}

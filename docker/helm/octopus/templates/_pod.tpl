@@ -47,10 +47,14 @@ affinity:
 {{ toYaml . }}
 {{- end }}
 {{- $installs := eq "init container" (include "octopus.delivery" .root) }}
-{{- if or $installs $octopus.extraInitContainers }}
+{{- $native := include "octopus.hasNativeSidecar" .root }}
+{{- if or $installs $native $octopus.extraInitContainers }}
 initContainers:
   {{- if $installs }}
   {{- include "octopus.installer" .root | nindent 2 }}
+  {{- end }}
+  {{- if $native }}
+  {{- include "octopus.engine" .root | nindent 2 }}
   {{- end }}
   {{- with $octopus.extraInitContainers }}
   {{- toYaml . | nindent 2 }}
@@ -59,6 +63,9 @@ initContainers:
 containers:
   - name: octopus
     {{- include "octopus.container" . | nindent 4 }}
+  {{- if and (include "octopus.hasSidecar" .root) (not $native) }}
+  {{- include "octopus.engine" .root | nindent 2 }}
+  {{- end }}
   {{- with $octopus.extraContainers }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

@@ -7,6 +7,7 @@
 {{- if not (hasKey .Values "octoNode") }}{{ $_ := set .Values "octoNode" (dict "builtIn" true) }}{{ end -}}
 {{- include "octopus.fill" (dict "given" .Values "defaults" (.Files.Get "defaults.yaml" | fromYaml)) -}}
 {{- include "octopus.translate" . -}}
+{{- include "octopus.settleEngine" . -}}
 {{- include "octopus.settleMasterKey" . -}}
 {{- include "octopus.check" . -}}
 {{- end -}}

@@ -66,6 +66,7 @@ spec:
 {{- $configuration := include "octopus.configurationDirectory" . -}}
 {{- $_ := set (unset $names (printf "%s/Logs" $configuration)) $configuration "configuration" -}}
 {{- if .Values.octopus.enableDockerInDocker }}{{ $_ := set $names "/var/lib/docker" "docker" }}{{ end -}}
+{{- if include "octopus.hasSidecar" . }}{{ $_ := set $names "/run/octo-engine" "engine" }}{{ end -}}
 {{- range .Values.octopus.extraVolumes }}{{ $_ := unset $names .mountPath }}{{ end -}}
 {{- range $path, $name := $names }}
 - {name: {{ $name }}, path: {{ $path }}}
@@ -162,6 +163,9 @@ spec:
 {{- end }}
 {{- with include "octopus.programVolume" . }}
 {{ . }}
+{{- end }}
+{{- if include "octopus.hasSidecar" . }}
+{{ include "octopus.engineVolumes" . }}
 {{- end }}
 {{- range $name, $values := $octopus.extraVolumes }}
 - name: extra-{{ $name }}
