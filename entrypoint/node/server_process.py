@@ -95,6 +95,14 @@ def _is_run(process: psutil.Process) -> bool:
     return process.name() == SUPERVISOR and words[-1:] == ["run"] and "init" not in words
 
 
+def process_1() -> str:
+    """Return what process 1 is called; `octo-node run` if it is that."""
+    try:
+        return f"{SUPERVISOR} run" if _is_run(psutil.Process(1)) else psutil.Process(1).name()
+    except psutil.Error:
+        return ""
+
+
 def find_folder(settings: BaseSettings, seconds: float = AGAIN_SECONDS) -> str | None:
     """Return the run folder of the running node; None if there is none.
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from entrypoint import __version__
-from entrypoint.base import phase_summary, procfs, state_reader, statefile
+from entrypoint.base import phase_summary, state_reader, statefile
 from entrypoint.base.phases import Phase
 from entrypoint.node import server_process
 from entrypoint.octopus import version
@@ -168,7 +168,7 @@ def fragments(configuration: Configuration) -> Iterator[dict[str, object]]:
         "dockerd": dockerd(found),
         "last_end": last_end(found),
         "warnings": warnings(found),
-        "process_1": procfs.name_of(1),
+        "process_1": server_process.process_1(),
     }
     yield {"versions": versions(configuration)}
 

@@ -21,7 +21,7 @@ def summary(facts: Facts, process_1: str) -> str:
     name, phase = node["name"], node["phase"]
     if phase is None and RUN_FOLDER in facts["unknown"]:
         return f"where {name} is can't be told: {RUN_FOLDER} gives {facts['unknown'][RUN_FOLDER]}"
-    if phase is None and process_1 == "octo-node":
+    if phase is None and process_1 == "octo-node run":
         return f"where {name} is can't be told: octo-node is process 1, and {RUN_FOLDER} is gone"
     if phase is None:
         return f"no node runs here: process 1 is {process_1 or 'unknown'}, not `octo-node run`"
