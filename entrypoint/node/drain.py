@@ -120,7 +120,7 @@ class _Drain:
             # tried once in any case, and not begun again at the end: a command may last beyond the deadline, once
             if self.switch.error is None or self.deadlines.left > drain_flag.LEAST_SECONDS:
                 self.switch.try_again(self.deadlines.left)
-            look = self.watch.look(self.deadlines.left)
+            look = self.watch.look(self.deadlines)
             self.switch.seen(look.flagged)
             self.note.write(look)
             self.tally.see(look.tasks)

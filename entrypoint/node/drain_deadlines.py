@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 
 LAST_SECONDS = 20.0  # for the end of a command (TERM, KILL) and the last look
+LOOK_SECONDS = 15.0  # for a look that begins at the deadline
+CONCLUDE_SECONDS = 3.0  # for what comes after the last look, the end of a call that was given up included
 
 
 class Deadlines:
@@ -31,6 +33,12 @@ class Deadlines:
     def begin_cancelling(self) -> None:
         """Set a new deadline: what is cancelled now gets its time, as far as the end allows."""
         self._deadline = min(self._clock() + self._cancel_wait, self._end - LAST_SECONDS)
+
+    def end_of_look(self, login: float) -> float:
+        """Return when (monotonic) a look that begins now has to be over: until the deadline it may add a `login`."""
+        now = self._clock()
+        longest = now + LOOK_SECONDS + login
+        return max(min(longest, max(now, self._deadline) + LOOK_SECONDS, self._end - CONCLUDE_SECONDS), now + 1.0)
 
     def limit(self, seconds: float) -> float:
         """Return how many of these `seconds` a command may take."""

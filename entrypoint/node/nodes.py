@@ -19,6 +19,7 @@ from entrypoint.octopus.api import Api, ApiError
 from entrypoint.octopus.node_table import HEARTBEAT_SECONDS, HeartbeatWatch, KnownNode
 from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
+from entrypoint.sqlserver.login_timeouts import longest_login
 from entrypoint.structured_log import Logger
 
 from . import status_tables, status_view
@@ -26,7 +27,6 @@ from .facts import database
 from .facts.words import duration
 
 
-LOGIN_SECONDS = 15
 SCHEMA = "octo-node.nodes/1"
 _LOOK_SECONDS = 1.0
 _GONE_SECONDS = 10.0  # for a row to be gone once the API has said so
@@ -143,7 +143,7 @@ def _untold() -> NodeError:
 def _connected(settings: Settings) -> Iterator[Connection]:
     string = settings.db_connection_string
     try:
-        with connect(string, login_timeout=min(string.connect_timeout or LOGIN_SECONDS, LOGIN_SECONDS)) as connection:
+        with connect(string, login_timeout=longest_login(string)) as connection:
             yield connection
     except (ConnectError, pyodbc.Error) as error:
         said = describe(error, string.password)

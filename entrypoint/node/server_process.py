@@ -80,27 +80,26 @@ def supervisor(folder: str | None, found: Process | None) -> int | None:
     The state file in `folder` tells; without it, it is the parent of the server that was `found` in /proc.
     """
     state = state_reader.read(folder, statefile.NODE)
-    if state is not None and state_reader.is_live(state):
-        pid = int(str(state["pid"]))
-    elif found is not None:
-        pid = found.parent
-    else:
-        return None
-    return pid if _is_run(pid) else None
-
-
-def _is_run(pid: int) -> bool:
-    """Return whether process `pid` is octo-node's `run`: `init` has its name as well, and would hand our signal on."""
     try:
-        process = psutil.Process(pid)
-        words = process.cmdline()
-        return process.name() == SUPERVISOR and words[-1:] == ["run"] and "init" not in words
+        if state is not None and state_reader.is_live(state):
+            pid = int(str(state["pid"]))
+            return pid if psutil.Process(pid).name() == SUPERVISOR else None
+        return found.parent if found is not None and _is_run(psutil.Process(found.parent)) else None
     except psutil.Error:
-        return False
+        return None
 
 
-def find_folder(settings: BaseSettings) -> str | None:
-    """Return the run folder of the running node; None if there is none. One that was deleted process 1 makes again."""
+def _is_run(process: psutil.Process) -> bool:
+    """Return whether `process` is octo-node's `run`: `init` has its name as well, and would hand our signal on."""
+    words = process.cmdline()
+    return process.name() == SUPERVISOR and words[-1:] == ["run"] and "init" not in words
+
+
+def find_folder(settings: BaseSettings, seconds: float = AGAIN_SECONDS) -> str | None:
+    """Return the run folder of the running node; None if there is none.
+
+    One that was deleted process 1 makes again, within `seconds`.
+    """
     folder = state_reader.find_folder(settings.run_dir)
     state = state_reader.read(folder, statefile.NODE)
     if state is not None and state_reader.is_live(state):
@@ -112,7 +111,7 @@ def find_folder(settings: BaseSettings) -> str | None:
         os.kill(pid, log_relay.SIGNAL)
     except OSError:
         return None
-    deadline = time.monotonic() + AGAIN_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
         again = state_reader.read(found := state_reader.find_folder(settings.run_dir), statefile.NODE)

@@ -12,6 +12,7 @@ from entrypoint.octopus.applied_state import AppliedState
 from entrypoint.octopus.command_runner import Runner
 from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, connect, describe
+from entrypoint.sqlserver.login_timeouts import longest_login
 from entrypoint.structured_log import Logger
 
 from . import boot_summary, drain_flag, drain_lock
@@ -21,7 +22,6 @@ from .task_counters import NodeWatch
 
 ASK_SECONDS = 0.25
 ANSWER_SECONDS = 5
-LOGIN_SECONDS = 20  # at most: nothing is said meanwhile, and the server just had its own login
 UNDRAIN_PAUSE = (1.0, 30.0)  # seconds before undrain is tried again: the first time, and at most
 
 
@@ -57,8 +57,7 @@ def _check_version(settings: Settings, log: Logger) -> None:
     own = version.known(AppliedState(paths), executable)
     try:
         string = settings.db_connection_string
-        login = min(string.connect_timeout or LOGIN_SECONDS, LOGIN_SECONDS)
-        with connect(string, login_timeout=login, query_timeout=ANSWER_SECONDS) as connection:
+        with connect(string, login_timeout=longest_login(string), query_timeout=ANSWER_SECONDS) as connection:
             newest = tables.newest_version(connection)
     except (ConnectError, pyodbc.Error) as error:
         log.warning(

@@ -1,5 +1,6 @@
 """Counts the tasks that run on this node, and finds out whether it takes new ones: by ping, API or database."""
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -12,14 +13,15 @@ from entrypoint.octopus.running_task import Task
 from entrypoint.settings.configuration import Settings
 from entrypoint.sqlserver.connect import ConnectError, Connection, connect, describe
 from entrypoint.sqlserver.error_classes import Kind
-from entrypoint.sqlserver.login_timeouts import LoginTimeouts
+from entrypoint.sqlserver.login_timeouts import LoginTimeouts, longest_login
 from entrypoint.structured_log import Logger
 
+from .drain_deadlines import Deadlines
 from .ping import Ping, Throttle
 
 
 ANSWER_SECONDS = 5  # that SQL Server has for an answer
-LOGIN_SECONDS = (5.0, 15.0)  # for a login: at first, and at most; what slow servers need is found by `Patience`
+FIRST_LOGIN_SECONDS = 5.0  # for a login at first; what slow servers need is found by `LoginTimeouts`
 RELOGIN_SECONDS = 10.0  # after a login that was refused: again and again locks accounts
 SERVER_ERRORS = 500  # and above: a server that isn't well
 GOOD = range(200, 300)
@@ -81,18 +83,20 @@ class Database:
     def __init__(self, settings: Settings, seconds: int = ANSWER_SECONDS) -> None:
         self._settings = settings
         self._seconds = seconds
-        self._patience = LoginTimeouts(settings.db_connection_string, min(seconds, LOGIN_SECONDS[0]))
+        self._patience = LoginTimeouts(settings.db_connection_string, min(seconds, FIRST_LOGIN_SECONDS))
         self._connection: Connection | None = None
         self._not_before = 0.0
-        self._longest = LOGIN_SECONDS[1]
+        self._deadline = math.inf
         self._failed = ""
         self.answers = False  # whether it answered since the last `begin`
 
-    def begin(self, left: float) -> None:
-        """Begin a look, in which one login is tried at most; it has the `left` seconds, but not too few or too many."""
+    def begin(self, deadline: float) -> None:
+        """Begin a look, in which one login is tried at most, and which has to be over by `deadline` (monotonic)."""
         self.answers = False
         self._failed = ""
-        self._longest = min(max(left, LOGIN_SECONDS[0]), LOGIN_SECONDS[1])
+        self._deadline = deadline
+        if self._connection is not None:
+            self._connection.deadline = deadline
 
     def tasks(self) -> list[Task]:
         """Return the running tasks. Raise UnknownError if the database doesn't answer, or doesn't tell."""
@@ -125,8 +129,8 @@ class Database:
     def _connect(self) -> Connection:
         string = self._settings.db_connection_string
         try:
-            login = self._patience.seconds(self._longest)
-            return connect(string, login_timeout=login, query_timeout=self._seconds)
+            login = self._patience.seconds(self._deadline - time.monotonic())
+            return connect(string, login_timeout=login, query_timeout=self._seconds, deadline=self._deadline)
         except NodeError as error:
             raise NeverError(str(error)) from error
         except ConnectError as error:
@@ -156,18 +160,19 @@ class NodeWatch:
         self._node = settings.octopus_server_node_name
         self._log = log
         self._throttle = Throttle()  # of the API: the ping address has a limit of its own
-        self._ping = Ping(Api(settings, seconds=seconds), Throttle())
+        self._pinged = Api(settings, seconds=seconds)
+        self._ping = Ping(self._pinged, Throttle())
+        self._login_seconds = longest_login(settings.db_connection_string)
         self._api = Api(settings, key=settings.api_key, seconds=seconds) if settings.api_key else None
         self._database: Database | None = Database(settings, max(int(seconds), 1))
         self._flagged_since: float | None = None
 
-    def flag(self, left: float = LOGIN_SECONDS[1]) -> Flag:
+    def flag(self, deadlines: Deadlines | None = None) -> Flag:
         """Return whether the node takes no new tasks: asked of its ping address, and of its row unless that says no.
 
-        A login for that is given up after the `left` seconds, or after a few if that is less.
+        That is given up in time for the `deadlines`.
         """
-        if self._database is not None:
-            self._database.begin(left)
+        self._begin(deadlines or Deadlines(math.inf, 0.0, 0.0))
         said = self._ping.ask()
         if said.draining is False or not said.status:
             return Flag(said.draining, said.status, said.words, is_sure=True)
@@ -177,18 +182,27 @@ class NodeWatch:
         isnt = ", but its row doesn't have the flag: it is marked as offline" if said.draining and not row else ""
         return Flag(row, said.status, said.words + isnt, is_sure=True)
 
+    def _begin(self, deadlines: Deadlines) -> None:
+        """Begin a look: its one deadline is that of all questions."""
+        end = deadlines.end_of_look(self._login_seconds)
+        self._pinged.deadline = end
+        if self._api is not None:
+            self._api.deadline = end
+        if self._database is not None:
+            self._database.begin(end)
+
     def _by_row(self) -> bool | None:
         try:
             return None if self._database is None else self._database.is_draining()
         except UnknownError:
             return None
 
-    def look(self, left: float) -> Observation:
-        """Return what can be seen of the node now, `left` seconds before the deadline.
+    def look(self, deadlines: Deadlines) -> Observation:
+        """Return what can be seen of the node now, in time for the `deadlines`.
 
         Raise NeverError if nobody can ever count its tasks.
         """
-        flag = self.flag(left)
+        flag = self.flag(deadlines)
         by_ping = flag.status in GOOD or (flag.status == DRAINING and flag.draining is True)
         troubles = [] if by_ping else [flag.words]
         tasks: list[Task] | None = None
@@ -219,6 +233,7 @@ class NodeWatch:
         """
         if self._api is None:
             return False
+        self._api.deadline = deadline
         try:
             for task in tasks:
                 if time.monotonic() >= deadline:

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 import time
 import urllib.parse
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ BUSY = 429  # rate limits are on by default for instances made with 2026.3 or la
 PAGE = 100
 PAGES = 20  # more is no list of what runs on one node
 SECONDS = 5.0  # for an answer
+LEAST_SECONDS = 0.1  # for one, whatever is left
 _Json = dict[str, object]
 
 
@@ -41,7 +43,7 @@ class RefusedError(ApiError):
 class Api:
     """The API of the node's own server; `key` is an API key, None where only anonymous questions are asked.
 
-    Each answer has `seconds`, all of a list together has as many.
+    Each answer has `seconds`, all of a list together has as many; all have to be there by `deadline` (monotonic).
     """
 
     def __init__(self, settings: Settings, *, key: str | None = None, seconds: float = SECONDS) -> None:
@@ -49,6 +51,7 @@ class Api:
         self._port = settings.https_port if settings.https_only else settings.octo_node_web_port
         self._headers = {} if key is None else {"X-Octopus-ApiKey": key}
         self._seconds = seconds
+        self.deadline = math.inf
         self._node_ids: dict[str, str] = {}
 
     @property
@@ -126,7 +129,7 @@ class Api:
                 method,
                 target,
                 headers=self._headers,
-                seconds=seconds,
+                seconds=min(seconds, max(self.deadline - time.monotonic(), LEAST_SECONDS)),
                 with_body=with_body,
             )
         except NoAnswerError as error:

@@ -74,7 +74,8 @@ class AppliedState(NotesFile):
     def may_be_of(self, place: Database) -> bool:
         """Return whether nothing was configured here for a database at another place."""
         known = self.get("database")
-        return not isinstance(known, dict) or place.items() <= known.items()
+        # what names no place is none of ours, and says nothing
+        return not isinstance(known, dict) or not known.keys() >= place.keys() or place.items() <= known.items()
 
     def note_files(self) -> None:
         """Take the instance's files as they are now for the known ones: a server may write to them when it starts."""

@@ -129,6 +129,11 @@ def classify(error: pyodbc.Error) -> Verdict:
     )
 
 
+def shares_nothing(text: str) -> bool:
+    """Return whether OpenSSL's `text` says that there is no TLS version, or no strength, that both sides have."""
+    return re.search(_NOTHING_SHARED, text.replace("_", " "), re.IGNORECASE) is not None
+
+
 def _numbered(numbers: list[int], reasons: dict[int, str], kind: Kind) -> Verdict | None:
     return next((Verdict(kind, reasons[number], number) for number in numbers if number in reasons), None)
 

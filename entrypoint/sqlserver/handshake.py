@@ -10,7 +10,7 @@ import time
 from entrypoint.base import sql_ping
 
 from . import network
-from .error_classes import UNTRUSTED, WRONG_NAME
+from .error_classes import NO_SHARED_TLS, UNTRUSTED, WRONG_NAME, shares_nothing
 from .network import UnreachableError
 
 
@@ -23,9 +23,9 @@ _OTHER_NAME = {62, 64}
 
 
 def refusal(host: str, port: int, trusted: bytes, *, by_name: bool, seconds: float = SECONDS) -> str | None:
-    """Return why the certificate at `host` isn't taken (UNTRUSTED or WRONG_NAME), None if it is or isn't shown.
+    """Return why the certificate at `host` isn't taken: UNTRUSTED, WRONG_NAME or, as it isn't shown, NO_SHARED_TLS.
 
-    A connection has `seconds`, and so has what follows.
+    None if it is taken, or nobody can tell. A connection has `seconds`, and so has what follows.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = by_name
@@ -38,6 +38,8 @@ def refusal(host: str, port: int, trusted: bytes, *, by_name: bool, seconds: flo
             _shake_hands(sock, context, host, time.monotonic() + seconds)
     except ssl.SSLCertVerificationError as error:
         return WRONG_NAME if error.verify_code in _OTHER_NAME else UNTRUSTED
+    except ssl.SSLError as error:
+        return NO_SHARED_TLS if shares_nothing(str(error)) else None
     except (OSError, UnreachableError, ValueError):
         pass  # then that wasn't why
     return None

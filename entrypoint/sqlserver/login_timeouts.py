@@ -6,12 +6,17 @@ each that is given up loads a slow server more: so the next is given longer, up 
 
 import math
 
-from .connect import ConnectError
+from .connect import LONGEST_LOGIN, ConnectError
 from .connection_string import ConnectionString
 from .error_classes import TIMED_OUT
 
 
 FIRST_SECONDS = 4.0
+
+
+def longest_login(connection_string: ConnectionString) -> int:
+    """Return the seconds that one login may take where nothing else limits it: its `Connect Timeout`, within reason."""
+    return min(connection_string.connect_timeout or LONGEST_LOGIN, LONGEST_LOGIN)
 
 
 class LoginTimeouts:

@@ -60,17 +60,17 @@ def connect(host: str, port: int, seconds: float, resolve_seconds: float = RESOL
     raise UnreachableError(reason)
 
 
-def has_several_addresses(host: str) -> bool:
-    """Return whether `host` is a name with more than one address; False if that can't be told."""
+def has_several_addresses(host: str, seconds: float = RESOLVE_SECONDS) -> bool:
+    """Return whether `host` is a name with more than one address; False if that can't be told within `seconds`."""
     try:
-        return len(addresses(host)) > 1
+        return len(addresses(host, seconds)) > 1
     except UnreachableError:
         return False
 
 
-def addresses(host: str) -> list[str]:
-    """Return the addresses of `host`. Raise UnreachableError if the name service doesn't tell within its time."""
-    return sorted({str(where[0]) for _, where in places(host, 0, socket.SOCK_STREAM)})
+def addresses(host: str, seconds: float = RESOLVE_SECONDS) -> list[str]:
+    """Return the addresses of `host`. Raise UnreachableError if the name service doesn't tell within `seconds`."""
+    return sorted({str(where[0]) for _, where in places(host, 0, socket.SOCK_STREAM, seconds)})
 
 
 def ask_browser(host: str, instance: str, seconds: float = 1.0, port: int = BROWSER_PORT) -> int:

@@ -233,6 +233,12 @@ def _warnings(connection_string: ConnectionString, driver: Driver) -> Iterator[s
             "Microsoft's ODBC driver doesn't know Active Directory Default: octo-node's own connections use the "
             "managed identity, the last that Octopus.Server tries; where there is none, name another method."
         )
+    is_asked = connection_string.trust_server_certificate is False and connection_string.encrypt == "optional"
+    if driver.is_freetds and is_asked:
+        yield (
+            "FreeTDS doesn't check SQL Server's certificate under `Encrypt=Optional`; where that encrypts all the "
+            "same, Octopus.Server does. To have it checked here too, use `Encrypt=Mandatory`."
+        )
     if _is_pinned(connection_string):
         only = "" if driver.is_freetds else " only under `Encrypt=Strict`"
         yield (

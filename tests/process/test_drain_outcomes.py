@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -14,9 +13,10 @@ import pytest
 from node import DATABASE, Node
 from processes import OCTO_NODE, ROOT, enter, wait_until
 from standin.sqlserver.testing import SqlServer
-from tasks import ask, drain_that_waits, state, task
+from tasks import ask, state, task
 
 from entrypoint.node.drain import GRACE_SECONDS
+from entrypoint.node.drain_deadlines import LOOK_SECONDS
 
 
 SLACK = 15  # seconds: this machine may be busy
@@ -114,6 +114,21 @@ def test_a_command_that_hangs_does_not_use_up_the_time(node: Node) -> None:
     assert time.monotonic() - begun < 3 + GRACE_SECONDS + SLACK
 
 
+def test_a_look_at_the_deadline_has_its_time(node: Node, sql: SqlServer) -> None:
+    """With every answer, login and query slow, none of them too slow, a look has one time limit for all."""
+    node.control(
+        fail={"node": {"code": 1, "text": "Timeout expired.", "when": "before"}},
+        answers=[{"path": "ping", "status": 500, "wait": 4.5}, {"path": "api", "wait": 4.5}],
+    )
+    slow = "sys.columns|ServerTask|OctopusServerNode"
+    sql.control(login_delay=4.5, statement_delay=[{"match": slow, "seconds": 4.5}])
+    begun = time.monotonic()
+    done = node.verb("drain", "--wait", "0", seconds=120)
+    assert time.monotonic() - begun < LOOK_SECONDS + 13, done.stderr
+    assert done.returncode == 21, done.stderr
+    assert "the running tasks couldn't be counted" in done.stderr
+
+
 def test_a_command_that_hung_is_tried_again(node: Node) -> None:
     """A `node` command that waits for an answer that never comes leaves time for another one."""
     node.control(hang=["node"])
@@ -161,33 +176,7 @@ def test_sql_server_comes_back(tmp_path: Path, sql: SqlServer) -> None:
         assert node.termination == ""
 
 
-# --- the run folder is only for notes
-
-
-def test_the_run_folder_is_gone(node: Node) -> None:
-    """Without the state of process 1, and without a place for a lock, a drain waits for the task, with warnings."""
-    shutil.rmtree(node.run_dir)
-    # where a node of another test, without a run folder, may have left its own
-    shutil.rmtree(f"/tmp/octo-node-{os.getuid()}", ignore_errors=True)
-    running, (done,) = drain_that_waits(node, "--wait", "300")
-
-    assert done.returncode == 0, done.stderr
-    assert f"left: {running} Deploy web" in done.stderr
-    assert "wouldn't be noticed" in done.stderr
-    assert "This isn't in the container's log" in done.stderr
-    assert state(node, running) == "Success"
-    assert node.verb("undrain").returncode == 0
-
-
-def test_the_run_folder_cannot_be_written(node: Node) -> None:
-    """Lock, intent and note that can't be written (here, a folder stands where each would be) harm no drain."""
-    for name in ("drain.lock", "drain.json", "lines", "cut-off"):
-        (node.run_dir / name / "in-the-way").mkdir(parents=True)
-    running, (done,) = drain_that_waits(node, "--wait", "300")
-
-    assert done.returncode == 0, done.stderr
-    assert f"left: {running} Deploy web" in done.stderr
-    assert "The request to drain the node can't be recorded." in done.stderr
+# --- what is written only helps
 
 
 def test_settle_ends_whatever_cannot_be_written(tmp_path: Path, sql: SqlServer) -> None:
@@ -213,7 +202,8 @@ def test_a_hook_is_read_in_the_containers_log(node: Node) -> None:
     assert node.log.count("At the deadline 1 task was still running") == 1
 
     assert node.terminate() == 0
-    assert node.termination.startswith("The stop cuts off 1 task, which the node's drain saw running at ")
+    begin = r"The stop (may cut|cuts) off 1 task, which the node's drain saw running at "  # whether it was long ago
+    assert re.match(begin, node.termination)
     assert node.termination.endswith(f": {running} Deploy web 1.4 to Production.")
     assert node.termination in node.log
 
@@ -224,7 +214,7 @@ def test_a_drain_that_is_undone_is_forgotten(node: Node) -> None:
     assert node.verb("drain", "--wait", "0").returncode == 20
     assert node.verb("undrain").returncode == 0
     assert node.terminate() == 0
-    assert node.termination == ""
+    assert "the node's drain saw" not in node.termination
 
 
 def test_a_stop_whose_drain_fails_is_no_stop_in_order(tmp_path: Path, sql: SqlServer) -> None:

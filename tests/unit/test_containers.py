@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import readings
 
 from entrypoint.base import engine
 from entrypoint.dockerd import ping, watch
 from entrypoint.init import dockerd
 from entrypoint.init.children import ChildEnvironments, Starter
+from entrypoint.prepare.preflight import execution_containers
 from entrypoint.settings.base_settings import BaseSettings
 from entrypoint.settings.environment import Environment
 
@@ -46,6 +48,38 @@ def test_which_way(environ: dict[str, str], way: str, host: str, given: dict[str
     """The official names keep their meaning; OCTO_NODE_CONTAINERS says what they can't."""
     settings = BaseSettings(Environment(environ))
     assert (settings.containers, settings.engine, settings.engine_environment) == (way, host, given)
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        (
+            {"OCTO_NODE_CONTAINERS": "external", "DOCKER_HOST": "unix:///x", "PATH": "/none"},
+            ["There is no docker on PATH"],
+        ),
+        (
+            {"OCTO_NODE_CONTAINERS": "external", "DOCKER_HOST": "tcp://x:1", "OCTO_NODE_DOCKERD_ARGS": "--mtu=1400"},
+            [
+                "OCTO_NODE_DOCKERD_ARGS and DOCKER_IPTABLES_LEGACY have no effect",
+                "The engine at tcp://x:1 is asked without",
+            ],
+        ),
+        ({"OCTO_NODE_CONTAINERS": "external", "DOCKER_HOST": "tcp://127.0.0.1:1"}, []),
+        (
+            {"DOCKER_HOST": "tcp://x:1"},
+            ["DOCKER_HOST sends Octopus.Server to the engine at tcp://x:1, so nobody asks the"],
+        ),
+        ({"DISABLE_DIND": "Y", "DOCKER_HOST": "tcp://x:1"}, []),
+    ],
+)
+def test_warnings(tmp_path: Path, environ: dict[str, str], said: list[str]) -> None:
+    """What has no effect, or is easily missed, is said."""
+    (tmp_path / "docker").touch(0o755)
+    given = {"ACCEPT_EULA": "Y", "DB_CONNECTION_STRING": "Server=db;Database=x;User Id=sa;Password=x"}
+    settings = readings.settings(given | {"PATH": str(tmp_path)} | environ)
+    found = list(execution_containers.warnings(settings.base, settings))
+    assert len(found) == len(said)
+    assert all(sentence.startswith(begin) for sentence, begin in zip(found, said, strict=True))
 
 
 @pytest.mark.parametrize(

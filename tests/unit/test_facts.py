@@ -335,6 +335,8 @@ def test_a_drain_is_summed_up() -> None:
     now = [0.0]
     tally = Tally(lambda: now[0])
     assert tally.sentence() == "None had to be waited for."
+    tally.see(None)
+    assert tally.sentence() == "Whether any had to be waited for is unknown."
     tally.see([task(1), task(2)])
     now[0] = 200.0
     tally.see([task(2), task(3)])

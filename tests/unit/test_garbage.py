@@ -81,6 +81,7 @@ def test_a_note_of_another_type(tmp_path: Path, name: str) -> None:
     }
     for value in VALUES:
         notes_file(given).write_text(json.dumps(sound | {name: value}))
+        assert AppliedState(readings.paths(**given)).may_be_of(DATABASE), "its master key is asked for"
         use(given)
 
 

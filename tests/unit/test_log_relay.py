@@ -3,15 +3,17 @@
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from processes import OCTO_NODE, ROOT, wait_until
 
-from entrypoint.base import log_relay
+from entrypoint.base import log_relay, procfs
 from entrypoint.init import stop_drain as stop
-from entrypoint.node import drain
+from entrypoint.node import drain, server_process
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +133,16 @@ def test_a_note_that_nobody_renews(tmp_path: Path) -> None:
     then = time.time() - log_relay.FRESH_SECONDS - 1
     os.utime(tmp_path / "cut-off", (then, then))
     assert inbox.note() == "The stop may cut off 1 task, seen running at 12:00:00Z."
+
+
+@pytest.mark.parametrize("command", [("sleep", "60"), ("sh", "-c", "sleep 60", "Octopus.Server", "run")])
+def test_init_is_no_node(command: tuple[str, ...]) -> None:
+    """`init`, as the parent of a server, isn't told anything: it would hand the signal on, which ends the server."""
+    with subprocess.Popen([*OCTO_NODE, "init", "--", *command], cwd=ROOT) as init:
+        wait_until(lambda: procfs.name_of(init.pid) == server_process.SUPERVISOR, what="init has its name")
+        found = server_process.Process(1, 1, init.pid)
+        assert server_process.supervisor(None, found) is None
+        init.terminate()
 
 
 def test_process_1_leaves_a_drain_its_grace() -> None:

@@ -169,6 +169,8 @@ def test_left_out() -> None:
         ("ServerCertificate=/c.pem;TrustServerCertificate=False", FREETDS, True),
         ("TrustServerCertificate=yes", FREETDS, False),
         ("Encrypt=no", FREETDS, False),
+        ("Encrypt=no;TrustServerCertificate=False", FREETDS, True),
+        ("Encrypt=no;TrustServerCertificate=False", M18, False),
         ("Password=;Authentication=ActiveDirectoryDefault", M18, True),
         ("ServerCertificate=/c.pem", M18, False),
         ("ServerCertificate=/c.pem;TrustServerCertificate=False", M18, True),

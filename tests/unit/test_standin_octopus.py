@@ -249,6 +249,8 @@ def test_term_stops_the_server_in_order(make: Callable[..., Node]) -> None:
     node.stop()
     node.start()
     assert node.stop(signal.SIGINT) == 143
+    node.start()
+    assert node.stop(signal.SIGALRM) == -signal.SIGALRM, "which .NET doesn't catch"
 
 
 def test_the_api_wants_a_key(make: Callable[..., Node]) -> None:

@@ -16,6 +16,7 @@ from .schema import Boot, Dockerd, Drain, End, Node, Step
 
 
 State = Mapping[str, object]
+_AGAIN_SECONDS = 0.2  # for a run folder that process 1 has to make again
 OVER = {Phase.STOPPED, Phase.FAILED}
 
 
@@ -158,7 +159,7 @@ def versions(configuration: Configuration) -> dict[str, str | None]:
 
 def fragments(configuration: Configuration) -> Iterator[dict[str, object]]:
     """Yield what the files tell, as parts of the facts."""
-    found = States(server_process.find_folder(configuration.base))
+    found = States(server_process.find_folder(configuration.base, _AGAIN_SECONDS))
     yield {
         "live": found.is_live,
         "node": node(found, configuration.base.node_name),

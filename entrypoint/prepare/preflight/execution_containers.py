@@ -1,9 +1,10 @@
 """Checks whether the settings for execution containers fit together, whichever engine runs them."""
 
+import shutil
 from collections.abc import Iterator
 
 from entrypoint.base import engine
-from entrypoint.settings.base_settings import EXTERNAL, NONE, PRIVILEGED, BaseSettings
+from entrypoint.settings.base_settings import EXTERNAL, NONE, PRIVILEGED, ROOTLESS, BaseSettings
 from entrypoint.settings.configuration import Settings
 
 
@@ -31,6 +32,11 @@ def warnings(base: BaseSettings, options: Settings) -> Iterator[str]:
         yield (
             f"DOCKER_HOST sends Octopus.Server to the engine at {host}, so nobody asks the dockerd that octo-node "
             "starts: set OCTO_NODE_CONTAINERS=external, which starts none and needs no privileges."
+        )
+    if base.containers in {EXTERNAL, ROOTLESS} and shutil.which("docker", path=base.search_path) is None:
+        yield (
+            "There is no docker on PATH, with which Octopus.Server asks the engine, so steps in containers fail: "
+            "put Docker's client into the image (a -hardened one has none)."
         )
     if base.containers == EXTERNAL:
         if base.dockerd_args or base.iptables_legacy:

@@ -106,10 +106,10 @@ def _listen_for_signals() -> None:
             return
         if signum != signal.SIGALRM:
             asked.append(signum)
+            signal.signal(signal.SIGALRM, end)  # only now: .NET catches no ALRM of anybody else's
         signal.setitimer(signal.ITIMER_REAL, AGAIN)  # Python swallows what is raised in some of its callbacks
         raise TerminatedError(asked[0])
 
-    signal.signal(signal.SIGALRM, end)
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, end)
