@@ -183,9 +183,11 @@ class Rig:
         self.node.environment["OCTO_NODE_HTTP"] = f"127.0.0.1:{free_port()}"
 
     def last(self, seconds: float) -> None:
-        """Let a fault last for some time, in which the node must live on."""
+        """Let a fault last for some time, in which the node must live on, unless it is stopping anyway."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
+            if self.is_over and self.phase == "stopping":
+                return
             assert not self.is_over, self.node.log
             time.sleep(0.1)
 

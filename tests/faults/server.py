@@ -33,7 +33,9 @@ NO_HTTP = dict.fromkeys(("answers garbage", "answers with endless headers"), _SI
 
 def _answer(how: dict[str, object]) -> Callable[[Rig], None]:
     def strike(rig: Rig) -> None:
-        rig.node.control(answers={"path": "all", **how})
+        # a ping that says 200 says that the node isn't drained, whatever comes after it
+        path = "api" if rig.phase == DRAINING and how.get("body") in {"endless", "trickle"} else "all"
+        rig.node.control(answers={"path": path, **how})
         rig.last(LASTS)
         if rig.phase == DRAINING:
             rig.gate.touch()
