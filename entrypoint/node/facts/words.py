@@ -22,7 +22,7 @@ def summary(facts: Facts, process_1: str) -> str:
     if phase is None and RUN_FOLDER in facts["unknown"]:
         return f"where {name} is can't be told: {RUN_FOLDER} gives {facts['unknown'][RUN_FOLDER]}"
     if phase is None and process_1 == "octo-node":
-        return f"where {name} is can't be told: octo-node is process 1, and {RUN_FOLDER} is gone"
+        return f"no node runs here, or {RUN_FOLDER} is gone: process 1 is octo-node"  # `run`, or `init` with this verb
     if phase is None:
         return f"no node runs here: process 1 is {process_1 or 'unknown'}, not `octo-node run`"
     if not facts["live"]:
