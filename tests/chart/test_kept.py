@@ -108,3 +108,20 @@ def test_what_another_chart_renders_is_its_own(cluster: Cluster, tmp_path: Path)
     cluster.objects["Secret", "vault"] = {"apiVersion": "v1", "kind": "Secret", "metadata": secret, "data": {}}
     upgrade(cluster, tmp_path, {"octopus": {"existingSecrets": {"connectionstring": {"name": "vault"}}}})
     assert "Secret vault" not in cluster.done("PATCH")
+
+
+def test_from_the_first_chart(official: Cluster, tmp_path: Path) -> None:
+    """Uninstalling deletes claims that are annotated later; without Helm's record of the release they are taken up."""
+    records = [key for key in official.objects if key[1].startswith("sh.helm.release")]
+    record = {key: official.objects.pop(key) for key in records}  # kubectl delete secret --selector owner=helm,...
+    octopus = {"databaseConnectionString": "x", "artifactVolume": {"existingClaim": "artifacts-claim"}}
+    upgrade(official, tmp_path, {"octopus": octopus, "nameOverride": "other"}, "install")
+    assert "Persistent" not in "".join(official.done("DELETE"))
+    official.objects = {key: one for key, one in official.objects.items() if not key[1].startswith("sh.helm")} | record
+    for claim in CLAIMS.values():
+        official.annotate("PersistentVolumeClaim", f"{claim}-claim", **{"helm.sh/resource-policy": "keep"})
+    official.helm("uninstall", "octopus")
+    assert "PersistentVolumeClaim artifacts-claim" in official.done(
+        "DELETE"
+    )  # https://github.com/helm/helm/issues/10890
+    assert "helm.sh/resource-policy=keep" not in (ROOT / "docs" / "kubernetes" / "move.md").read_text()
