@@ -29,6 +29,7 @@ UNUSED = ": what is in it would seem gone"
 # the chart keeps these claims and Secret of a release, also if nothing uses them any more
 SHARED = ("package-repository-claim", "artifacts-claim", "task-log-claim", "audit-log-claim", "shared-claim")
 KEY = "{}-masterkey"
+VOLUME = "master-key-claim"
 # where a release may keep SQL Server's password, as the chart looks it up
 PASSWORDS = (("{}-sapassword", "secret"), ("mssql", "sa_password"))
 
@@ -132,6 +133,8 @@ def looked_up(release: str, values: Mapping[str, Any], before: list[Object]) -> 
     key = ((octopus.get("existingSecrets") or {}).get("masterkey") or {}).get("name")
     if octopus.get("createSecrets", True) and not (octopus.get("masterKey") or key):
         found["octopus"]["masterKey"] = content(before, KEY.format(release), "secret")
+        if not found["octopus"]["masterKey"] and VOLUME in of(before, CLAIM):
+            found["octopus"]["masterKeyVolume"] = {"existingClaim": VOLUME}
     if not (mssql.get("SA_PASSWORD") or (mssql.get("existingSecret") or {}).get("name")):
         passwords = [content(before, name.format(release), key) for name, key in PASSWORDS]
         found["mssql"]["SA_PASSWORD"] = next(filter(None, passwords), "")
