@@ -100,11 +100,12 @@ def test_create_secrets_turned_off(cluster: Cluster, tmp_path: Path) -> None:
     assert not cluster.done("DELETE")
 
 
-def test_what_another_chart_renders_is_its_own(cluster: Cluster, tmp_path: Path) -> None:
-    """A Secret that a parent chart renders under the same release isn't rendered twice."""
+@pytest.mark.parametrize("labels", [{"helm.sh/chart": "platform-1.0.0"}, {}], ids=["parent chart", "no label"])
+def test_what_others_render_is_theirs(cluster: Cluster, tmp_path: Path, labels: dict[str, str]) -> None:
+    """A Secret that a parent chart, or `extraManifests`, renders under the same release isn't rendered twice."""
     upgrade(cluster, tmp_path, {"octopus": {"databaseConnectionString": "x"}}, "install")
     owner = {"meta.helm.sh/release-name": "octopus"}
-    secret = {"name": "vault", "labels": {"helm.sh/chart": "platform-1.0.0"}, "annotations": owner}
+    secret = {"name": "vault", "labels": labels, "annotations": owner}
     cluster.objects["Secret", "vault"] = {"apiVersion": "v1", "kind": "Secret", "metadata": secret, "data": {}}
     upgrade(cluster, tmp_path, {"octopus": {"existingSecrets": {"connectionstring": {"name": "vault"}}}})
     assert "Secret vault" not in cluster.done("PATCH")

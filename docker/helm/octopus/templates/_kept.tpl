@@ -45,8 +45,8 @@
 {{- $present := lookup "v1" .kind .root.Release.Namespace .name -}}
 {{- $release := dig "metadata" "annotations" "meta.helm.sh/release-name" "" $present -}}
 {{- $chart := dig "metadata" "labels" "helm.sh/chart" "" $present -}}
-{{- /* another chart's, which this one is part of, renders what is its own itself */ -}}
-{{- if and (eq $release .root.Release.Name) (or (not $chart) (regexMatch "^(octopusdeploy-helm|mssql|octopus)-[0-9]" $chart)) -}}
+{{- /* another chart, which this one is part of, renders what is its own itself, and so do extraManifests */ -}}
+{{- if and (eq $release .root.Release.Name) (or (eq .name (printf "%s-masterkey" $release)) (regexMatch "^(octopusdeploy-helm|mssql|octopus)-[0-9]" $chart)) -}}
 {{- toYaml $present -}}
 {{- end -}}
 {{- end -}}
