@@ -61,6 +61,14 @@ def _misbehave(**keys: object) -> Callable[[Rig], None]:
     return strike
 
 
+def _get_slow(rig: Rig) -> None:
+    """Answer slowly from now on; the sessions that there are go on."""
+    rig.sql.control(login_delay=1, statement_delay=[{"match": ".", "seconds": 0.2}])
+    if rig.sql.process is None:
+        rig.sql.launch()
+    _lasts(rig)
+
+
 def _freeze(rig: Rig) -> None:
     if rig.sql.process is None:
         rig.sql.control(hang="prelogin")
@@ -127,7 +135,6 @@ _NO_ROOM = {
     **each(COMMANDS, Ends(16, said="Could not allocate space")),
     **each(LIVING, GoesOn()),
 }
-_SLOW = {"login_delay": 1, "statement_delay": [{"match": ".", "seconds": 0.2}]}
 
 FAULTS = (
     _fault("refuses", _outcomes("refused"), _refuse, quick=(LOCK,)),
@@ -141,7 +148,7 @@ FAULTS = (
         "resets connections", _outcomes("refused"), _cut(network.reset), lambda _: network.forget(), in_network=True
     ),
     _fault("sends a byte a second", _outcomes("timed out"), _misbehave(manner={"prelogin": "trickle"})),
-    _fault("is slow", {SQL: GoesOn(), **each((*COMMANDS, *LIVING), GoesOn())}, _misbehave(**_SLOW)),
+    _fault("is slow", {SQL: GoesOn(), **each((*COMMANDS, *LIVING), GoesOn())}, _get_slow),
     _fault("is restarted", _AGAIN, _run_anew, quick=(UP,)),
     _fault(
         "has another password",
