@@ -20,11 +20,11 @@ _HELP_WORDS = {"help", "--help", "-h", "/?"}
 def main(argv: Sequence[str], programs: Mapping[str, Verb] = verbs.SERVER) -> int:
     """Carry out one command; every failure becomes text and an exit code here."""
     journal.write("start", argv)
-    _listen_for_signals()
+    known = verbs.known(programs)
     if switches.on("unterminated"):
         log.leave_last_line_open()
-    known = verbs.known(programs)
     try:
+        _listen_for_signals()  # here: what a handler raises is caught below, and nowhere else
         code = _carry_out(argv, known)
     except ControlledFailureError as failure:
         complain(str(failure))
