@@ -32,6 +32,8 @@ LEFT_OUT = (
     *("_test*.so", "_xxtestfuzz*.so", "xx*.so", "_ctypes_test*.so", "_tkinter*.so", "_curses*.so", "readline*.so"),
     *("_sqlite3*.so", "_dbm*.so", "_gdbm*.so", "nis*.so", "ossaudiodev*.so"),
 )
+# what rich needs for colours of source code and for Markdown, of which octo-node shows none: 12 MB
+UNUSED = ("[Pp]ygments*", "markdown_it*", "mdurl*")
 # the C library's own, which find each other: only the loader's path is told to the interpreter
 GLIBC = re.compile(
     r"(ld-linux.*|linux-vdso|lib(c|m|dl|rt|util|pthread|resolv|anl|nsl|mvec|thread_db|BrokenLocale|nss_\w+))\.so\.\d+"
@@ -98,8 +100,9 @@ def install(packages: Path, needed: Iterable[Path]) -> None:
     pip += ["--no-compile", "--no-cache-dir", "--only-binary=:all:", "--require-hashes", "--no-deps"]
     run(*pip, "--target", str(packages), *offline, *files)
     shutil.rmtree(packages / "bin", ignore_errors=True)
-    for tests in [*packages.glob("*/tests"), *packages.glob("*/test")]:
-        shutil.rmtree(tests)
+    unused = (path for pattern in UNUSED for path in packages.glob(pattern))
+    for path in [*packages.glob("*/tests"), *packages.glob("*/test"), *unused]:
+        shutil.rmtree(path)
     shutil.copytree(SOURCE / "entrypoint", packages / "entrypoint", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(SOURCE / "docs", packages / "entrypoint" / "docs")  # for `octo-node explain`
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Tells what a release becomes with this chart: what is kept, renamed, deleted, made anew or refused.
 
-Nothing is changed. It compares manifests, the release's and those that its values render to. Secrets and claims come
-first, and no secret is printed. Exit code 1: something is refused, or a Secret's content or a claim would be lost.
+What it rehearses is `helm upgrade --reset-values --values FILE`. Nothing is changed. It compares manifests, the
+release's and those that the values render to. Secrets and claims come first, and no secret is printed. Exit code 1:
+something is refused, or a Secret's content or a claim would be lost.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,10 @@ FIRST = ("Secret", CLAIM, "StatefulSet", "Service", "Ingress")
 OFFICIAL = "octopusdeploy-helm-"
 KEEP = "helm.sh/resource-policy"
 UNUSED = ": what is in it would seem gone"
+# the chart keeps these claims and Secret of a release, also if nothing uses them any more
+SHARED = ("package-repository-claim", "artifacts-claim", "task-log-claim", "audit-log-claim", "shared-claim")
+KEY = "{}-masterkey"
+VOLUME = "master-key-claim"
 # where a release may keep SQL Server's password, as the chart looks it up
 PASSWORDS = (("{}-sapassword", "secret"), ("mssql", "sa_password"))
 
@@ -45,21 +50,27 @@ def main() -> int:
     parser.add_argument("release", help="its name")
     parser.add_argument("--namespace", default="default")
     parser.add_argument("--manifest", type=Path, help="a file with its objects, in place of `helm get manifest`")
-    parser.add_argument("--release-values", type=Path, help="a file with its values, in place of `helm get values`")
-    parser.add_argument("--values", type=Path, action="append", default=[], help="a file with more values")
-    given = parser.parse_args()
-    asked = ("--namespace", given.namespace, given.release)
-    manifest = given.manifest.read_text() if given.manifest else helm("get", "manifest", *asked)
-    values = (
-        given.release_values.read_text() if given.release_values else helm("get", "values", "--output=yaml", *asked)
+    parser.add_argument("--values", type=Path, action="append", default=[], help="a file of the upgrade's --values")
+    parser.add_argument("--reuse-values", action="store_true", help="over the release's own values, as of that upgrade")
+    parser.add_argument("--release-values", type=Path, help="a file with those, in place of `helm get values`")
+    parser.add_argument(
+        "--chart", type=Path, default=CHART, help="the chart to move to, if it only depends on this one"
     )
-    before = list(objects(manifest))
+    given = parser.parse_args()
+    if not (given.values or given.reuse_values):
+        parser.error("give the file of the move with --values: helm get values RELEASE --output yaml > octopus.yaml")
+    asked = ("--namespace", given.namespace, given.release)
+    before = list(objects(given.manifest.read_text() if given.manifest else helm("get", "manifest", *asked)))
+    texts = [path.read_text() for path in given.values]
+    if given.reuse_values:
+        own = given.release_values
+        texts.insert(0, own.read_text() if own else helm("get", "values", "--output=yaml", *asked))
     try:
-        after = render(given.release, given.namespace, yaml.safe_load(values) or {}, before, given.values)
+        after = render(given, [yaml.safe_load(text) or {} for text in texts], before)
     except subprocess.CalledProcessError as error:
         print(f"Refused: {sentence(error.stderr)}")
         return 1
-    return tell(before, after)
+    return tell(before, after + list(named(given.release, before, after)))
 
 
 def helm(*words: str) -> str:
@@ -81,15 +92,35 @@ def objects(manifest: str) -> Iterator[Object]:
             yield one
 
 
-def render(release: str, namespace: str, values: Object, before: list[Object], files: Iterable[Path]) -> list[Object]:
+def render(given: argparse.Namespace, values: list[Object], before: list[Object]) -> list[Object]:
     """Return what the chart makes of the values, with what it would look up in the cluster taken from the manifest."""
-    with tempfile.TemporaryDirectory() as folder:
-        own, found = Path(folder, "own.json"), Path(folder, "found.json")
-        for path, content in ((own, values), (found, looked_up(release, values, before))):
-            path.touch(mode=0o600)
-            path.write_text(json.dumps(content))
-        words = [f"--values={path}" for path in (own, found, *files)]
-        return list(objects(helm("template", release, str(CHART), f"--namespace={namespace}", "--is-upgrade", *words)))
+    merged: Object = {}
+    for one in values:
+        merge(merged, one)
+    within = dependency(given.chart)
+    ours = merged.setdefault(within, {}) if within else merged
+    merge(ours, looked_up(given.release, ours, before))
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:  # readable for its owner only
+        json.dump(merged, file)
+        file.flush()
+        words = (str(given.chart), f"--namespace={given.namespace}", "--is-upgrade", f"--values={file.name}")
+        return list(objects(helm("template", given.release, *words)))
+
+
+def dependency(chart: Path) -> str:
+    """Return under which name a chart's values have those of this one; an empty string for this one itself."""
+    about = yaml.safe_load((chart / "Chart.yaml").read_text())
+    names = {one["name"]: one.get("alias") or one["name"] for one in about.get("dependencies") or ()}
+    return str(names.get(CHART.name, ""))
+
+
+def merge(over: Object, more: Object) -> None:
+    """Put values over others, as Helm does."""
+    for name, value in more.items():
+        if isinstance(value, dict) and isinstance(over.get(name), dict):
+            merge(over[name], value)
+        else:
+            over[name] = value
 
 
 def looked_up(release: str, values: Mapping[str, Any], before: list[Object]) -> Object:
@@ -98,15 +129,38 @@ def looked_up(release: str, values: Mapping[str, Any], before: list[Object]) -> 
     labels = [one["metadata"].get("labels") or {} for one in before]
     if any(label.get("helm.sh/chart", "").startswith(OFFICIAL) for label in labels):
         found = official(values)
-    passwords = [content(before, name.format(release), key) for name, key in PASSWORDS]
-    kept = {
-        ("octopus", "masterKey"): content(before, f"{release}-masterkey", "secret"),
-        ("mssql", "SA_PASSWORD"): next(filter(None, passwords), ""),
-    }
-    for (section, value), text in kept.items():
-        if not (values.get(section) or {}).get(value):
-            found[section][value] = text
+    octopus, mssql = (values.get(section) or {} for section in ("octopus", "mssql"))
+    key = ((octopus.get("existingSecrets") or {}).get("masterkey") or {}).get("name")
+    if octopus.get("createSecrets", True) and not (octopus.get("masterKey") or key):
+        found["octopus"]["masterKey"] = content(before, KEY.format(release), "secret")
+        if not found["octopus"]["masterKey"] and VOLUME in of(before, CLAIM):
+            found["octopus"]["masterKeyVolume"] = {"existingClaim": VOLUME}
+    if not (mssql.get("SA_PASSWORD") or (mssql.get("existingSecret") or {}).get("name")):
+        passwords = [content(before, name.format(release), key) for name, key in PASSWORDS]
+        found["mssql"]["SA_PASSWORD"] = next(filter(None, passwords), "")
     return found
+
+
+def named(release: str, before: list[Object], after: list[Object]) -> Iterator[Object]:
+    """Yield what the release has and pods only name, and its master key: the chart finds that, and keeps it."""
+    wanted = {("Secret", KEY.format(release)), *used([one for one in after if one["kind"] == "StatefulSet"])}
+    made = {(one["kind"], one["metadata"]["name"]) for one in after}
+    yield from (one for one in before if (one["kind"], one["metadata"]["name"]) in wanted - made)
+
+
+def used(part: object, above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the Secrets and claims that a part of a pod's specification names."""
+    if isinstance(part, list):
+        for one in part:
+            yield from used(one, above)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            if key == "claimName":
+                yield CLAIM, value
+            elif key == "secretName" or (key == "name" and above in {"secret", "secretKeyRef", "secretRef"}):
+                yield "Secret", value
+            else:
+                yield from used(value, key)
 
 
 def official(values: Mapping[str, Any]) -> Object:
@@ -136,12 +190,22 @@ def tell(before: list[Object], after: list[Object]) -> int:
         for fate in fates(of(before, kind), of(after, kind)):
             print(f"  {fate.word:9}{fate.name}{f': {fate.why}' if fate.why else ''}")
             bad |= fate.word in {"refused", "lost"} or (fate.word in {"deleted", "left"} and kind == CLAIM)
+        for line in images(of(before, kind), of(after, kind)):
+            print(f"  {line}")
     return int(bad)
 
 
 def of(found: list[Object], kind: str) -> dict[str, Object]:
     """Return the objects of a kind, by name."""
     return {one["metadata"]["name"]: one for one in found if one["kind"] == kind}
+
+
+def images(before: Mapping[str, Object], after: Mapping[str, Object]) -> Iterator[str]:
+    """Yield which images the containers of StatefulSets have, and get."""
+    for name, one in after.items():
+        if one["kind"] == "StatefulSet" and name in before:
+            old, new = (found["spec"]["template"]["spec"]["containers"][0]["image"] for found in (before[name], one))
+            yield f"image    {name}: {old} {'stays' if old == new else f'becomes {new}'}"
 
 
 def fates(before: Mapping[str, Object], after: Mapping[str, Object]) -> Iterator[Fate]:
@@ -156,7 +220,9 @@ def fates(before: Mapping[str, Object], after: Mapping[str, Object]) -> Iterator
         if renamed:
             del new[renamed]
             yield Fate("renamed", name, f"{renamed}, so its address changes")
-        elif (one["metadata"].get("annotations") or {}).get(KEEP) == "keep":
+        elif (one["metadata"].get("annotations") or {}).get(KEEP) == "keep" or (
+            one["kind"] == CLAIM and name in SHARED
+        ):
             yield Fate("left", name, f"Helm keeps it, nothing uses it{UNUSED if one['kind'] == CLAIM else ''}")
         else:
             yield deleted(name, one, after)

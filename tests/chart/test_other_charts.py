@@ -19,7 +19,7 @@ def file(name: str, **given: object) -> helm.Rendered:
 
 def test_the_official_values_as_they_stand() -> None:
     """`helm show values` of the official chart, saved and edited, is taken, and means what it means there."""
-    found = file("official-values", nameOverride="octopus-deploy")
+    found = file("official-values", nameOverride="octopus-deploy", octopus__masterKey=helm.KEY)
     (pod,), (container,) = found.pods, found.containers
     assert container["image"] == "octopusdeploy/octopusdeploy:2026.2"
     assert container["securityContext"] == {"privileged": True}
@@ -72,7 +72,7 @@ def test_a_folder_of_roots_home_stays_if_root_is_at_home_there() -> None:
 def test_the_official_names() -> None:
     """One value gives all objects the names of the official chart, and each can still be given another."""
     given = {"octopus.ingress.pollingTentacles.enabled": "true", "octopus.ingress.hosts": "{a.example.org}"}
-    given |= {"dockerHub.login": "true", "dockerHub.creds": "e30="}
+    given |= {"octopus.masterKey": helm.KEY, "dockerHub.login": "true", "dockerHub.creds": "e30="}
     found = helm.render(nameOverride="octopus-deploy", **given)
     assert set(found.of("Ingress")) == {"octopus-deploy-polling-node0"}
     assert set(found.of("StatefulSet")) == {"octopus-octopus-deploy"}

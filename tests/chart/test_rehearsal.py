@@ -1,7 +1,9 @@
 """The rehearsal of a move: it tells the truth, and no secret."""
 
+import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,11 +29,11 @@ def manifest(tmp_path: Path) -> Path:
     return tmp_path / "manifest.yaml"
 
 
-def rehearse(manifest: Path, values: object) -> subprocess.CompletedProcess[str]:
+def rehearse(manifest: Path, values: object, *more: str) -> subprocess.CompletedProcess[str]:
     """Rehearse the move of a release with these values."""
     file = manifest.with_name("values.json")
     file.write_text(json.dumps(values))
-    words = ["octopus", f"--manifest={manifest}", f"--release-values={file}"]
+    words = ["octopus", f"--manifest={manifest}", f"--values={file}", *more]
     command = [sys.executable, str(ROOT / "docker" / "helm" / "rehearse.py"), *words]
     environ = os.environ | {"HELM": str(helm.HELM)}
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
@@ -74,7 +76,7 @@ def test_what_would_be_lost(manifest: Path) -> None:
     shared = {"sharedVolume": {"enabled": True}}
     done = rehearse(manifest, usual(**shared))
     assert done.returncode == 1
-    assert "deleted artifacts-claim" in lines(done)
+    assert "left artifacts-claim: Helm keeps it, nothing uses it: what is in it would seem gone" in lines(done)
     done = rehearse(manifest, usual(artifactVolume={"size": "100Mi"}))
     assert done.returncode == 1
     assert "refused artifacts-claim: it has 1Gi, and can't be made smaller (100Mi)" in lines(done)
@@ -99,3 +101,42 @@ def test_a_refusal(manifest: Path) -> None:
     done = rehearse(manifest, usual(databaseConnectionString="") | {"mssql": {"enabled": True, "replicas": 3}})
     assert done.returncode == 1
     assert done.stdout.startswith("Refused: mssql.replicas isn't a value of this chart: set ")
+
+
+def test_the_move_itself_is_rehearsed(manifest: Path) -> None:
+    """As `--reset-values` has it: what only the release's own values have is lost, images that change are told."""
+    text = re.sub("image: *\n", "image: octopusdeploy/octopusdeploy:2026.1\n", manifest.read_text())
+    licence = base64.b64encode(b"PExpY2Vuc2UvPg==").decode()
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "octopus-licensekey"}}
+    manifest.write_text(f"{text}\n---\n{json.dumps(secret | {'data': {'secret': licence}})}\n")
+    licensed = manifest.with_name("release.json")
+    licensed.write_text(json.dumps({"octopus": {"licenseKeyBase64": "PExpY2Vuc2UvPg==", "image": {"tag": "2026.1"}}}))
+    given = usual(masterKey=helm.KEY)
+    done = rehearse(manifest, given, f"--release-values={licensed}")
+    assert "lost octopus-licensekey: what it keeps is nowhere else: make a copy of it" in lines(done)
+    assert done.returncode == 1
+    image = "image octopus-octopus-deploy: octopusdeploy/octopusdeploy:2026.1"
+    assert f"{image} becomes octopusdeploy/octopusdeploy:2026.2" in lines(done)
+    done = rehearse(manifest, given, f"--release-values={licensed}", "--reuse-values")
+    assert "kept octopus-licensekey" in lines(done)
+    assert f"{image} stays" in lines(done)
+    assert done.returncode == 0, done.stdout
+
+
+def test_existing_objects_that_the_release_made(manifest: Path) -> None:
+    """What values name as existing is kept, as the chart keeps it, and nothing is put beside it."""
+    values = usual(existingSecrets={name: {"name": f"octopus-{name}"} for name in ("connectionstring", "masterkey")})
+    mssql = {"enabled": True, "ACCEPT_EULA": "Y", "existingSecret": {"name": "mssql", "key": "sa_password"}}
+    done = rehearse(manifest, values | {"mssql": mssql})
+    assert done.returncode == 0, done.stdout
+    assert {"kept octopus-connectionstring", "kept octopus-masterkey", "kept mssql"} <= set(lines(done))
+
+
+def test_a_chart_that_depends_on_this_one(manifest: Path, tmp_path: Path) -> None:
+    """Its values have ours under the dependency's name."""
+    helm.copy(tmp_path / "platform" / "charts" / "octopus")
+    about = "apiVersion: v2\nname: platform\nversion: 1.0.0\ndependencies: [{name: octopus, version: '>=0-0'}]\n"
+    (tmp_path / "platform" / "Chart.yaml").write_text(about)
+    done = rehearse(manifest, {"octopus": usual()}, f"--chart={tmp_path / 'platform'}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {"kept octopus-masterkey", "kept octopus-sapassword"} <= set(lines(done))

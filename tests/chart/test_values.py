@@ -143,6 +143,19 @@ def test_more_than_one_node_needs_a_master_key(given: dict[str, object]) -> None
         assert "master-key-claim" not in found.of("PersistentVolumeClaim")
 
 
+@pytest.mark.parametrize(("words", "given"), [((), {"nameOverride": "octopus-deploy"}), (("--is-upgrade",), {})])
+def test_a_key_that_may_be_there_is_not_drawn(words: tuple[str, ...], given: dict[str, object]) -> None:
+    """Where a release may have a key, and no cluster can be asked, one node isn't given an empty volume for it."""
+    done = helm.template(*words, **given | {"octopus.databaseConnectionString": "x"})
+    assert "octopus.masterKey is empty, and the release may have a master key already." in done.stderr
+    assert "No cluster could be asked for the Secret octopus-masterkey" in done.stderr
+    assert "No Secret octopus-masterkey was found" not in done.stderr
+    claim = {"octopus.masterKeyVolume.existingClaim": "master-key-claim"}
+    for known in ({"octopus.masterKey": helm.KEY}, claim, {"octopus.existingSecrets.masterkey.name": "vault"}):
+        assert helm.render(*words, **given | known).nodes
+    assert "master-key-claim" in helm.render().of("PersistentVolumeClaim")  # a new release of one node
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [

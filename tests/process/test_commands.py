@@ -143,7 +143,7 @@ def test_settings_are_written_at_once(two: tuple[Node, Node], tmp_path: Path, sq
         node.start()
     wait_until(lambda: all(runs(node, "path") for node in two), what="both write")
     with Node(tmp_path / "new", sql, "2026.3.50", OCTOPUS_SERVER_NODE_NAME="octopus-2", **KEY) as new:
-        new.start().wait_log("Waiting for other nodes to finish writing their settings.")
+        new.start().wait_log("Waiting for other nodes to finish writing their settings")
         assert not runs(new, "database")
         for node in two:
             assert "Waiting for" not in node.log

@@ -228,6 +228,7 @@ def test_the_server_waits_for_the_next_answer(node: Nested) -> None:
     node.wait_state("ready")
     node.tell(silent=1)
     node.kill(signal.SIGKILL)
+    node.wait_log("dockerd exited unexpectedly")
     (node.folder / "go").touch()
     node.wait_state("starting", restarts=1)
     assert "Octopus.Server is started" not in node.log

@@ -42,7 +42,7 @@ def test_the_run_folder_takes_nothing(node: Node) -> None:
     assert "wouldn't be noticed" in done.stderr
     for line in done.stderr.splitlines():
         assert line in node.wait_log(line)
-    assert status(node).startswith("where octopus-0 is can't be told: ")
+    assert "the run folder" in status(node).splitlines()[0]  # is gone, or gives no answer in time
     node.terminate()
     assert f"{running} Deploy web" in node.termination
     assert "cut off" in node.termination.replace("cuts", "cut")

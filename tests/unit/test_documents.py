@@ -50,3 +50,17 @@ def test_each_line_on_security_has_its_test() -> None:
         for file, test in named:
             found = [path.read_text() for path in (ROOT / "tests").rglob(f"{file}.py")]
             assert any(f"def {test}(" in one for one in found), f"{file}::{test}"
+
+
+def test_what_an_upgrade_by_file_would_take_back() -> None:
+    """No document gives octo-node's image or the server's version beside the file that the next upgrade has alone."""
+    texts = {path.name: path.read_text() for path in documents.DOCS.rglob("*.md")}
+    assert not [name for name, text in texts.items() if re.search(r"--set octo(Node|pus)\.image", text)]
+
+
+def test_names_of_projects() -> None:
+    """Docker Compose takes names of projects in lower case only."""
+    found = [re.findall(r"--project-name (\S+)", path.read_text()) for path in documents.DOCS.rglob("*.md")]
+    names = {name for names in found for name in names}
+    assert names
+    assert all(name == name.lower() for name in names)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -268,3 +269,21 @@ def test_without_a_manifest(target: Path) -> None:
     )  # fmt: skip
     assert done.returncode == ExitCode.USAGE
     assert "`install` is run in octo-node's own image" in done.stderr
+
+
+def test_what_the_image_leaves_out_is_not_needed() -> None:
+    """No module of octo-node, and nothing that is shown on a terminal, loads the packages that the image leaves out."""
+    program = textwrap.dedent("""
+        import importlib, pkgutil, sys
+        sys.modules.update(dict.fromkeys(("pygments", "markdown_it", "mdurl")))
+        import entrypoint
+        for module in pkgutil.walk_packages(entrypoint.__path__, "entrypoint."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+        from rich.console import Console
+        from rich.live import Live
+        from entrypoint.node import drain_view
+        with Live(console=Console(force_terminal=True, width=80), auto_refresh=False, screen=True) as live:
+            live.update(drain_view.table([], 1.0), refresh=True)
+    """)
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120, capture_output=True)

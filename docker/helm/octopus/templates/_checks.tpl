@@ -56,7 +56,10 @@
 {{- $octopus := .Values.octopus -}}
 {{- $name := printf "%s-masterkey" .Release.Name -}}
 {{- if eq "unknown" .Values.masterKeySource -}}
-{{- fail (printf "octopus.masterKey is empty, and more than one node needs the same master key. If the database has one, set it: `kubectl exec NODE -- /Octopus/Octopus.Server show-master-key --console --instance OctopusServer` prints it. For a new database set what `openssl rand -base64 32` prints (16 before Octopus 2024.4). Or put it into a Secret of yours, and name that in octopus.existingSecrets.masterkey.name. No Secret %s was found." $name) -}}
+{{- $why := ternary "octopus.masterKey is empty, and more than one node needs the same master key." "octopus.masterKey is empty, and the release may have a master key already." (gt (include "octopus.nodeCount" . | int) 1) -}}
+{{- $looked := printf "No Secret %s was found." $name -}}
+{{- if not (include "octopus.canLookUp" .) }}{{ $looked = printf "No cluster could be asked for the Secret %s, which an upgrade finds and keeps: `helm template` and --dry-run ask none, --dry-run=server does (Helm 3.13 or later). A key that is on the volume of master-key-claim stays there if you name that in octopus.masterKeyVolume.existingClaim." $name }}{{ end -}}
+{{- fail (printf "%s If the database has one, set it: `kubectl exec NODE -- /Octopus/Octopus.Server show-master-key --console --instance OctopusServer` prints it. For a new database set what `openssl rand -base64 32` prints (16 before Octopus 2024.4). Or put it into a Secret of yours, and name that in octopus.existingSecrets.masterkey.name. %s" $why $looked) -}}
 {{- end -}}
 {{- $kept := include "octopus.keptMasterKey" . | nospace -}}
 {{- if and (eq "given" .Values.masterKeySource) $kept (ne $kept (nospace $octopus.masterKey)) -}}

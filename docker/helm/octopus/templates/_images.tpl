@@ -7,13 +7,18 @@
 /opt/octo-node/bin/octo-node
 {{- end -}}
 
-{{- define "octopus.pullSecrets" -}}
+{{- /* The names of the Secrets with which images are pulled. */ -}}
+{{- define "octopus.pullNames" -}}
 {{- $names := list -}}
 {{- if .Values.dockerHub.login }}{{ $names = append $names (include "octopus.registryName" .) }}{{ end -}}
 {{- range .Values.octopus.imagePullSecrets -}}
 {{- if kindIs "map" . }}{{ $names = append $names .name }}{{ else }}{{ $names = append $names . }}{{ end -}}
 {{- end -}}
-{{- with $names -}}
+{{- toYaml $names -}}
+{{- end -}}
+
+{{- define "octopus.pullSecrets" -}}
+{{- with include "octopus.pullNames" . | fromYamlArray -}}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . }}

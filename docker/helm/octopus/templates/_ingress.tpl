@@ -6,10 +6,7 @@ kind: Ingress
 metadata:
   name: {{ .name }}
   labels:
-    {{- include "octopus.labels" .root | nindent 4 }}
-    {{- with .values.labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "octopus.labelled" (dict "own" (include "octopus.labels" .root) "given" .values.labels) | nindent 4 }}
   {{- with .values.annotations }}
   annotations:
     {{- toYaml . | nindent 4 }}

@@ -20,6 +20,12 @@ app.kubernetes.io/part-of: octopus-server
 app.kubernetes.io/component: mssql
 {{- end -}}
 
+{{- /* The pod of `helm test`, which no Service chooses. */ -}}
+{{- define "octopus.testSelector" -}}
+{{ include "octopus.selector" . }}
+app.kubernetes.io/component: test
+{{- end -}}
+
 {{- /* What every object says of where it comes from. */ -}}
 {{- define "octopus.origin" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
@@ -39,6 +45,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "octopus.mssqlLabels" -}}
 {{ include "octopus.mssqlSelector" . }}
 {{ include "octopus.origin" . }}
+{{- end -}}
+
+{{- /* Labels of a text and those `given`: the chart's own, by which things are chosen, count. */ -}}
+{{- define "octopus.labelled" -}}
+{{- $own := .own | fromYaml -}}
+{{- $more := dict -}}
+{{- range $name, $value := .given }}{{ if not (hasKey $own $name) }}{{ $_ := set $more $name $value }}{{ end }}{{ end -}}
+{{ .own }}
+{{- with $more }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- /* Whether objects are called as in the official chart: "true" or nothing. */ -}}

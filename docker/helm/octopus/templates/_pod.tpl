@@ -7,8 +7,10 @@ serviceAccountName: {{ include "octopus.serviceAccountName" .root }}
 {{- if or $account.create (not $account.name) $account.automountServiceAccountToken }}
 automountServiceAccountToken: {{ $account.automountServiceAccountToken }}
 {{- end }}
+{{- if not (hasKey ($octopus.spec | default dict) "enableServiceLinks") }}
 # else each Service of the namespace is a few variables in the server's environment
 enableServiceLinks: false
+{{- end }}
 terminationGracePeriodSeconds: {{ include "octopus.gracePeriod" .root }}
 {{- with include "octopus.podContext" .root | fromYaml }}
 securityContext:
@@ -17,17 +19,11 @@ securityContext:
 {{- with include "octopus.pullSecrets" .root }}
 {{ . }}
 {{- end }}
-{{- with $octopus.priorityClassName }}
-priorityClassName: {{ . }}
+{{- with include "octopus.surroundings" .root | trim }}
+{{ . }}
 {{- end }}
-{{- range $field := list "hostAliases" "dnsConfig" "tolerations" "topologySpreadConstraints" }}
-{{- with get $octopus $field }}
-{{ $field }}:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end }}
-{{- with .root.Values.nodeSelector }}
-nodeSelector:
+{{- with $octopus.topologySpreadConstraints }}
+topologySpreadConstraints:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 affinity:
@@ -71,6 +67,24 @@ containers:
   {{- end }}
 volumes:
   {{- include "octopus.volumes" .root | trim | nindent 2 }}
+{{- end -}}
+
+{{- /* Where pods of the release may run, and what they find by name: of the nodes and of `helm test`. */ -}}
+{{- define "octopus.surroundings" -}}
+{{- $octopus := .Values.octopus -}}
+{{- with $octopus.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- range $field := list "hostAliases" "dnsConfig" "tolerations" }}
+{{- with get $octopus $field }}
+{{ $field }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- /* The container of Octopus.Server, with octo-node as process 1. */ -}}

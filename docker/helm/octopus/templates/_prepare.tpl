@@ -50,13 +50,32 @@
 {{- $_ := set $octopus "extraEnv" (concat ($octopus.extraEnv | default list) ($octopus.containers.octopus.env | default list)) -}}
 {{- $home := "/home/octopus" -}}
 {{- range $variable := $octopus.extraEnv -}}
-{{- if hasKey $variable "value" }}{{ $_ := set $variable "value" (include "octopus.text" (dict "value" ($variable.value | default ""))) }}{{ end -}}
-{{- if eq $variable.name "HOME" }}{{ $home = $variable.value }}{{ end -}}
+{{- if hasKey $variable "value" }}{{ $_ := set $variable "value" (include "octopus.text" (dict "value" (ternary "" $variable.value (kindIs "invalid" $variable.value)))) }}{{ end -}}
+{{- /* of a HOME that is somewhere else nothing is known: then paths stay as they are given */ -}}
+{{- if eq $variable.name "HOME" }}{{ $home = $variable.value | default "/root" }}{{ end -}}
 {{- end -}}
+{{- include "octopus.settleMaps" . -}}
 {{- range $octopus.extraVolumes -}}
 {{- /* the official chart's example for git working copies is for root's home folder */ -}}
 {{- $path := regexReplaceAll "^/root/\\.octopus" .mountPath (printf "%s/.octopus" $home) -}}
 {{- $_ := set . "mountPath" (regexReplaceAll "/+$" $path "" | default "/") -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Labels, annotations and nodes' labels are text, also if people write 9464 or true. */ -}}
+{{- define "octopus.settleMaps" -}}
+{{- $octopus := .Values.octopus -}}
+{{- $ingress := $octopus.ingress -}}
+{{- $maps := list .Values.nodeSelector .Values.mssql.nodeSelector .Values.mssql.podAnnotations -}}
+{{- range list $octopus.statefulSet $octopus.pods $octopus.service $octopus.service.nodes $ingress $ingress.pollingTentacles $ingress.grpc
+  $octopus.httpRoute $octopus.serviceAccount .Values.mssql.serviceAccount .Values.metrics.podMonitor .Values.metrics.prometheusRule
+  .Values.metrics.dashboard -}}
+{{- $maps = append (append $maps (get . "annotations")) (get . "labels") -}}
+{{- end -}}
+{{- range $map := compact $maps -}}
+{{- range $key, $value := $map -}}
+{{- if kindIs "invalid" $value }}{{ $_ := unset $map $key }}{{ else }}{{ $_ := set $map $key (include "octopus.text" (dict "value" $value)) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

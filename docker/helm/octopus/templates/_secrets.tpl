@@ -50,7 +50,8 @@
 {{- toYaml $names -}}
 {{- end -}}
 
-{{- /* Where the master key comes from: "given", "yours", "kept" in the release's Secret, "volume", "drawn", or "unknown". */ -}}
+{{- /* Where the master key comes from: "given", "yours", "kept" in the release's Secret, "volume", "drawn", or "unknown".
+  Without a cluster only a new release of one node may draw it: what a release had would neither be found nor kept. */ -}}
 {{- define "octopus.findMasterKey" -}}
 {{- $octopus := .Values.octopus -}}
 {{- $kept := include "octopus.keptMasterKey" . -}}
@@ -60,6 +61,7 @@
 {{- if or $yours $beside }}yours
 {{- else if and $octopus.masterKey $octopus.createSecrets }}given
 {{- else if and $kept $octopus.createSecrets }}kept
+{{- else if and (or .Release.IsUpgrade .Values.official) $octopus.createSecrets (not (include "octopus.canLookUp" .)) (not $octopus.masterKeyVolume.existingClaim) }}unknown
 {{- else if le (include "octopus.nodeCount" . | int) 1 }}volume
 {{- else if or (not $octopus.createSecrets) .Release.IsUpgrade (not (include "octopus.canLookUp" .)) }}unknown
 {{- else if lookup "v1" "PersistentVolumeClaim" .Release.Namespace $claim }}unknown

@@ -35,8 +35,16 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
+{{- /* A container's `default` without what the pod's context, `given`, says for all containers: it would count before that. */ -}}
+{{- define "octopus.underPod" -}}
+{{- $default := .default -}}
+{{- range $key, $value := .given }}{{ if not (kindIs "invalid" $value) }}{{ $default = omit $default $key }}{{ end }}{{ end -}}
+{{- toYaml $default -}}
+{{- end -}}
+
 {{- define "octopus.containerContext" -}}
 {{- $default := include "octopus.plainUser" . | fromYaml -}}
+{{- $default = include "octopus.underPod" (dict "default" $default "given" .Values.octopus.podSecurityContext) | fromYaml -}}
 {{- if .Values.octopus.enableDockerInDocker }}{{ $default = dict "privileged" true }}{{ end -}}
 {{- $made := include "octopus.context" (dict "root" . "default" $default "given" .Values.octopus.containerSecurityContext) | fromYaml -}}
 {{- if .Values.octopus.enableDockerInDocker }}{{ $_ := set $made "privileged" true }}{{ end -}}
@@ -60,5 +68,6 @@ capabilities:
 {{- define "octopus.mssqlContainerContext" -}}
 {{- $capabilities := dict "drop" (list "ALL") "add" (list "NET_BIND_SERVICE") -}}
 {{- $default := dict "runAsNonRoot" true "runAsUser" 10001 "allowPrivilegeEscalation" false "capabilities" $capabilities -}}
+{{- $default = include "octopus.underPod" (dict "default" $default "given" .Values.mssql.podSecurityContext) | fromYaml -}}
 {{- include "octopus.context" (dict "root" . "default" $default "given" .Values.mssql.containerSecurityContext) -}}
 {{- end -}}

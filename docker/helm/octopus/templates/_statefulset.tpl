@@ -6,10 +6,7 @@ kind: StatefulSet
 metadata:
   name: {{ .name }}
   labels:
-    {{- include "octopus.nodeLabels" .root | nindent 4 }}
-    {{- with $octopus.statefulSet.labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "octopus.labelled" (dict "own" (include "octopus.nodeLabels" .root) "given" $octopus.statefulSet.labels) | nindent 4 }}
   {{- with $octopus.statefulSet.annotations }}
   annotations:
     {{- toYaml . | nindent 4 }}
@@ -30,11 +27,8 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "octopus.nodeSelector" .root | nindent 8 }}
-        app.kubernetes.io/component: {{ .component }}
-        {{- with $octopus.pods.labels }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- $own := printf "%s\napp.kubernetes.io/component: %s" (include "octopus.nodeSelector" .root) .component }}
+        {{- include "octopus.labelled" (dict "own" $own "given" $octopus.pods.labels) | nindent 8 }}
       {{- with $octopus.pods.annotations }}
       annotations:
         {{- toYaml . | nindent 8 }}
