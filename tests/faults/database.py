@@ -104,6 +104,8 @@ def _full(rig: Rig) -> None:
         rig.sql.launch()
     if rig.phase in COMMANDS:
         rig.gate.touch()
+    if rig.phase == NODES:
+        rig.kept.close()  # then the upgrade begins
     _lasts(rig)
 
 
