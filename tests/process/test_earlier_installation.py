@@ -43,10 +43,16 @@ def test_a_misspelt_database(tmp_path: Path, sql: SqlServer, there: str) -> None
 
 
 def test_a_new_database_that_is_meant(tmp_path: Path, sql: SqlServer) -> None:
-    """Who says that a new database is meant gets one."""
+    """Who says that a new database is meant gets one, and is told at each later start that it is still said."""
     with Node(tmp_path, sql, **KEY, OCTO_NODE_NEW_DATABASE="Y") as node:
         leave(node, "repository/feeds-builtin/a.1.0.0.nupkg")
         node.start().wait_phase("up")
+        reminder = "OCTO_NODE_NEW_DATABASE=Y is still set"
+        assert node.terminate() == 0
+        assert reminder not in node.log
+        node.start().wait_phase("up")
+        assert reminder in node.log, "who left it set has turned the guard off"
+        assert reminder in node.verb("check").stdout
 
 
 def test_a_container_that_was_cut_off_goes_on(tmp_path: Path, sql: SqlServer) -> None:

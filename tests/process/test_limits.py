@@ -187,6 +187,17 @@ def test_process_1_beside_a_hung_file_server(tmp_path: Path, sql: SqlServer) -> 
             assert f"The file that {name} names, {path}, gave no answer within 5 s" in node.termination
 
 
+@pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="needs /dev/fuse")
+def test_an_import_on_a_hung_file_server(tmp_path: Path, sql: SqlServer) -> None:
+    """An /import that hangs doesn't hold the schema's lock: the start ends (11), and no database is made."""
+    with Node(tmp_path, sql) as node:
+        folder = node.root / "import"
+        folder.mkdir(exist_ok=True)
+        assert node.start(program=(*HUNG, str(folder), *OCTO_NODE)).wait() == 11
+        assert "Whether there is an export to import isn't known" in node.termination
+        assert not [line for line in node.journal() if line.get("verb") == "database"]
+
+
 @pytest.mark.parametrize("name", ["ADMIN_PASSWORD_FILE", "SSL_CERTIFICATE_FILE"])
 def test_a_file_that_never_ends(tmp_path: Path, sql: SqlServer, name: str) -> None:
     """A pipe, a device and a directory are refused at once, in a whole node."""
