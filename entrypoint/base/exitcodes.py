@@ -34,8 +34,8 @@ def of_signal(number: int) -> int:
 
 def of_status(status: int) -> int:
     """Return the code for a `waitpid` status: the process's own, or 128 + its signal."""
-    signal = status & 0x7F
-    return of_signal(signal) if signal else status >> 8
+    number = status & 0x7F
+    return of_signal(number) if number else status >> 8
 
 
 def words(code: int) -> str:

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from http import client
@@ -18,6 +17,7 @@ from entrypoint.octopus.api import Api, ApiError
 from entrypoint.octopus.running_task import Task
 
 from . import Target
+from .listener import OneAnswer
 
 
 KEY = "API-CANARY4711"
@@ -51,30 +51,9 @@ SEEDS = (
 )
 
 
-class _Server:
-    """Answers each request on its `port` with the bytes `answer`, and hangs up."""
-
-    def __init__(self) -> None:
-        self.answer = b""
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port: int = self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self._socket.accept()
-            with connection:
-                try:
-                    connection.recv(1 << 16)
-                    connection.sendall(self.answer)
-                    connection.shutdown(socket.SHUT_WR)
-                except OSError:
-                    pass  # who asked has hung up
-
-
 @functools.cache
-def _server() -> _Server:
-    return _Server()
+def _server() -> OneAnswer:
+    return OneAnswer()
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from entrypoint.sqlserver.error_classes import UNTRUSTED, WRONG_NAME, classify
 from entrypoint.sqlserver.network import UnreachableError
 
 from . import Target
+from .listener import OneAnswer
 
 
 SECONDS = 20.0
@@ -33,29 +34,15 @@ WORDS = (
 )  # fmt: skip
 
 
-class _Peer:
-    """Answers whatever is sent to its ports with the bytes `answer`: TCP, then it hangs up, and UDP."""
+class _Peer(OneAnswer):
+    """Answers what is sent by UDP, too."""
 
     def __init__(self) -> None:
-        self.answer = b""
-        self._stream = socket.create_server(("127.0.0.1", 0), backlog=64)
+        super().__init__()
         self._datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._datagram.bind(("127.0.0.1", 0))
-        self.port: int = self._stream.getsockname()[1]
         self.udp_port: int = self._datagram.getsockname()[1]
-        for serve in (self._serve, self._serve_datagrams):
-            threading.Thread(target=serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self._stream.accept()
-            with connection:
-                try:
-                    connection.recv(1 << 16)
-                    connection.sendall(self.answer)
-                    connection.shutdown(socket.SHUT_WR)
-                except OSError:
-                    pass  # who asked has hung up
+        threading.Thread(target=self._serve_datagrams, daemon=True).start()
 
     def _serve_datagrams(self) -> None:
         while True:

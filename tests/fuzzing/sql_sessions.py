@@ -3,10 +3,8 @@
 The driver is the one that is installed. Not for scripts/test: what crashes it would end the tests.
 """
 
-import contextlib
 import functools
 import socket
-import threading
 
 import pyodbc
 
@@ -14,6 +12,7 @@ from entrypoint.base.errors import NodeError
 from entrypoint.sqlserver import connect, connection_string
 
 from . import Target
+from .listener import Listener
 from .sql_answers import ANSWER
 
 
@@ -42,23 +41,16 @@ WORDS = (
 )  # fmt: skip
 
 
-class _Server:
+class _Server(Listener):
     """Answers a PRELOGIN, then what it is told: `answers`, by the number of the packet; DONE where there is none."""
 
     def __init__(self) -> None:
         self.answers: dict[int, bytes] = {}
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port: int = self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__()
 
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self._socket.accept()
-            with connection, contextlib.suppress(OSError):  # the driver has hung up
-                connection.settimeout(SECONDS)
-                self._talk(connection)
-
-    def _talk(self, connection: socket.socket) -> None:
+    def talk(self, connection: socket.socket) -> None:
+        """Answer packet by packet, until the driver hangs up."""
+        connection.settimeout(SECONDS)
         number = 0
         while request := connection.recv(1 << 16):
             if request[0] == PRELOGIN:
