@@ -117,8 +117,7 @@ class Report:
             self._log.write(encoded.removesuffix(b"\n") + b"\n")
 
     def _masked(self, text: str) -> str:
-        # made only now: all forms of a licence are too many to be kept for life
-        return redact.mask(text, redact.forms([*self._secrets, *secrets_memfd.learnt_secrets(self._learnt)]))
+        return redact.mask(text, [*self._secrets, *redact.forms(secrets_memfd.learnt_secrets(self._learnt))])
 
     def state(self, phase: Phase, wanted: Wanted, **fields: object) -> None:
         """Publish where the node is; `fields` stay until they are given anew."""

@@ -7,7 +7,7 @@ import os
 import time
 
 from entrypoint import __version__
-from entrypoint.base import log_relay, oom, prctl, stdio, termination_message
+from entrypoint.base import log_relay, oom, prctl, redact, stdio, termination_message
 from entrypoint.base.errors import NodeError
 from entrypoint.base.exitcodes import ExitCode, of_signal
 from entrypoint.base.phases import Phase, Wanted
@@ -50,7 +50,7 @@ def run(environ: "Mapping[str, str]") -> int:
     environment.read_files()  # now: a file server that hangs later must not hold up a stop
     settings = BaseSettings(environment)
     environments = ChildEnvironments(environment, settings)
-    report = Report(settings, [environment.text(name) for name in variables.SECRETS], environments.learnt)
+    report = Report(settings, redact.forms(environment.text(name) for name in variables.SECRETS), environments.learnt)
     return Supervisor(NodeProcesses(settings, environments, report), report).run()
 
 
